@@ -1,0 +1,49 @@
+# The helpers that make every target, so that no CMakeLists.txt repeats flags.
+
+find_program(PABAL_CCACHE ccache)
+if(PABAL_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${PABAL_CCACHE})
+endif()
+
+add_library(pabal_flags INTERFACE)
+target_include_directories(pabal_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(pabal_flags INTERFACE -Wall -Wextra -Wpedantic -Werror
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+if(PABAL_SANITIZE)
+  target_compile_options(pabal_flags INTERFACE
+    -fsanitize=${PABAL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(pabal_flags INTERFACE -fsanitize=${PABAL_SANITIZE})
+endif()
+
+# pabal_library(name SOURCES … HEADERS … DEPENDS …): one module of the broker. DEPENDS are linked
+# publicly, in the direction of the arrows in ARCHITECTURE.md.
+function(pabal_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;HEADERS;DEPENDS" ${ARGN})
+  if(arg_SOURCES)
+    add_library(${name} STATIC ${arg_SOURCES} ${arg_HEADERS})
+    target_link_libraries(${name} PUBLIC pabal_flags ${arg_DEPENDS})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE pabal_flags ${arg_DEPENDS})
+  endif()
+endfunction()
+
+# pabal_test(name SOURCES … DEPENDS … [LABELS …] [TIMEOUT seconds]): one GoogleTest program, one
+# ctest entry. Labels: fast (default), slow, crash, sim, interop.
+function(pabal_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  if(NOT PABAL_TESTS)
+    return()
+  endif()
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  if(NOT arg_LABELS)
+    set(arg_LABELS fast)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()

@@ -1,0 +1,305 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/destination.h"
+#include "core/ids.h"
+#include "core/message.h"
+#include "core/result.h"
+#include "core/store.h"
+#include "core/thread_annotations.h"
+
+namespace pabal::core {
+
+/// The right to be inside the engine: a token without a lock of its own. The server's gate acquires
+/// it together with its mutex; single-threaded tests and the simulator assert it once.
+class PABAL_CAPABILITY("engine") EngineRole {
+ public:
+  void assert_held() const PABAL_ASSERT_CAPABILITY(this) {}
+  void acquire() PABAL_ACQUIRE() {}
+  void release() PABAL_RELEASE() {}
+};
+inline EngineRole engine_role;
+
+/// Named limits of the model; conf/ has an entry for each.
+struct EngineLimits {
+  std::uint64_t memory_bytes_max = 1ULL << 30;      ///< systemUsage/memoryUsage: held messages; 0: none
+  std::uint64_t window_bytes_max = 64ULL << 20;     ///< stored messages also kept in memory, all lists
+  std::uint64_t list_window_bytes_max = 8ULL << 20; ///< the same, of one list
+  std::uint64_t parked_bytes_max = 1ULL << 20;      ///< sends of one connection waiting for room
+  std::uint64_t transaction_bytes_max = 64ULL << 20;
+  std::uint32_t transaction_operations_max = 1'000'000;
+  std::uint32_t transactions_per_connection_max = 1000;
+  std::uint32_t subscriptions_per_connection_max = 10'000;
+  std::uint32_t connections_max = 100'000;
+  std::uint32_t destinations_max = 1'000'000;
+  std::uint64_t unwritten_bytes_max = 1ULL << 20;   ///< deliveries handed to one connection's socket
+  std::uint64_t topic_pending_bytes_max = 32ULL << 20;  ///< of one non-durable topic subscription
+  std::uint32_t steps_per_entry_max = 4096;         ///< deliveries and the like before the door is left
+  bool send_fail_if_no_space = false;               ///< refuse instead of pausing the producer
+};
+
+/// Result of a send or a commit.
+enum class Disposition : std::uint8_t {
+  done,    ///< took effect (or will with its transaction); a receipt waits for Outcome::after
+  parked,  ///< waiting for room: a Reply effect with the given token follows
+  failed,  ///< changed nothing; see Outcome::error
+};
+
+struct Outcome {
+  Disposition disposition = Disposition::done;
+  /// A reply about this may be sent when Store::durable() has reached it; kNoTicket: at once.
+  Ticket after = kNoTicket;
+  std::optional<Error> error;
+
+  static Outcome failure(Error error, Ticket after = kNoTicket) {
+    return {Disposition::failed, after, std::move(error)};
+  }
+};
+
+/// Chosen by the adaptor; comes back in Reply. 0: the client wants no answer unless it is an error.
+using ReplyToken = std::uint64_t;
+
+struct ConnectOptions {
+  HomeId home{};
+  std::string client_id;    ///< empty: one is made up
+  std::string remote;       ///< "tcp://127.0.0.1:53422", for people
+  std::string protocol;     ///< "stomp 1.2", for people
+  std::string user;
+};
+
+struct ConnectionDetails {
+  ConnectionId id{};
+  std::uint64_t origin = 0;  ///< for message ids: unique over all starts of this store
+  std::string client_id;
+};
+
+enum class AckMode : std::uint8_t {
+  automatic,  ///< done when the delivery is in the socket (Engine::written)
+  explicit_,  ///< done by Engine::acknowledge
+};
+
+/// One thing a subscription wants. The engine of today takes exactly one interest for durable
+/// subscriptions; several are the MQTT session of tomorrow.
+struct Interest {
+  Destination destination;   ///< may be a pattern
+  std::string selector;      ///< JMS 1.1 §3.8.1.1; empty: everything
+  bool no_local = false;
+};
+
+struct SubscribeOptions {
+  std::vector<Interest> interests;
+  AckMode ack_mode = AckMode::automatic;
+  /// Credit: at most so many deliveries unacknowledged (automatic: unwritten) at a time. 0: none
+  /// until grant().
+  std::uint32_t prefetch = 1000;
+  /// Durable topic subscription of this name (with the connection's client id); empty: not durable.
+  std::string durable_name;
+  std::int32_t consumer_priority = 0;  ///< higher first
+  /// The adaptor's own name for this subscription, echoed in every Delivery.
+  std::uint64_t tag = 0;
+};
+
+/// Inclusive.
+struct DeliveryRange {
+  DeliveryId first{};
+  DeliveryId last{};
+};
+
+enum class AckKind : std::uint8_t {
+  consumed,
+  poisoned,   ///< not deliverable: dead-letter queue, non-persistent ones too
+  requeued,   ///< back to its place, to anybody, its delivery count one up
+  expired,    ///< the client found it expired
+};
+
+/// One message on its way to one connection. No allocation per delivery.
+struct Delivery {
+  ConnectionId connection{};
+  SubscriptionId subscription{};
+  std::uint64_t tag = 0;          ///< SubscribeOptions::tag
+  std::uint64_t number = 0;       ///< counts the deliveries of the connection; see Engine::written
+  DeliveryId id{};
+  MessageRef message;
+  std::uint32_t deliveries = 0;   ///< failed or lost deliveries before this one
+  bool redelivered = false;       ///< it may have been delivered before
+};
+
+/// The late answer to a parked send or commit.
+struct Reply {
+  ConnectionId connection{};
+  ReplyToken token = 0;
+  Outcome outcome;
+};
+
+/// What the server must do to a connection.
+enum class ConnectionOrder : std::uint8_t { pause_reading, resume_reading, close };
+
+struct ConnectionEffect {
+  ConnectionId connection{};
+  ConnectionOrder order{};
+  std::string reason;
+};
+
+/// Effects for the connections of one home, in order. The server swaps it out after every entry.
+struct Outbox {
+  std::vector<Delivery> deliveries;
+  std::vector<Reply> replies;
+  std::vector<ConnectionEffect> effects;
+
+  [[nodiscard]] bool empty() const noexcept {
+    return deliveries.empty() && replies.empty() && effects.empty();
+  }
+  void clear() noexcept {
+    deliveries.clear();
+    replies.clear();
+    effects.clear();
+  }
+};
+
+/// Why a list's next message is not on its way, as the dispatcher last saw it.
+enum class WaitReason : std::uint8_t {
+  empty, no_consumer, no_credit, socket_full, reading_from_disk, waiting_for_sync, damaged, working,
+};
+std::string_view to_string(WaitReason reason) noexcept;
+
+struct DestinationCounters {
+  std::uint64_t enqueued = 0;     ///< messages accepted
+  std::uint64_t dequeued = 0;     ///< acknowledged
+  std::uint64_t dispatched = 0;   ///< deliveries
+  std::uint64_t expired = 0;
+  std::uint64_t dead_lettered = 0;
+  std::uint64_t redelivered = 0;
+};
+
+struct DestinationSnapshot {
+  Destination destination;
+  DestinationCounters counters;
+  std::uint64_t depth = 0;        ///< not acknowledged (queues)
+  std::uint64_t depth_bytes = 0;
+  std::uint64_t in_flight = 0;
+  std::uint32_t consumers = 0;
+  WaitReason waiting = WaitReason::empty;
+};
+
+struct SubscriptionSnapshot {
+  std::string client_id;
+  std::string name;               ///< of a durable subscription
+  Destination destination;
+  std::string selector;
+  bool active = false;
+  std::uint64_t depth = 0;
+  std::uint64_t in_flight = 0;
+  WaitReason waiting = WaitReason::empty;
+};
+
+struct EngineSnapshot {
+  std::uint64_t connections = 0;
+  std::uint64_t connections_total = 0;
+  std::uint64_t subscriptions = 0;
+  std::uint64_t queues = 0;
+  std::uint64_t durable_subscriptions = 0;
+  std::uint64_t transactions = 0;
+  DestinationCounters totals;
+  std::uint64_t bytes_held = 0;      ///< messages in memory that cannot be dropped (limit: memory)
+  std::uint64_t bytes_window = 0;    ///< stored messages also kept in memory
+  std::uint64_t connections_parked = 0;
+  std::uint64_t steps_longest_entry = 0;
+};
+
+/// All broker state and all rules. Owns no thread, lock, clock, socket, file or random source: the
+/// same calls in the same order have the same effects. Every call is made inside the engine, one
+/// caller at a time; `now` never goes backwards. Effects gather in the outboxes until taken.
+class Engine {
+ public:
+  /// `store` outlives the engine. Builds the model from Store::recovered(). `homes`: number of
+  /// event loops.
+  Engine(Store& store, EngineLimits limits, std::uint32_t homes);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // --- connections -----------------------------------------------------------------------------
+
+  /// Errors: in_use (client id), quota_exceeded.
+  Result<ConnectionDetails> connect(const ConnectOptions& options);
+  /// Ends everything of the connection: transactions roll back, deliveries return marked
+  /// redelivered, temporary destinations go. Unknown ids are ignored.
+  void disconnect(ConnectionId connection, TimePoint now);
+  /// The socket has taken every delivery of the connection up to Delivery::number `number`.
+  void written(ConnectionId connection, std::uint64_t number, TimePoint now);
+
+  // --- sending ---------------------------------------------------------------------------------
+
+  /// Routes, stores and queues one message. The destination is the message's own; a queue comes
+  /// into being with its first message. Errors: bad_destination, quota_exceeded, store_full,
+  /// not_found (transaction).
+  Outcome publish(ConnectionId connection, MessageRef message,
+                  std::optional<TransactionId> transaction, ReplyToken token, TimePoint now);
+
+  // --- receiving -------------------------------------------------------------------------------
+
+  /// Errors: bad_destination, not_supported, quota_exceeded, in_use (active durable subscriber),
+  /// invalid_argument (durable name without client id, or on a queue).
+  Result<SubscriptionId> subscribe(ConnectionId connection, const SubscribeOptions& options,
+                                   TimePoint now);
+  /// Deliveries not acknowledged return, not marked unless the client may have seen them.
+  Result<void> unsubscribe(SubscriptionId subscription, TimePoint now);
+  /// Removes a durable subscription and what waits for it. Errors: not_found, in_use.
+  Result<void> delete_durable(std::string_view client_id, std::string_view name, TimePoint now);
+  /// Adds credit beyond the prefetch (pull consumers). Errors: not_found.
+  Result<void> grant(SubscriptionId subscription, std::uint32_t messages, TimePoint now);
+  /// Settles the deliveries of the range that are still out; with a transaction, when that commits.
+  /// Errors: not_found if not one delivery of the range is out; not_found for the transaction.
+  Outcome acknowledge(SubscriptionId subscription, DeliveryRange range, AckKind kind,
+                      std::string_view cause, std::optional<TransactionId> transaction,
+                      TimePoint now);
+
+  // --- transactions ----------------------------------------------------------------------------
+
+  /// Errors: quota_exceeded.
+  Result<TransactionId> begin(ConnectionId connection);
+  /// All sends and acknowledgements of it in one store batch. May be parked behind parked sends.
+  Outcome commit(TransactionId transaction, ReplyToken token, TimePoint now);
+  /// Sends are dropped; acknowledged deliveries are out again, with the same consumer.
+  Outcome rollback(TransactionId transaction, TimePoint now);
+
+  // --- temporary destinations ------------------------------------------------------------------
+
+  /// A name that no other temporary has; lives until the connection ends. Errors: quota_exceeded.
+  Result<Destination> create_temporary(ConnectionId connection, DestinationKind kind);
+
+  // --- what the world did ----------------------------------------------------------------------
+
+  void durable_advanced(TimePoint now);
+  void page_loaded(Page page, TimePoint now);
+  void space_changed(TimePoint now);
+  /// Timers: expiry. Call at least once a second.
+  void tick(TimePoint now);
+  /// Does queued work (dispatch, returning deliveries …), at most steps_per_entry_max steps. The
+  /// caller runs it at the end of every entry, and enters again while it answers true.
+  bool run(TimePoint now);
+
+  // --- effects and views -----------------------------------------------------------------------
+
+  Outbox& outbox(HomeId home);
+  /// Last ticket submitted: what a reply that touches durable state must wait for.
+  [[nodiscard]] Ticket submitted() const;
+
+  [[nodiscard]] EngineSnapshot snapshot() const;
+  /// At most `limit` destinations whose text is above `after`, in order of text.
+  [[nodiscard]] std::vector<DestinationSnapshot> destinations(std::string_view after,
+                                                              std::size_t limit) const;
+  [[nodiscard]] std::vector<SubscriptionSnapshot> durable_subscriptions(std::size_t limit) const;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace pabal::core
