@@ -15,27 +15,42 @@ std::string_view take_level(std::string_view& rest) noexcept {
 
 std::string_view to_string(DestinationKind kind) noexcept {
   switch (kind) {
-    case DestinationKind::queue: return "queue";
-    case DestinationKind::topic: return "topic";
-    case DestinationKind::temporary_queue: return "temp-queue";
-    case DestinationKind::temporary_topic: return "temp-topic";
+    case DestinationKind::queue:
+      return "queue";
+    case DestinationKind::topic:
+      return "topic";
+    case DestinationKind::temporary_queue:
+      return "temp-queue";
+    case DestinationKind::temporary_topic:
+      return "temp-topic";
   }
   PABAL_UNREACHABLE();
 }
 
 std::string_view to_string(Errc code) noexcept {
   switch (code) {
-    case Errc::bad_destination: return "bad destination";
-    case Errc::invalid_argument: return "invalid argument";
-    case Errc::not_found: return "not found";
-    case Errc::already_exists: return "already exists";
-    case Errc::in_use: return "in use";
-    case Errc::bad_state: return "bad state";
-    case Errc::not_authorized: return "not authorized";
-    case Errc::not_supported: return "not supported";
-    case Errc::quota_exceeded: return "quota exceeded";
-    case Errc::store_full: return "store full";
-    case Errc::store_io: return "store failure";
+    case Errc::bad_destination:
+      return "bad destination";
+    case Errc::invalid_argument:
+      return "invalid argument";
+    case Errc::not_found:
+      return "not found";
+    case Errc::already_exists:
+      return "already exists";
+    case Errc::in_use:
+      return "in use";
+    case Errc::bad_state:
+      return "bad state";
+    case Errc::not_authorized:
+      return "not authorized";
+    case Errc::not_supported:
+      return "not supported";
+    case Errc::quota_exceeded:
+      return "quota exceeded";
+    case Errc::store_full:
+      return "store full";
+    case Errc::store_io:
+      return "store failure";
   }
   PABAL_UNREACHABLE();
 }

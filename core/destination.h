@@ -9,7 +9,12 @@
 
 namespace pabal::core {
 
-enum class DestinationKind : std::uint8_t { queue = 0, topic = 1, temporary_queue = 2, temporary_topic = 3 };
+enum class DestinationKind : std::uint8_t {
+  queue = 0,
+  topic = 1,
+  temporary_queue = 2,
+  temporary_topic = 3
+};
 
 constexpr bool is_queue(DestinationKind kind) noexcept {
   return kind == DestinationKind::queue || kind == DestinationKind::temporary_queue;

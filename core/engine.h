@@ -28,20 +28,20 @@ inline EngineRole engine_role;
 
 /// Named limits of the model; conf/ has an entry for each.
 struct EngineLimits {
-  std::uint64_t memory_bytes_max = 1ULL << 30;      ///< systemUsage/memoryUsage: held messages; 0: none
-  std::uint64_t window_bytes_max = 64ULL << 20;     ///< stored messages also kept in memory, all lists
-  std::uint64_t list_window_bytes_max = 8ULL << 20; ///< the same, of one list
-  std::uint64_t parked_bytes_max = 1ULL << 20;      ///< sends of one connection waiting for room
+  std::uint64_t memory_bytes_max = 1ULL << 30;  ///< systemUsage/memoryUsage: held messages; 0: none
+  std::uint64_t window_bytes_max = 64ULL << 20;  ///< stored messages also kept in memory, all lists
+  std::uint64_t list_window_bytes_max = 8ULL << 20;  ///< the same, of one list
+  std::uint64_t parked_bytes_max = 1ULL << 20;       ///< sends of one connection waiting for room
   std::uint64_t transaction_bytes_max = 64ULL << 20;
   std::uint32_t transaction_operations_max = 1'000'000;
   std::uint32_t transactions_per_connection_max = 1000;
   std::uint32_t subscriptions_per_connection_max = 10'000;
   std::uint32_t connections_max = 100'000;
   std::uint32_t destinations_max = 1'000'000;
-  std::uint64_t unwritten_bytes_max = 1ULL << 20;   ///< deliveries handed to one connection's socket
+  std::uint64_t unwritten_bytes_max = 1ULL << 20;  ///< deliveries handed to one connection's socket
   std::uint64_t topic_pending_bytes_max = 32ULL << 20;  ///< of one non-durable topic subscription
-  std::uint32_t steps_per_entry_max = 4096;         ///< deliveries and the like before the door is left
-  bool send_fail_if_no_space = false;               ///< refuse instead of pausing the producer
+  std::uint32_t steps_per_entry_max = 4096;  ///< deliveries and the like before the door is left
+  bool send_fail_if_no_space = false;        ///< refuse instead of pausing the producer
 };
 
 /// Result of a send or a commit.
@@ -67,9 +67,9 @@ using ReplyToken = std::uint64_t;
 
 struct ConnectOptions {
   HomeId home{};
-  std::string client_id;    ///< empty: one is made up
-  std::string remote;       ///< "tcp://127.0.0.1:53422", for people
-  std::string protocol;     ///< "stomp 1.2", for people
+  std::string client_id;  ///< empty: one is made up
+  std::string remote;     ///< "tcp://127.0.0.1:53422", for people
+  std::string protocol;   ///< "stomp 1.2", for people
   std::string user;
 };
 
@@ -87,8 +87,8 @@ enum class AckMode : std::uint8_t {
 /// One thing a subscription wants. The engine of today takes exactly one interest for durable
 /// subscriptions; several are the MQTT session of tomorrow.
 struct Interest {
-  Destination destination;   ///< may be a pattern
-  std::string selector;      ///< JMS 1.1 §3.8.1.1; empty: everything
+  Destination destination;  ///< may be a pattern
+  std::string selector;     ///< JMS 1.1 §3.8.1.1; empty: everything
   bool no_local = false;
 };
 
@@ -113,21 +113,21 @@ struct DeliveryRange {
 
 enum class AckKind : std::uint8_t {
   consumed,
-  poisoned,   ///< not deliverable: dead-letter queue, non-persistent ones too
-  requeued,   ///< back to its place, to anybody, its delivery count one up
-  expired,    ///< the client found it expired
+  poisoned,  ///< not deliverable: dead-letter queue, non-persistent ones too
+  requeued,  ///< back to its place, to anybody, its delivery count one up
+  expired,   ///< the client found it expired
 };
 
 /// One message on its way to one connection. No allocation per delivery.
 struct Delivery {
   ConnectionId connection{};
   SubscriptionId subscription{};
-  std::uint64_t tag = 0;          ///< SubscribeOptions::tag
-  std::uint64_t number = 0;       ///< counts the deliveries of the connection; see Engine::written
+  std::uint64_t tag = 0;     ///< SubscribeOptions::tag
+  std::uint64_t number = 0;  ///< counts the deliveries of the connection; see Engine::written
   DeliveryId id{};
   MessageRef message;
-  std::uint32_t deliveries = 0;   ///< failed or lost deliveries before this one
-  bool redelivered = false;       ///< it may have been delivered before
+  std::uint32_t deliveries = 0;  ///< failed or lost deliveries before this one
+  bool redelivered = false;      ///< it may have been delivered before
 };
 
 /// The late answer to a parked send or commit.
@@ -164,14 +164,21 @@ struct Outbox {
 
 /// Why a list's next message is not on its way, as the dispatcher last saw it.
 enum class WaitReason : std::uint8_t {
-  empty, no_consumer, no_credit, socket_full, reading_from_disk, waiting_for_sync, damaged, working,
+  empty,
+  no_consumer,
+  no_credit,
+  socket_full,
+  reading_from_disk,
+  waiting_for_sync,
+  damaged,
+  working,
 };
 std::string_view to_string(WaitReason reason) noexcept;
 
 struct DestinationCounters {
-  std::uint64_t enqueued = 0;     ///< messages accepted
-  std::uint64_t dequeued = 0;     ///< acknowledged
-  std::uint64_t dispatched = 0;   ///< deliveries
+  std::uint64_t enqueued = 0;    ///< messages accepted
+  std::uint64_t dequeued = 0;    ///< acknowledged
+  std::uint64_t dispatched = 0;  ///< deliveries
   std::uint64_t expired = 0;
   std::uint64_t dead_lettered = 0;
   std::uint64_t redelivered = 0;
@@ -180,7 +187,7 @@ struct DestinationCounters {
 struct DestinationSnapshot {
   Destination destination;
   DestinationCounters counters;
-  std::uint64_t depth = 0;        ///< not acknowledged (queues)
+  std::uint64_t depth = 0;  ///< not acknowledged (queues)
   std::uint64_t depth_bytes = 0;
   std::uint64_t in_flight = 0;
   std::uint32_t consumers = 0;
@@ -189,7 +196,7 @@ struct DestinationSnapshot {
 
 struct SubscriptionSnapshot {
   std::string client_id;
-  std::string name;               ///< of a durable subscription
+  std::string name;  ///< of a durable subscription
   Destination destination;
   std::string selector;
   bool active = false;
@@ -206,8 +213,8 @@ struct EngineSnapshot {
   std::uint64_t durable_subscriptions = 0;
   std::uint64_t transactions = 0;
   DestinationCounters totals;
-  std::uint64_t bytes_held = 0;      ///< messages in memory that cannot be dropped (limit: memory)
-  std::uint64_t bytes_window = 0;    ///< stored messages also kept in memory
+  std::uint64_t bytes_held = 0;    ///< messages in memory that cannot be dropped (limit: memory)
+  std::uint64_t bytes_window = 0;  ///< stored messages also kept in memory
   std::uint64_t connections_parked = 0;
   std::uint64_t steps_longest_entry = 0;
 };

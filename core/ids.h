@@ -11,8 +11,12 @@ namespace pabal::core {
 using TimePoint = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
 using std::chrono::milliseconds;
 
-inline std::int64_t to_millis(TimePoint time) noexcept { return time.time_since_epoch().count(); }
-inline TimePoint from_millis(std::int64_t millis) noexcept { return TimePoint(milliseconds(millis)); }
+inline std::int64_t to_millis(TimePoint time) noexcept {
+  return time.time_since_epoch().count();
+}
+inline TimePoint from_millis(std::int64_t millis) noexcept {
+  return TimePoint(milliseconds(millis));
+}
 
 /// Ids are never reused while the process lives; a stale one is answered with not_found.
 enum class ConnectionId : std::uint64_t {};

@@ -16,19 +16,38 @@
 namespace pabal::core {
 
 /// What the body is, in JMS words. Map, stream and object bodies are opaque bytes to core.
-enum class BodyKind : std::uint8_t { none = 0, text = 1, bytes = 2, map = 3, stream = 4, object = 5 };
+enum class BodyKind : std::uint8_t {
+  none = 0,
+  text = 1,
+  bytes = 2,
+  map = 3,
+  stream = 4,
+  object = 5
+};
 
 /// The encoding in which properties or body came, when an adaptor keeps them as they are.
 enum class Encoding : std::uint8_t { native = 0, openwire = 1 };
 
 /// Type tags of properties; the numbers are on disk.
 enum class PropertyType : std::uint8_t {
-  null = 0, boolean = 1, int8 = 2, int16 = 3, int32 = 4, int64 = 5, float32 = 6, float64 = 7,
-  string = 8, bytes = 9, character = 10, list = 11, map = 12,
+  null = 0,
+  boolean = 1,
+  int8 = 2,
+  int16 = 3,
+  int32 = 4,
+  int64 = 5,
+  float32 = 6,
+  float64 = 7,
+  string = 8,
+  bytes = 9,
+  character = 10,
+  list = 11,
+  map = 12,
 };
 
-/// A view of one property; valid as long as the message. Integers of every width and booleans are in
-/// `integer`, both float widths in `real`, string, bytes and the (opaque) list and map in `text`.
+/// A view of one property; valid as long as the message. Integers of every width and booleans are
+/// in `integer`, both float widths in `real`, string, bytes and the (opaque) list and map in
+/// `text`.
 struct Property {
   std::string_view name;
   PropertyType type = PropertyType::null;
@@ -42,7 +61,8 @@ struct Property {
 
 /// What a reply-to or original destination is: a destination of `kind`, or (reply-to) opaque text.
 struct Address {
-  std::optional<DestinationKind> kind;  ///< nullopt: `name` is text that only the client understands
+  std::optional<DestinationKind>
+      kind;  ///< nullopt: `name` is text that only the client understands
   std::string_view name;
 };
 
@@ -63,15 +83,16 @@ class Message {
   }
   [[nodiscard]] bool persistent() const noexcept;
   [[nodiscard]] bool compressed() const noexcept;
-  [[nodiscard]] std::uint8_t priority() const noexcept;       ///< 0–9
-  [[nodiscard]] std::int64_t timestamp() const noexcept;      ///< ms since 1970
-  [[nodiscard]] std::int64_t expiration() const noexcept;     ///< ms since 1970; 0: never
+  [[nodiscard]] std::uint8_t priority() const noexcept;    ///< 0–9
+  [[nodiscard]] std::int64_t timestamp() const noexcept;   ///< ms since 1970
+  [[nodiscard]] std::int64_t expiration() const noexcept;  ///< ms since 1970; 0: never
   [[nodiscard]] bool expired(TimePoint now) const noexcept {
     return expiration() != 0 && expiration() <= to_millis(now);
   }
-  [[nodiscard]] std::uint64_t origin() const noexcept;        ///< with sequence(): the message's id
+  [[nodiscard]] std::uint64_t origin() const noexcept;  ///< with sequence(): the message's id
   [[nodiscard]] std::uint64_t sequence() const noexcept;
-  [[nodiscard]] std::string_view foreign_id() const noexcept; ///< id text kept from elsewhere, or empty
+  [[nodiscard]] std::string_view foreign_id()
+      const noexcept;  ///< id text kept from elsewhere, or empty
   [[nodiscard]] std::string_view correlation() const noexcept;
   [[nodiscard]] bool correlation_is_bytes() const noexcept;
   [[nodiscard]] std::optional<Address> reply_to() const noexcept;
@@ -112,7 +133,9 @@ class Message {
   friend class MessageBuilder;
   explicit Message(std::uint32_t size) noexcept : size_(size) {}
   static Message* allocate(std::uint32_t size);
-  [[nodiscard]] const char* data() const noexcept { return reinterpret_cast<const char*>(this + 1); }
+  [[nodiscard]] const char* data() const noexcept {
+    return reinterpret_cast<const char*>(this + 1);
+  }
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
   [[nodiscard]] std::string_view section(int index) const noexcept;
 

@@ -16,24 +16,25 @@ namespace pabal::core {
 
 /// What one step of a batch does. The numbers are in the journal.
 enum class StoreOpKind : std::uint8_t {
-  none = 0,            ///< cancelled; never written
-  add = 1,             ///< store `message` once and append it to `list` as sequence `first`
-  add_reference = 2,   ///< append the message of the preceding `add` to another `list`
-  acknowledge = 3,     ///< `reader` is done with `first`..`last` of (`list`, `priority`)
-  touch = 4,           ///< everything below `last` of (`list`, `priority`) may have been delivered
-  count_delivery = 5,  ///< deliveries of `first`..`last` failed or were lost: their counts go up by one
-  create_list = 6,     ///< `blob`: CreateList
-  delete_list = 7,     ///< with all entries and readers
-  create_reader = 8,   ///< `blob`: CreateReader; it reads what is added from here on
-  delete_reader = 9,   ///< what only this reader still needed is released
-  put_attachment = 10, ///< `blob`: key and value; opaque adaptor state (packet ids, wills …)
+  none = 0,           ///< cancelled; never written
+  add = 1,            ///< store `message` once and append it to `list` as sequence `first`
+  add_reference = 2,  ///< append the message of the preceding `add` to another `list`
+  acknowledge = 3,    ///< `reader` is done with `first`..`last` of (`list`, `priority`)
+  touch = 4,          ///< everything below `last` of (`list`, `priority`) may have been delivered
+  count_delivery =
+      5,  ///< deliveries of `first`..`last` failed or were lost: their counts go up by one
+  create_list = 6,      ///< `blob`: CreateList
+  delete_list = 7,      ///< with all entries and readers
+  create_reader = 8,    ///< `blob`: CreateReader; it reads what is added from here on
+  delete_reader = 9,    ///< what only this reader still needed is released
+  put_attachment = 10,  ///< `blob`: key and value; opaque adaptor state (packet ids, wills …)
   delete_attachment = 11,
 };
 
 struct ListDescription {
   ListId id{};
-  /// A queue: its one implicit reader is kQueueReader. A topic: the destination is the pattern whose
-  /// messages the list collects for the durable subscriptions that have it.
+  /// A queue: its one implicit reader is kQueueReader. A topic: the destination is the pattern
+  /// whose messages the list collects for the durable subscriptions that have it.
   Destination destination;
 };
 
@@ -76,15 +77,15 @@ enum class Admission : std::uint8_t {
 
 /// Asks for stored messages of one list and priority, unacknowledged by `reader`, in order.
 struct PageRequest {
-  std::uint64_t id = 0;        ///< comes back with the page
+  std::uint64_t id = 0;  ///< comes back with the page
   ListId list{};
   ReaderId reader{};
   std::uint8_t priority = 0;
-  std::uint64_t first = 0;     ///< lowest sequence wanted
-  std::uint64_t end = 0;       ///< one past the highest wanted
+  std::uint64_t first = 0;  ///< lowest sequence wanted
+  std::uint64_t end = 0;    ///< one past the highest wanted
   std::uint32_t entries_max = 0;
-  std::uint64_t bytes_max = 0; ///< stop after passing this many message bytes
-  Ticket after = kNoTicket;    ///< the page must include the effect of everything up to here
+  std::uint64_t bytes_max = 0;  ///< stop after passing this many message bytes
+  Ticket after = kNoTicket;     ///< the page must include the effect of everything up to here
 };
 
 struct PageEntry {
@@ -96,9 +97,11 @@ struct PageEntry {
 struct Page {
   std::uint64_t request = 0;
   std::vector<PageEntry> entries;
-  /// Nothing unacknowledged below this, and at or above PageRequest::first, is missing from entries.
+  /// Nothing unacknowledged below this, and at or above PageRequest::first, is missing from
+  /// entries.
   std::uint64_t covered_to = 0;
-  std::optional<Error> error;  ///< store_io: a damaged or unreadable message; entries before it are good
+  std::optional<Error>
+      error;  ///< store_io: a damaged or unreadable message; entries before it are good
 };
 
 /// State of one priority of a list for one reader, as recovered.
@@ -122,27 +125,27 @@ struct RecoveredList {
 };
 
 struct RecoveredState {
-  std::vector<RecoveredList> lists;      ///< ascending by id
+  std::vector<RecoveredList> lists;                              ///< ascending by id
   std::vector<std::pair<std::string, std::string>> attachments;  ///< key, value; ascending
-  ListId last_list{};                    ///< highest id ever used, of deleted ones too
+  ListId last_list{};  ///< highest id ever used, of deleted ones too
   ReaderId last_reader{};
 };
 
 /// For operators: status, metrics, console.
 struct StoreStatus {
   std::uint64_t epoch = 0;
-  std::uint64_t bytes_live = 0;      ///< messages that somebody still needs
-  std::uint64_t bytes_on_disk = 0;   ///< journal and index files
-  std::uint64_t bytes_limit = 0;     ///< storeUsage; 0: none
+  std::uint64_t bytes_live = 0;     ///< messages that somebody still needs
+  std::uint64_t bytes_on_disk = 0;  ///< journal and index files
+  std::uint64_t bytes_limit = 0;    ///< storeUsage; 0: none
   std::uint64_t segments = 0;
   std::uint64_t groups_synced = 0;
-  std::uint64_t bytes_written = 0;   ///< to the journal since start
+  std::uint64_t bytes_written = 0;  ///< to the journal since start
   std::uint64_t batches_cancelled = 0;
   std::uint64_t messages_relocated = 0;
   Ticket submitted = kNoTicket;
   Ticket durable = kNoTicket;
   bool full = false;
-  std::string full_reason;           ///< why sends are refused, when full
+  std::string full_reason;  ///< why sends are refused, when full
 };
 
 /// Told by the store's own threads, never from inside the engine. Implemented by the server (which

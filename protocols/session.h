@@ -44,7 +44,8 @@ class Session {
   virtual void decode(std::span<const char> bytes, core::TimePoint now) = 0;
   /// Whether decode() left something for apply().
   [[nodiscard]] virtual bool has_commands() const noexcept = 0;
-  virtual void apply(core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role) = 0;
+  virtual void apply(core::Engine& engine, core::TimePoint now)
+      PABAL_REQUIRES(core::engine_role) = 0;
   /// Encodes what apply() produced (replies, errors).
   virtual void encode_outcomes(Output& output) = 0;
   /// Encodes one delivery of this connection.
