@@ -47,3 +47,32 @@ function(pabal_test name)
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
 endfunction()
+
+# The Python of the Debian packages, where python3-stomp is; not one of a version manager.
+find_program(PABAL_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
+find_program(PABAL_PYTHON python3)
+
+# pabal_script_test(name SCRIPT … [LABELS …] [TIMEOUT seconds] [NODE] [SERIAL]): one Python script that
+# stands beside its CMakeLists.txt and usually drives the real program, one ctest entry. NODE: it
+# needs the npm packages of tests/interop. SERIAL: it measures or loads, so nothing runs beside it.
+function(pabal_script_test name)
+  cmake_parse_arguments(arg "NODE;SERIAL" "SCRIPT;TIMEOUT" "LABELS" ${ARGN})
+  if(NOT PABAL_TESTS)
+    return()
+  endif()
+  add_test(NAME ${name} COMMAND ${PABAL_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SCRIPT})
+  if(NOT arg_LABELS)
+    set(arg_LABELS fast)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT
+    "PABAL=${CMAKE_BINARY_DIR}/pabal;PABAL_SOURCE_DIR=${CMAKE_SOURCE_DIR};PABAL_NODE_DIR=${CMAKE_BINARY_DIR}/interop;PYTHONPATH=${CMAKE_SOURCE_DIR}/tests/support;PYTHONDONTWRITEBYTECODE=1;PYTHONUNBUFFERED=1")
+  if(arg_NODE)
+    set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED interop_packages)
+  endif()
+  if(arg_SERIAL)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+  endif()
+endfunction()
