@@ -1,0 +1,180 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/destination.h"
+#include "core/engine.h"
+#include "core/result.h"
+
+namespace pabal::server {
+
+/// Where in a configuration file something stands. Line and column count from 1; 0: not known.
+struct SourceLocation {
+  std::string file;
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+
+  /// "conf/pabal.xml:12:5".
+  [[nodiscard]] std::string to_text() const;
+};
+
+/// What a listener speaks.
+enum class Protocol : std::uint8_t {
+  automatic,  ///< the first bytes decide; today that finds STOMP
+  stomp,
+  websocket,  ///< STOMP in WebSocket frames
+  mqtt,
+  amqp,
+  other,  ///< named by ListenerConfig::scheme
+};
+std::string_view to_string(Protocol protocol) noexcept;
+
+/// Limits and timing of STOMP connections of one listener. Byte counts; 0 in a time: off.
+struct StompSettings {
+  std::uint64_t command_line_bytes_max = 1024;
+  std::uint64_t header_line_bytes_max = 10'240;
+  std::uint32_t headers_max = 1000;
+  std::uint64_t headers_bytes_max = 256 * 1024;  ///< all header lines of one frame
+  std::uint64_t body_bytes_max = 104'857'600;    ///< maxDataLength
+  std::uint64_t frame_bytes_max = 105'906'176;   ///< maxFrameSize: body plus 1 MB
+  std::uint64_t connect_frame_bytes_max =
+      64 * 1024;  ///< what a peer may send before it is connected
+  std::chrono::milliseconds connect_timeout{30'000};     ///< connectAttemptTimeout
+  std::chrono::milliseconds default_heart_beat_send{0};  ///< for clients without the header
+  std::chrono::milliseconds default_heart_beat_receive{0};
+  double heart_beat_grace = 1.5;  ///< a peer is dead after its heart-beat times this; >= 1
+
+  friend bool operator==(const StompSettings&, const StompSettings&) = default;
+};
+
+/// One transportConnector. A port that is `off` is not in the list at all.
+struct ListenerConfig {
+  std::string name;    ///< unique; as in the `pabal ready` line
+  std::string scheme;  ///< as written: "stomp+nio"
+  Protocol protocol = Protocol::other;
+  bool tls = false;
+  std::string host;                   ///< address or name to bind, "[::1]" without brackets
+  std::uint16_t port = 0;             ///< 0: a free one
+  std::uint32_t connections_max = 0;  ///< 0: no limit of its own
+  StompSettings stomp;
+
+  /// False: known, but its protocol is not built; report `closed_because`, do not open.
+  bool open = true;
+  std::string closed_because;
+  SourceLocation location;
+};
+
+struct StoreSettings {
+  std::string directory;                     ///< journal and index
+  bool memory = false;                       ///< persistent="false": nothing outlives the process
+  std::uint64_t bytes_limit = 100ULL << 30;  ///< storeUsage; 0: the disk decides
+  std::uint64_t segment_bytes = 32ULL << 20;
+  std::uint64_t flush_bytes = 64ULL << 20;         ///< journal between two index flushes
+  std::uint64_t unsynced_bytes_max = 64ULL << 20;  ///< submitted and not durable yet
+  std::uint64_t reserve_bytes = 64ULL << 20;       ///< disk kept for acknowledgements when full
+  std::uint64_t index_cache_bytes = 8ULL << 20;
+  bool delete_all_on_start = false;  ///< deleteAllMessagesOnStartup
+
+  friend bool operator==(const StoreSettings&, const StoreSettings&) = default;
+};
+
+struct HttpSettings {
+  bool enabled = false;
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8161;  ///< 0: a free one
+  std::uint32_t connections_max = 64;
+  std::uint64_t request_bytes_max = 1ULL << 20;
+  std::chrono::milliseconds request_timeout{10'000};
+  std::string closed_because;  ///< why it is not enabled, if the file asked for it
+  SourceLocation location;
+};
+
+struct ServerSettings {
+  std::uint32_t io_threads = 1;                     ///< event loops
+  std::chrono::milliseconds drain_timeout{10'000};  ///< SIGTERM: longest wait for what is in flight
+  std::uint32_t accept_backlog = 1024;
+  std::uint64_t read_buffer_bytes = 256 * 1024;  ///< of one loop
+  std::string log_level = "info";                ///< error, warn, info, debug
+};
+
+/// One honoured option and its value after placeholders and defaults; what diff() compares.
+struct Setting {
+  std::string
+      path;  ///< "broker/limits@windowBytesMax", "transportConnector[stomp]@uri.maximumConnections"
+  std::string value;
+  bool reloadable = false;
+  SourceLocation location;  ///< of the value, if the file has one
+};
+
+/// Everything that the rest of server/ needs to know. A plain value, checked: ranges hold.
+struct Config {
+  std::string broker_name = "localhost";
+  std::string data_directory;
+  std::vector<ListenerConfig> listeners;  ///< in file order
+  core::EngineLimits limits;
+  StoreSettings store;
+  StompSettings stomp;  ///< defaults of every listener
+  HttpSettings http;
+  ServerSettings server;
+  std::vector<core::Destination> destinations;  ///< created at start
+  std::vector<Setting> settings;                ///< sorted by path
+};
+
+enum class Severity : std::uint8_t {
+  note,     ///< nothing is lost by it
+  warning,  ///< the broker will not behave as the file says
+  guard,    ///< guards access and is not built: `serve` refuses without --insecure
+  error,    ///< the file is wrong
+};
+std::string_view to_string(Severity severity) noexcept;
+
+/// One thing in the file that is not done as it says.
+struct Finding {
+  SourceLocation location;
+  Severity severity = Severity::note;
+  std::string path;  ///< "broker/persistenceAdapter/kahaDB@indexCacheSize"
+  std::string text;
+
+  /// "conf/x.xml:12:5: warning: broker/…: not honoured yet: …".
+  [[nodiscard]] std::string to_text() const;
+};
+
+struct LoadOptions {
+  /// Serve although something in the file guards access and is not built: guards become warnings.
+  bool insecure = false;
+  /// Report guards as findings instead of failing: for `pabal check`.
+  bool guards_as_findings = false;
+  /// -d: overrides dataDirectory, and `activemq.data` is this. Empty: not given.
+  std::string data_directory;
+  /// -D name=value.
+  std::map<std::string, std::string> definitions;
+};
+
+struct LoadedConfig {
+  Config config;
+  std::vector<Finding> findings;  ///< in file order; no errors
+};
+
+/// Reads the ActiveMQ or Pabal configuration in `path`, what it imports, and nothing from a URL.
+/// Opens no port and creates no file. Errors: invalid_argument, the text is one
+/// "file:line:column: reason" per line; every error of the file is named, not only the first.
+core::Result<LoadedConfig> load_config(const std::string& path, const LoadOptions& options);
+
+/// One difference between two configurations.
+struct Change {
+  std::string path;
+  std::string before;
+  std::string after;
+  bool reloadable = false;
+  SourceLocation location;  ///< in the newer file
+};
+
+/// What changed, by path. Reload applies all of it or, when one change is not reloadable, nothing.
+std::vector<Change> diff(const Config& before, const Config& after);
+
+}  // namespace pabal::server
