@@ -33,12 +33,13 @@ struct Error {
   std::string text;  ///< for people: names the thing and the reason; no trailing full stop
 };
 
-/// A value or an Error; spelled like std::expected<T, Error>, to become an alias under C++23.
-template <class T>
+/// A value or an error; spelled like std::expected<T, E>, to become an alias under C++23. `E` is
+/// Error for core and stores; what answers to somebody else (a wire, a shell) may bring its own.
+template <class T, class E = Error>
 class [[nodiscard]] Result {
  public:
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+  Result(E error) : state_(std::in_place_index<1>, std::move(error)) {}
 
   [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
@@ -57,30 +58,30 @@ class [[nodiscard]] Result {
     PABAL_CHECK(has_value(), "value() of an error");
     return *std::get_if<0>(&state_);
   }
-  [[nodiscard]] const Error& error() const {
+  [[nodiscard]] const E& error() const {
     PABAL_CHECK(!has_value(), "error() of a value");
     return *std::get_if<1>(&state_);
   }
 
  private:
-  std::variant<T, Error> state_;
+  std::variant<T, E> state_;
 };
 
-template <>
-class [[nodiscard]] Result<void> {
+template <class E>
+class [[nodiscard]] Result<void, E> {
  public:
   Result() = default;
-  Result(Error error) : error_(std::move(error)) {}
+  Result(E error) : error_(std::move(error)) {}
 
   [[nodiscard]] bool has_value() const noexcept { return !error_.has_value(); }
   explicit operator bool() const noexcept { return has_value(); }
-  [[nodiscard]] const Error& error() const {
+  [[nodiscard]] const E& error() const {
     PABAL_CHECK(error_.has_value(), "error() of a value");
     return *error_;
   }
 
  private:
-  std::optional<Error> error_;
+  std::optional<E> error_;
 };
 
 }  // namespace pabal::core
