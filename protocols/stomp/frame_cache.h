@@ -1,0 +1,56 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/message.h"
+#include "protocols/stomp/version.h"
+
+namespace pabal::stomp {
+
+struct Batch;
+
+/// What the STOMP sessions of one event loop share: the headers of MESSAGE frames that are the same
+/// for every receiver, encoded once per loop and protocol version, and scratch memory, so that an
+/// idle session owns none. Home: the loop.
+class FrameCache {
+ public:
+  FrameCache();
+  ~FrameCache();
+  FrameCache(const FrameCache&) = delete;
+  FrameCache& operator=(const FrameCache&) = delete;
+
+  /// The common headers of `message`, each with its line end, without the blank line. Valid until
+  /// the next call.
+  std::string_view common_headers(const core::MessageRef& message, Version version);
+
+  /// An empty batch, and its return. Batches that a session keeps are simply destroyed.
+  std::unique_ptr<Batch> take_batch();
+  void give_back(std::unique_ptr<Batch> batch) noexcept;
+
+  /// Reused for every SEND; clear() before use.
+  [[nodiscard]] core::MessageBuilder& builder() noexcept { return builder_; }
+
+ private:
+  /// Remembering a message keeps it alive: larger ones are encoded anew for every receiver.
+  static constexpr std::size_t kRememberedBytesMax = 64 * 1024;
+  static constexpr std::size_t kSlots = 16;
+  static constexpr std::size_t kSpareBatchesMax = 64;
+
+  struct Slot {
+    core::MessageRef message;
+    Version version{};
+    std::string headers;
+  };
+
+  std::array<Slot, kSlots> slots_;
+  std::string unremembered_;
+  std::vector<std::unique_ptr<Batch>> spare_batches_;
+  core::MessageBuilder builder_;
+};
+
+}  // namespace pabal::stomp
