@@ -1,0 +1,333 @@
+#include "store/memory/memory_store.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pabal::store {
+
+using core::Admission;
+using core::StoreOp;
+using core::StoreOpKind;
+using core::Ticket;
+
+MemoryStore::MemoryStore(MemoryStoreOptions options) : options_(options), epoch_(options.epoch) {}
+
+MemoryStore::~MemoryStore() {
+  stop();
+}
+
+// --- in a broker ---------------------------------------------------------------------------------
+
+void MemoryStore::start(core::StoreListener& listener) {
+  PABAL_CHECK(!thread_.joinable(), "start() comes once");
+  listener_ = &listener;
+  thread_ = std::thread([this] { run(); });
+}
+
+void MemoryStore::stop() {
+  if (!thread_.joinable()) return;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  thread_.join();
+}
+
+void MemoryStore::run() {
+  for (;;) {
+    {
+      MutexLock lock(mutex_);
+      while (!stopping_ && !has_work()) work_.wait(mutex_);
+      if (stopping_) return;
+    }
+    deliver_next(listener_);
+  }
+}
+
+bool MemoryStore::has_page() const {
+  return std::any_of(requests_.begin(), requests_.end(), [&](const core::PageRequest& request) {
+    return core::raw(request.after) <= durable_;
+  });
+}
+
+bool MemoryStore::has_work() const {
+  return tell_durable_ || tell_space_ || has_page();
+}
+
+/// Tells the listener one thing, with the lock released; false: nothing to tell.
+bool MemoryStore::deliver_next(core::StoreListener* listener) {
+  bool durable = false;
+  bool space = false;
+  core::Page page;
+  {
+    MutexLock lock(mutex_);
+    durable = std::exchange(tell_durable_, false);
+    space = !durable && std::exchange(tell_space_, false);
+    if (!durable && !space) {
+      const auto request = std::find_if(
+          requests_.begin(), requests_.end(),
+          [&](const core::PageRequest& each) { return core::raw(each.after) <= durable_; });
+      if (request == requests_.end()) return false;
+      page = readable().read(*request);
+      requests_.erase(request);
+    }
+  }
+  if (listener == nullptr) return true;
+  if (durable) {
+    listener->durable_advanced();
+  } else if (space) {
+    listener->space_changed();
+  } else {
+    listener->page_loaded(std::move(page));
+  }
+  return true;
+}
+
+// --- core::Store ---------------------------------------------------------------------------------
+
+core::RecoveredState MemoryStore::recovered() {
+  MutexLock lock(mutex_);
+  return state_.recovered();
+}
+
+std::uint64_t MemoryStore::epoch() const noexcept {
+  MutexLock lock(mutex_);
+  return epoch_;
+}
+
+std::string MemoryStore::full_reason() const {
+  if (admission_ != Admission::granted) return "store full: no room at the moment";
+  return "store full: " + std::to_string(state_.bytes_live()) + " of " +
+         std::to_string(options_.bytes_max) + " bytes in use";
+}
+
+Admission MemoryStore::admit(std::uint64_t bytes) {
+  MutexLock lock(mutex_);
+  if (admission_ != Admission::granted) {
+    refused_ = true;
+    return admission_;
+  }
+  if (options_.bytes_max != 0 && state_.bytes_live() + reserved_ + bytes > options_.bytes_max) {
+    refused_ = true;
+    return Admission::refused;
+  }
+  reserved_ += bytes;
+  return Admission::granted;
+}
+
+void MemoryStore::release(std::uint64_t bytes) {
+  bool wake = false;
+  {
+    MutexLock lock(mutex_);
+    reserved_ -= std::min(reserved_, bytes);
+    note_space();
+    wake = has_work();
+  }
+  if (wake) work_.notify_one();
+}
+
+std::string MemoryStore::refusal() const {
+  MutexLock lock(mutex_);
+  return full_reason();
+}
+
+/// Whoever was refused may try again: room was given back.
+void MemoryStore::note_space() {
+  if (!refused_ || admission_ != Admission::granted) return;
+  if (options_.bytes_max != 0 && state_.bytes_live() + reserved_ >= options_.bytes_max) return;
+  refused_ = false;
+  tell_space_ = true;
+}
+
+Ticket MemoryStore::append(std::span<StoreOp> ops) {
+  Ticket ticket{};
+  {
+    MutexLock lock(mutex_);
+    ticket = Ticket{++submitted_};
+    for (const StoreOp& op : ops) {
+      if (op.kind != StoreOpKind::add) continue;
+      const std::uint64_t bytes = op.message->flat().size();
+      bytes_written_ += bytes;
+      reserved_ -= std::min(reserved_, bytes);
+    }
+    state_.apply(ops);
+    note_space();
+    if (options_.manual_durability) {
+      Batch& batch = pending_.emplace_back();
+      batch.ticket = ticket;
+      batch.ops.assign(std::make_move_iterator(ops.begin()), std::make_move_iterator(ops.end()));
+    } else {
+      durable_ = sealed_ = submitted_;
+      tell_durable_ = true;
+      for (StoreOp& op : ops) op = StoreOp{};
+    }
+  }
+  work_.notify_one();
+  return ticket;
+}
+
+bool MemoryStore::cancel(Ticket ticket, core::ListId list) {
+  MutexLock lock(mutex_);
+  if (core::raw(ticket) <= std::max(sealed_, durable_)) return false;
+  const auto batch =
+      std::lower_bound(pending_.begin(), pending_.end(), ticket,
+                       [](const Batch& each, Ticket wanted) { return each.ticket < wanted; });
+  if (batch == pending_.end() || batch->ticket != ticket) return false;
+  const bool plain_send = std::all_of(batch->ops.begin(), batch->ops.end(), [](const StoreOp& op) {
+    return op.kind == StoreOpKind::add || op.kind == StoreOpKind::add_reference ||
+           op.kind == StoreOpKind::none;
+  });
+  if (!plain_send) return false;
+  drop_cancelled_reference(*batch, list);
+  note_space();
+  pass_cancelled();
+  return true;
+}
+
+void MemoryStore::drop_cancelled_reference(Batch& batch, core::ListId list) {
+  core::MessageRef message;
+  for (StoreOp& op : batch.ops) {
+    if (op.kind == StoreOpKind::add) message = op.message;
+    const bool adds = op.kind == StoreOpKind::add || op.kind == StoreOpKind::add_reference;
+    if (!adds || op.list != list) continue;
+    state_.release_entry(op.list, op.priority, op.first);
+    op = StoreOp{};
+  }
+  // What is left, if anything, must begin with the `add` that carries the message.
+  for (StoreOp& op : batch.ops) {
+    if (op.kind == StoreOpKind::none) continue;
+    op.kind = StoreOpKind::add;
+    op.message = message;
+    return;
+  }
+  batch.cancelled = true;
+  ++batches_cancelled_;
+}
+
+/// A send that was wholly consumed counts as durable once all before it is.
+void MemoryStore::pass_cancelled() {
+  while (!pending_.empty() && pending_.front().cancelled &&
+         core::raw(pending_.front().ticket) == durable_ + 1) {
+    durable_ = core::raw(pending_.front().ticket);
+    pending_.pop_front();
+    tell_durable_ = true;
+  }
+  sealed_ = std::max(sealed_, durable_);
+}
+
+Ticket MemoryStore::submitted() const noexcept {
+  MutexLock lock(mutex_);
+  return Ticket{submitted_};
+}
+
+Ticket MemoryStore::durable() const noexcept {
+  MutexLock lock(mutex_);
+  return Ticket{durable_};
+}
+
+void MemoryStore::read(const core::PageRequest& request) {
+  {
+    MutexLock lock(mutex_);
+    requests_.push_back(request);
+  }
+  work_.notify_one();
+}
+
+core::StoreStatus MemoryStore::status() const {
+  MutexLock lock(mutex_);
+  core::StoreStatus status;
+  status.epoch = epoch_;
+  status.bytes_live = state_.bytes_live();
+  status.bytes_limit = options_.bytes_max;
+  status.bytes_written = bytes_written_;
+  status.batches_cancelled = batches_cancelled_;
+  status.submitted = Ticket{submitted_};
+  status.durable = Ticket{durable_};
+  status.full = refused_;
+  if (refused_) status.full_reason = full_reason();
+  return status;
+}
+
+// --- in tests ------------------------------------------------------------------------------------
+
+void MemoryStore::set_listener(core::StoreListener* listener) {
+  listener_ = listener;
+}
+
+void MemoryStore::deliver_pages() {
+  for (;;) {
+    core::Page page;
+    {
+      MutexLock lock(mutex_);
+      const auto request = std::find_if(
+          requests_.begin(), requests_.end(),
+          [&](const core::PageRequest& each) { return core::raw(each.after) <= durable_; });
+      if (request == requests_.end()) return;
+      page = readable().read(*request);
+      requests_.erase(request);
+    }
+    if (listener_ != nullptr) listener_->page_loaded(std::move(page));
+  }
+}
+
+void MemoryStore::deliver() {
+  while (deliver_next(listener_)) {
+  }
+}
+
+std::size_t MemoryStore::pages_waiting() const {
+  MutexLock lock(mutex_);
+  return requests_.size();
+}
+
+void MemoryStore::seal(Ticket ticket) {
+  MutexLock lock(mutex_);
+  sealed_ = std::max(sealed_, std::min(core::raw(ticket), submitted_));
+}
+
+void MemoryStore::apply_durable(Ticket ticket) {
+  while (!pending_.empty() && pending_.front().ticket <= ticket) {
+    durable_state_.apply(pending_.front().ops);
+    pending_.pop_front();
+  }
+}
+
+void MemoryStore::make_durable(Ticket ticket) {
+  MutexLock lock(mutex_);
+  PABAL_CHECK(options_.manual_durability, "only with manual_durability");
+  const std::uint64_t to = std::min(core::raw(ticket), submitted_);
+  if (to <= durable_) return;
+  apply_durable(Ticket{to});
+  durable_ = to;
+  tell_durable_ = true;
+  pass_cancelled();
+}
+
+void MemoryStore::set_admission(Admission admission) {
+  MutexLock lock(mutex_);
+  admission_ = admission;
+  note_space();
+}
+
+void MemoryStore::set_bytes_max(std::uint64_t bytes_max) {
+  MutexLock lock(mutex_);
+  options_.bytes_max = bytes_max;
+  note_space();
+}
+
+void MemoryStore::restart(Ticket survives) {
+  MutexLock lock(mutex_);
+  PABAL_CHECK(!thread_.joinable(), "a puppet has no thread");
+  if (options_.manual_durability) {
+    apply_durable(survives);
+    state_ = durable_state_;
+  }
+  pending_.clear();
+  requests_.clear();
+  ++epoch_;
+  submitted_ = sealed_ = durable_ = reserved_ = 0;
+  refused_ = tell_space_ = tell_durable_ = false;
+}
+
+}  // namespace pabal::store
