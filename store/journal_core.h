@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+
+#include "core/store.h"
+#include "store/options.h"
+
+namespace pabal::store {
+
+/// One kind of work that the store has to do. Each kind is done by one thread at a time; different
+/// kinds may run at once.
+enum class Step : std::uint8_t {
+  write,    ///< seal what is pending, encode it and write it to the journal
+  sync,     ///< sync what was written, publish durable(), hand it to the index
+  apply,    ///< bring the index up to one more synced entry
+  flush,    ///< write the index's changes down, if that is due
+  reclaim,  ///< one step of moving what still counts out of a mostly dead segment
+  prepare,  ///< one step of preparing a segment ahead of need
+  page,     ///< answer one page request
+};
+
+/// Told that a step has become possible. Called from any thread, inside the engine too: must only
+/// wake somebody.
+class Waker {
+ public:
+  virtual ~Waker() = default;
+  virtual void wake(Step step) noexcept = 0;
+};
+
+/// The whole durable store without its threads: somebody calls step(). JournalStore does so with
+/// threads, the simulator from its one thread, in any order it likes.
+class JournalCore : public core::Store {
+ public:
+  /// Locks the directory, recovers, begins a new epoch. `listener` and `waker` (may be null)
+  /// outlive the store. Errors: in_use (another process has it), store_full, store_io (unreadable,
+  /// damaged: the text names segment and offset).
+  static Result<std::unique_ptr<JournalCore>> open(const JournalStoreOptions& options,
+                                                   core::StoreListener& listener, Waker* waker);
+
+  /// Does at most one piece of that work; false: there is none at the moment. `prepare` answers
+  /// false while preparing fails; it is worth calling again after a second. write, sync: one
+  /// thread; apply, flush, reclaim: one thread; prepare: one; page: one.
+  virtual bool step(Step step) = 0;
+  /// Whether the journal failed; nothing becomes durable any more.
+  [[nodiscard]] virtual bool failed() const noexcept = 0;
+  /// Writes the index's changes down now, whether due or not (for a stop). Where apply runs.
+  virtual Result<void> flush_now() = 0;
+};
+
+}  // namespace pabal::store

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+
+#include "core/store.h"
+#include "store/options.h"
+
+namespace pabal::store {
+
+/// The durable store: a JournalCore and its threads (`store`, `index`, `pager`, `prepare`).
+/// Destroying it closes it.
+class JournalStore : public core::Store {
+ public:
+  /// Opens or creates the store in `options.directory`: locks it, recovers, begins a new epoch.
+  /// `listener` outlives the store; it is called from the store's threads, also before open()
+  /// returns. Errors: in_use (another process has the directory; the text names it and the pid),
+  /// store_full, store_io (unreadable, or damaged: the text names segment and offset).
+  static Result<std::unique_ptr<JournalStore>> open(const JournalStoreOptions& options,
+                                                    core::StoreListener& listener);
+
+  /// Waits until all that was appended is durable and indexed, writes the index down and stops the
+  /// threads. No call but status() and durable() afterwards. Idempotent.
+  virtual void close() = 0;
+};
+
+}  // namespace pabal::store

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "store/file_system.h"
+#include "store/index/key_value.h"
+
+namespace pabal::store {
+
+/// Settings of a JournalStore. Sizes are bytes.
+struct JournalStoreOptions {
+  std::string directory;
+  std::uint64_t segment_bytes = 32ULL << 20;
+  std::uint64_t first_segment_bytes = 1ULL
+                                      << 20;  ///< of a start that finds none ready: small is quick
+  std::uint64_t bytes_limit = 0;              ///< storeUsage: live message bytes; 0: none
+  std::uint64_t undurable_bytes_max = 64ULL << 20;  ///< sends wait above this
+  std::uint64_t group_bytes_max = 4ULL << 20;  ///< of one journal entry, unless one batch is larger
+  std::uint64_t unapplied_bytes_max = 32ULL
+                                      << 20;  ///< how far the journal may run ahead of the index
+  std::uint64_t index_flush_journal_bytes = 64ULL << 20;  ///< bounds what a restart reads
+  std::uint64_t index_memory_bytes_max = 16ULL << 20;     ///< of blocks in memory
+  FileSystem* files = nullptr;                            ///< null: the operating system's
+  KeyValueFactory* index = nullptr;                       ///< null: LevelDB
+};
+
+}  // namespace pabal::store
