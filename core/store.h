@@ -55,8 +55,9 @@ struct StoreOpDetail {
   std::string value;
 };
 
-/// One step of a batch. Sequences count per (list, priority) from 1 and have no gaps when handed
-/// out; acknowledging, counting or touching what is not there (any more) changes nothing.
+/// One step of a batch. Sequences ascend per (list, priority) from 1, with gaps: non-persistent
+/// messages take numbers too, and cancelled ones leave theirs. Acknowledging, counting or touching
+/// what is not there (any more) changes nothing.
 struct StoreOp {
   StoreOpKind kind = StoreOpKind::none;
   std::uint8_t priority = 0;

@@ -1,0 +1,293 @@
+#include "core/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/engine_state.h"
+
+namespace pabal::core {
+namespace {
+
+constexpr milliseconds kExpirySweepPeriod{30'000};
+
+}  // namespace
+
+std::string_view to_string(WaitReason reason) noexcept {
+  switch (reason) {
+    case WaitReason::empty:
+      return "empty";
+    case WaitReason::no_consumer:
+      return "no consumer";
+    case WaitReason::no_credit:
+      return "every consumer has its prefetch unacknowledged";
+    case WaitReason::socket_full:
+      return "the consumers' sockets are full";
+    case WaitReason::reading_from_disk:
+      return "reading from disk";
+    case WaitReason::waiting_for_sync:
+      return "waiting for a sync";
+    case WaitReason::damaged:
+      return "the stored message is damaged";
+    case WaitReason::working:
+      return "being delivered";
+  }
+  PABAL_UNREACHABLE();
+}
+
+// --- the public door -----------------------------------------------------------------------------
+
+Engine::Engine(Store& store, EngineLimits limits, std::uint32_t homes)
+    : state_(std::make_unique<State>(store, limits, homes)) {}
+Engine::~Engine() = default;
+
+Result<ConnectionDetails> Engine::connect(const ConnectOptions& options) {
+  return state_->connect(options);
+}
+void Engine::disconnect(ConnectionId connection, TimePoint now) {
+  state_->disconnect(connection, now);
+}
+void Engine::written(ConnectionId connection, std::uint64_t number, TimePoint now) {
+  state_->written(connection, number, now);
+}
+Outcome Engine::publish(ConnectionId connection, MessageRef message,
+                        std::optional<TransactionId> transaction, ReplyToken token, TimePoint now) {
+  return state_->publish(connection, std::move(message), transaction, token, now);
+}
+Result<SubscriptionId> Engine::subscribe(ConnectionId connection, const SubscribeOptions& options,
+                                         TimePoint now) {
+  return state_->subscribe(connection, options, now);
+}
+Result<void> Engine::unsubscribe(SubscriptionId id, TimePoint) {
+  auto* subscription = state_->subscriptions.find(id);
+  if (subscription == nullptr) return Error{Errc::not_found, "no such subscription"};
+  state_->unsubscribe(*subscription);
+  return {};
+}
+Result<void> Engine::delete_durable(std::string_view client_id, std::string_view name, TimePoint) {
+  return state_->delete_durable(client_id, name);
+}
+Result<void> Engine::grant(SubscriptionId id, std::uint32_t messages, TimePoint) {
+  auto* subscription = state_->subscriptions.find(id);
+  if (subscription == nullptr) return Error{Errc::not_found, "no such subscription"};
+  subscription->granted += messages;
+  state_->credit_returned(*subscription);
+  return {};
+}
+Outcome Engine::acknowledge(SubscriptionId subscription, DeliveryRange range, AckKind kind,
+                            std::string_view cause, std::optional<TransactionId> transaction,
+                            TimePoint) {
+  return state_->acknowledge(subscription, range, kind, cause, transaction);
+}
+Result<TransactionId> Engine::begin(ConnectionId connection) {
+  return state_->begin(connection);
+}
+Outcome Engine::commit(TransactionId transaction, ReplyToken token, TimePoint now) {
+  return state_->commit(transaction, token, now);
+}
+Outcome Engine::rollback(TransactionId transaction, TimePoint) {
+  return state_->rollback(transaction);
+}
+Result<Destination> Engine::create_temporary(ConnectionId connection, DestinationKind kind) {
+  return state_->create_temporary(connection, kind);
+}
+void Engine::durable_advanced(TimePoint) {
+  state_->see_durable();
+}
+void Engine::page_loaded(Page page, TimePoint) {
+  state_->page_loaded(std::move(page));
+}
+void Engine::space_changed(TimePoint) {
+  state_->room_was_made();
+}
+void Engine::tick(TimePoint now) {
+  state_->tick(now);
+}
+bool Engine::run(TimePoint now) {
+  return state_->run(now);
+}
+Outbox& Engine::outbox(HomeId home) {
+  return state_->outboxes[static_cast<std::size_t>(home)];
+}
+Ticket Engine::submitted() const {
+  return state_->store.submitted();
+}
+EngineSnapshot Engine::snapshot() const {
+  return state_->snapshot();
+}
+std::vector<DestinationSnapshot> Engine::destinations(std::string_view after,
+                                                      std::size_t limit) const {
+  return state_->destinations(after, limit);
+}
+std::vector<SubscriptionSnapshot> Engine::durable_subscriptions(std::size_t limit) const {
+  return state_->durable_subscriptions(limit);
+}
+
+// --- connections ---------------------------------------------------------------------------------
+
+Engine::State::State(Store& the_store, EngineLimits the_limits, std::uint32_t homes)
+    : store(the_store), limits(the_limits), outboxes(homes == 0 ? 1 : homes) {
+  recover(store.recovered());
+  durable = store.durable();
+}
+
+Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) {
+  if (connections.size() >= limits.connections_max) {
+    return Error{Errc::quota_exceeded,
+                 "connections_max: " + std::to_string(limits.connections_max) + " are connected"};
+  }
+  PABAL_CHECK(static_cast<std::size_t>(options.home) < outboxes.size(), "no such home");
+  if (!options.client_id.empty()) {
+    if (const auto at = client_ids.find(options.client_id); at != client_ids.end()) {
+      const auto* other = connections.find(at->second);
+      return Error{Errc::in_use, "Client: " + options.client_id + " already connected from " +
+                                     (other != nullptr ? other->options.remote : "elsewhere")};
+    }
+  }
+  const auto serial = ++connections_total;
+  auto& connection = connections.insert(
+      [&](ConnectionId id) { return std::make_unique<Connection>(id, options); });
+  connection.origin = (store.epoch() << 32) | (serial & 0xFFFFFFFF);
+  connection.client_id = options.client_id;
+  if (connection.client_id.empty()) {
+    connection.client_id =
+        "ID:pabal-" + std::to_string(store.epoch()) + "-" + std::to_string(serial);
+  }
+  client_ids[connection.client_id] = connection.id;
+  return ConnectionDetails{connection.id, connection.origin, connection.client_id};
+}
+
+void Engine::State::disconnect(ConnectionId id, TimePoint now) {
+  auto* connection = connections.find(id);
+  if (connection == nullptr) return;
+  drop_parked(*connection, std::nullopt);
+  while (!connection->transactions.empty()) (void)rollback(connection->transactions.back());
+  while (!connection->subscriptions.empty()) {
+    unsubscribe(*subscriptions.find(connection->subscriptions.back()));
+  }
+  while (!connection->temporaries.empty()) {
+    const Destination destination = connection->temporaries.back();
+    connection->temporaries.pop_back();
+    delete_temporary(destination, now);
+  }
+  client_ids.erase(connection->client_id);
+  connections.erase(id);
+  room_was_made();
+}
+
+void Engine::State::written(ConnectionId id, std::uint64_t number, TimePoint) {
+  auto* connection = connections.find(id);
+  if (connection == nullptr) return;
+  auto& unwritten = connection->unwritten;
+  while (!unwritten.empty()) {
+    auto& range = unwritten.front();
+    const std::uint64_t first_number = range.last_number - range.count + 1;
+    if (first_number > number) break;
+    // The server reports whole batches; a range that goes on beyond one is split.
+    const std::uint64_t count = std::min(range.count, number - first_number + 1);
+    const std::uint64_t bytes =
+        count == range.count ? range.bytes : range.bytes / range.count * count;
+    const std::uint64_t first_id = range.last_id - range.count + 1;
+    if (range.subscription != nullptr && range.subscription->automatic()) {
+      auto_acknowledge(*range.subscription, first_id, first_id + count - 1);
+    }
+    connection->unwritten_bytes -= bytes;
+    range.count -= count;
+    range.bytes -= bytes;
+    if (range.count == 0) unwritten.pop_front();
+  }
+  if (connection->socket_was_full &&
+      connection->unwritten_bytes <= limits.unwritten_bytes_max / 2) {
+    connection->socket_was_full = false;
+    for (const auto subscription : connection->subscriptions) {
+      credit_returned(*subscriptions.find(subscription));
+    }
+  }
+}
+
+// --- the work loop -------------------------------------------------------------------------------
+
+void Engine::State::order(Connection& connection, ConnectionOrder what, std::string reason) {
+  outbox_of(connection).effects.push_back({connection.id, what, std::move(reason)});
+}
+
+void Engine::State::mark_ready(Reader& reader) {
+  if (reader.ready) return;
+  reader.ready = true;
+  ready_readers.push_back(&reader);
+}
+
+void Engine::State::mark_ready(Subscription& subscription) {
+  if (subscription.ready) return;
+  subscription.ready = true;
+  ready_subscriptions.push_back(&subscription);
+}
+
+void Engine::State::see_durable() {
+  const auto now_durable = store.durable();
+  if (now_durable == durable) return;
+  durable = now_durable;
+  for (auto* reader : awaiting_durable) {
+    reader->awaits_durable = false;
+    mark_ready(*reader);
+  }
+  awaiting_durable.clear();
+  if (parked_connections.empty()) return;
+  room_was_made();  // undurable bytes are a limit too
+}
+
+void Engine::State::tick(TimePoint now) {
+  if (now < next_sweep) return;
+  if (next_sweep != TimePoint{} && !sweep_at && !lists.empty()) sweep_at = lists.begin()->first;
+  next_sweep = now + kExpirySweepPeriod;
+}
+
+bool Engine::State::run(TimePoint now) {
+  flush_acks();
+  see_durable();
+  ++entry_serial;
+  const std::uint32_t budget = limits.steps_per_entry_max;
+  std::uint32_t steps = budget;
+  while (steps > 0) {
+    if (!ready_readers.empty()) {
+      Reader* reader = ready_readers.front();
+      ready_readers.pop_front();
+      reader->ready = false;
+      dispatch(*reader, steps, now);
+    } else if (!ready_subscriptions.empty()) {
+      Subscription* subscription = ready_subscriptions.front();
+      ready_subscriptions.pop_front();
+      subscription->ready = false;
+      deliver_pending(*subscription, steps, now);
+    } else if (room_changed) {
+      retry_parked(steps);
+    } else if (sweep_at) {
+      sweep(steps, now);
+    } else {
+      break;
+    }
+  }
+  flush_acks();
+  for (const auto id : lists_to_trim) {
+    if (const auto at = lists.find(id); at != lists.end()) trim(*at->second);
+  }
+  lists_to_trim.clear();
+  limit_windows();
+  steps_longest_entry = std::max<std::uint64_t>(steps_longest_entry, budget - steps);
+  return !ready_readers.empty() || !ready_subscriptions.empty() || room_changed || sweep_at;
+}
+
+void Engine::State::sweep(std::uint32_t& steps, TimePoint now) {
+  const auto at = lists.lower_bound(*sweep_at);
+  if (at == lists.end()) {
+    sweep_at.reset();
+    return;
+  }
+  // Copied: expiring may create the dead-letter queue, but a map keeps its other iterators.
+  const auto next = std::next(at);
+  sweep_at = next == lists.end() ? std::nullopt : std::optional<ListId>(next->first);
+  const bool more = sweep_list(*at->second, now);
+  if (more) sweep_at = at->first;
+  steps -= std::min<std::uint32_t>(steps, 16);
+}
+
+}  // namespace pabal::core

@@ -1,0 +1,270 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/engine_state.h"
+
+// Lists and readers: how they come, go, keep a window in memory, and come back after a restart.
+
+namespace pabal::core {
+
+Result<MessageList*> Engine::State::queue_named(std::string_view name, DestinationKind kind,
+                                                bool create) {
+  if (const auto known = queues.find(name); known != queues.end()) {
+    if (known->second->destination.kind == kind) return known->second;
+    return Error{Errc::bad_destination, std::string(name) + " is " +
+                                            known->second->destination.to_text() + ", not a " +
+                                            std::string(to_string(kind))};
+  }
+  const Destination destination{kind, std::string(name)};
+  if (kind == DestinationKind::temporary_queue) {
+    return Error{Errc::bad_destination,
+                 "The destination " + destination.to_text() + " does not exist."};
+  }
+  if (auto valid = validate_destination_name(name); !valid) return valid.error();
+  if (destination.is_pattern()) {
+    return Error{Errc::bad_destination, "cannot send to the pattern " + destination.to_text()};
+  }
+  if (!create) return Error{Errc::not_found, "no queue " + destination.name};
+  if (lists.size() >= limits.destinations_max) {
+    return Error{Errc::quota_exceeded,
+                 "destinations_max: there are " + std::to_string(lists.size()) + " destinations"};
+  }
+  MessageList& list =
+      add_list(std::make_unique<MessageList>(ListId{++last_list}, destination, true));
+  StoreOp operation;
+  operation.kind = StoreOpKind::create_list;
+  operation.list = list.id;
+  operation.detail = std::make_unique<StoreOpDetail>();
+  operation.detail->list = {list.id, destination};
+  store.append({&operation, 1});
+  return &list;
+}
+
+/// Takes a list into the model: found by name, and consumed by the wildcard consumers that match.
+MessageList& Engine::State::add_list(std::unique_ptr<MessageList> list) {
+  MessageList& added = *list;
+  lists[added.id] = std::move(list);
+  if (!added.is_queue()) {
+    topic_lists[added.destination.name] = &added;
+    patterns.insert(added.destination.name, TopicTarget{nullptr, &added});
+    return added;
+  }
+  queues[added.destination.name] = &added;
+  queues_in_order[{added.destination.kind, added.destination.name}] = &added;
+  Reader& reader = add_reader(added, kQueueReader);
+  if (added.destination.kind != DestinationKind::queue) return added;
+  for (auto* subscription : queue_patterns) {
+    if (matches(subscription->interest().destination.name, added.destination.name)) {
+      attach(*subscription, reader);
+    }
+  }
+  return added;
+}
+
+MessageList& Engine::State::topic_list(const std::string& pattern) {
+  if (const auto known = topic_lists.find(pattern); known != topic_lists.end()) {
+    return *known->second;
+  }
+  MessageList& list = add_list(std::make_unique<MessageList>(
+      ListId{++last_list}, Destination{DestinationKind::topic, pattern}, true));
+  StoreOp operation;
+  operation.kind = StoreOpKind::create_list;
+  operation.list = list.id;
+  operation.detail = std::make_unique<StoreOpDetail>();
+  operation.detail->list = {list.id, list.destination};
+  store.append({&operation, 1});
+  return list;
+}
+
+Reader& Engine::State::add_reader(MessageList& list, ReaderId id) {
+  list.readers.push_back(std::make_unique<Reader>(list, id));
+  Reader& reader = *list.readers.back();
+  // It reads what comes from here on; lanes that are not there yet begin at one for everybody.
+  for (int priority = 0; priority < kPriorities; ++priority) {
+    const auto& lane = list.lanes[static_cast<std::size_t>(priority)];
+    if (lane) reader.cursor(priority).next = lane->next_sequence;
+  }
+  return reader;
+}
+
+/// Deliveries of the reader that are out can go nowhere any more, and nobody may point at it.
+void Engine::State::orphan(Reader& reader) {
+  const bool shared_ring = !reader.list.is_queue();
+  const auto forget = [&](InFlight& delivery) {
+    // A topic list's non-persistent message is on the account of the list's own ring.
+    if (!(delivery.entry.is_volatile && shared_ring)) {
+      held_bytes -= delivery.entry.message->footprint();
+    }
+  };
+  while (reader.active()) {
+    Subscription& subscription = *reader.consumers.back().subscription;
+    for (std::size_t i = 0; i < subscription.in_flight.size(); ++i) {
+      InFlight& delivery = subscription.in_flight[i];
+      if (delivery.reader != &reader) continue;
+      forget(delivery);
+      delivery_done(subscription, delivery);
+    }
+    forget_settled(subscription);
+    detach(subscription, reader);
+  }
+  transactions.for_each([&](Transaction& transaction) {
+    for (auto& [delivery, ack] : transaction.orphans) {
+      if (delivery.reader != &reader || !delivery.entry.message) continue;
+      forget(delivery);
+      delivery.entry.message.reset();
+      delivery.reader = nullptr;
+    }
+  });
+  for (auto& [key, entry] : reader.returned) {
+    if (!(entry.is_volatile && shared_ring)) held_bytes -= entry.message->footprint();
+  }
+  drop_pages(reader);
+  std::erase(awaiting_durable, &reader);
+  if (reader.ready) {
+    for (std::size_t i = ready_readers.size(); i > 0; --i) {
+      Reader* other = ready_readers.front();
+      ready_readers.pop_front();
+      if (other != &reader) ready_readers.push_back(other);
+    }
+  }
+}
+
+void Engine::State::remove_reader(MessageList& list, Reader& reader) {
+  orphan(reader);
+  // Non-persistent messages that it had not acknowledged: taken ones stand in `returned`.
+  for (int priority = 0; priority < kPriorities; ++priority) {
+    if (!list.lanes[static_cast<std::size_t>(priority)]) continue;
+    auto& ring = list.lane(priority).volatile_entries;
+    for (auto at = lower_bound_sequence(ring, reader.cursor(priority).next); at < ring.size();) {
+      Entry entry = ring[at];
+      const auto size = ring.size();
+      if (entry.message) release_volatile(reader, priority, entry);
+      if (ring.size() == size)
+        ++at;
+      else
+        at = lower_bound_sequence(ring, entry.sequence + 1);
+    }
+  }
+  for (auto& [key, entry] : reader.returned) {
+    if (entry.is_volatile) release_volatile(reader, 9 - key.first, entry);
+  }
+  durables.erase(std::pair(reader.description.client_id, reader.description.name));
+
+  StoreOp operation;
+  operation.kind = StoreOpKind::delete_reader;
+  operation.list = list.id;
+  operation.reader = reader.id;
+  flush_acks();
+  store.append({&operation, 1});
+  std::erase_if(list.readers, [&](const auto& other) { return other.get() == &reader; });
+  if (list.readers.empty()) remove_list(list);
+  room_was_made();
+}
+
+void Engine::State::remove_list(MessageList& list) {
+  for (const auto& reader : list.readers) orphan(*reader);
+  for (const auto& lane : list.lanes) {
+    if (!lane) continue;
+    for (std::size_t i = 0; i < lane->volatile_entries.size(); ++i) {
+      const auto& message = lane->volatile_entries[i].message;
+      if (message) held_bytes -= message->footprint();
+    }
+  }
+  window_bytes -= list.window_bytes;
+  if (list.window_listed) windows.remove(list.id);
+  if (list.is_queue()) {
+    queues.erase(list.destination.name);
+    queues_in_order.erase({list.destination.kind, list.destination.name});
+  } else {
+    topic_lists.erase(list.destination.name);
+    patterns.erase(list.destination.name, TopicTarget{nullptr, &list});
+  }
+  if (list.stored) {
+    StoreOp operation;
+    operation.kind = StoreOpKind::delete_list;
+    operation.list = list.id;
+    flush_acks();
+    store.append({&operation, 1});
+  }
+  room_was_made();
+  lists.erase(list.id);
+}
+
+// --- windows -------------------------------------------------------------------------------------
+
+void Engine::State::add_to_window(MessageList& list, Lane& lane, Entry entry) {
+  const std::uint64_t bytes = entry.message->footprint();
+  list.window_bytes += bytes;
+  window_bytes += bytes;
+  lane.window.push_back(std::move(entry));
+  if (!list.window_listed) {
+    list.window_listed = true;
+    windows.push_back(list.id);
+  }
+  if (list.window_bytes > limits.list_window_bytes_max) {
+    evict(list, limits.list_window_bytes_max / 2);
+  }
+}
+
+void Engine::State::window_removed(MessageList& list, const Entry& entry) {
+  const std::uint64_t bytes = entry.message->footprint();
+  list.window_bytes -= bytes;
+  window_bytes -= bytes;
+}
+
+/// Drops the oldest entries of a list's windows from memory, the lowest priority first: they are
+/// read back when their turn comes.
+void Engine::State::evict(MessageList& list, std::uint64_t down_to_bytes) {
+  for (auto& lane : list.lanes) {
+    if (!lane) continue;
+    while (!lane->window.empty() && list.window_bytes > down_to_bytes) {
+      lane->window_begin = lane->window.front().sequence + 1;
+      window_removed(list, lane->window.front());
+      lane->window.pop_front();
+    }
+    lane->window.shrink();
+  }
+}
+
+void Engine::State::limit_windows() {
+  while (window_bytes > limits.window_bytes_max && !windows.empty()) {
+    const ListId id = windows.front();
+    windows.pop_front();
+    const auto at = lists.find(id);
+    if (at == lists.end()) continue;
+    at->second->window_listed = false;
+    evict(*at->second, 0);
+  }
+}
+
+// --- recovery ------------------------------------------------------------------------------------
+
+void Engine::State::recover(RecoveredState recovered) {
+  last_list = raw(recovered.last_list);
+  last_reader = raw(recovered.last_reader);
+  for (auto& found : recovered.lists) {
+    MessageList& list = add_list(std::make_unique<MessageList>(
+        found.description.id, std::move(found.description.destination), true));
+    for (auto& found_reader : found.readers) {
+      Reader& reader =
+          list.is_queue() ? list.reader() : add_reader(list, found_reader.description.id);
+      reader.description = std::move(found_reader.description);
+      if (!list.is_queue()) {
+        durables[std::pair(reader.description.client_id, reader.description.name)] = &reader;
+      }
+      for (const auto& found_cursor : found_reader.cursors) {
+        Lane& lane = list.lane(found_cursor.priority);
+        lane.next_sequence = std::max(lane.next_sequence, found_cursor.next);
+        lane.window_begin = lane.next_sequence;
+        Cursor& cursor = reader.cursor(found_cursor.priority);
+        cursor.next = found_cursor.first;
+        cursor.touched_to = found_cursor.touched_to;
+        cursor.recovered_touched_to = found_cursor.touched_to;
+        reader.depth += found_cursor.entries;
+        reader.depth_bytes += found_cursor.bytes;
+      }
+    }
+  }
+}
+
+}  // namespace pabal::core

@@ -1,0 +1,353 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/engine_state.h"
+
+namespace pabal::core {
+
+Outcome Engine::State::publish(ConnectionId id, MessageRef message,
+                               std::optional<TransactionId> transaction, ReplyToken token,
+                               TimePoint) {
+  auto* connection = connections.find(id);
+  if (connection == nullptr) return Outcome::failure({Errc::not_found, "no such connection"});
+  Transaction* within = nullptr;
+  if (transaction) {
+    within = transactions.find(*transaction);
+    if (within == nullptr || &within->connection != connection) {
+      return Outcome::failure({Errc::not_found, "no such transaction"});
+    }
+  }
+  // What is parked keeps its place: a connection's sends take effect in their order.
+  if (connection->parked.empty()) {
+    if (auto outcome = try_send(message, within)) return std::move(*outcome);
+  }
+  return park(*connection, Parked{std::move(message), transaction, token});
+}
+
+std::optional<Outcome> Engine::State::try_send(const MessageRef& message,
+                                               Transaction* transaction) {
+  Topic* topic = nullptr;
+  if (auto routed = route(*message, topic); !routed) {
+    return Outcome::failure(routed.error(), store.submitted());
+  }
+  bool stored = false;
+  for (const auto* list : route_) stored = stored || stored_in(*message, *list);
+  if (transaction != nullptr) {
+    // What will be stored is known at commit; room is set aside for whatever may be.
+    stored = message->persistent() && !is_temporary(message->destination_kind());
+    if (transaction->bytes + message->footprint() > limits.transaction_bytes_max) {
+      return Outcome::failure({Errc::quota_exceeded, "transaction_bytes_max: the transaction has " +
+                                                         std::to_string(transaction->bytes) +
+                                                         " bytes of sends"});
+    }
+    if (transaction->sends.size() + transaction->acks.size() >= limits.transaction_operations_max) {
+      return Outcome::failure({Errc::quota_exceeded, "transaction_operations_max reached"});
+    }
+  }
+
+  Error why;
+  switch (admit(*message, stored, topic, why)) {
+    case Admission::granted:
+      break;
+    case Admission::refused:
+      return Outcome::failure(std::move(why), store.submitted());
+    case Admission::later:
+      if (!limits.send_fail_if_no_space) return std::nullopt;
+      return Outcome::failure(std::move(why), store.submitted());
+  }
+  if (transaction != nullptr) {
+    transaction->sends.push_back(message);
+    transaction->bytes += message->footprint();
+    held_bytes += message->footprint();
+    if (stored) transaction->admitted_bytes += message->flat().size();
+    return Outcome{};
+  }
+
+  Ticket ticket = kNoTicket;
+  if (!route_.empty()) {
+    batch_.clear();
+    prepare(message, batch_);
+    if (!batch_.operations.empty()) ticket = store.append(batch_.operations);
+    place(batch_, ticket, kNoTicket);
+  }
+  if (topic != nullptr) publish_to(*topic, message);
+  return Outcome{Disposition::done, ticket, std::nullopt};
+}
+
+Admission Engine::State::admit(const Message& message, bool stored, const Topic* topic,
+                               Error& why) {
+  const std::uint64_t footprint = message.footprint();
+  if (limits.memory_bytes_max != 0) {
+    if (footprint > limits.memory_bytes_max) {
+      why = {Errc::quota_exceeded, "the message is larger than memoryUsage (" +
+                                       std::to_string(limits.memory_bytes_max) + " bytes)"};
+      return Admission::refused;
+    }
+    // A stored message costs memory only while it is in a window, which gives way.
+    const bool held = !stored || topic != nullptr;
+    if (held && held_bytes + footprint > limits.memory_bytes_max) {
+      why = {Errc::quota_exceeded, "memoryUsage: " + std::to_string(held_bytes) + " of " +
+                                       std::to_string(limits.memory_bytes_max) +
+                                       " bytes are held by messages"};
+      return Admission::later;
+    }
+  }
+  if (topic != nullptr) {
+    for (const auto* subscription : topic->subscriptions) {
+      if (subscription->pending_bytes <= limits.topic_pending_bytes_max) continue;
+      why = {Errc::quota_exceeded, "a subscription of " + std::string(message.destination_name()) +
+                                       " (client " + subscription->connection.client_id +
+                                       ") is too far behind"};
+      return Admission::later;
+    }
+  }
+  if (!stored) return Admission::granted;
+  const auto admission = store.admit(message.flat().size());
+  if (admission != Admission::granted) why = {Errc::store_full, store.refusal()};
+  return admission;
+}
+
+// --- parking -------------------------------------------------------------------------------------
+
+Outcome Engine::State::park(Connection& connection, Parked parked) {
+  const std::uint64_t bytes = parked.message ? parked.message->footprint() : sizeof(Parked);
+  if (connection.parked_bytes >= limits.parked_bytes_max && connection.explicit_out > 0) {
+    // It must be read, or its acknowledgements could not come; so its sends must fail.
+    return Outcome::failure(
+        {Errc::quota_exceeded, "parked_bytes_max: " + std::to_string(connection.parked_bytes) +
+                                   " bytes of sends wait for room already"},
+        store.submitted());
+  }
+  connection.parked_bytes += bytes;
+  connection.parked.push_back(std::move(parked));
+  if (!connection.park_listed) {
+    connection.park_listed = true;
+    parked_connections.push_back(connection.id);
+  }
+  if (connection.parked_bytes >= limits.parked_bytes_max && connection.explicit_out == 0 &&
+      !connection.reading_paused) {
+    connection.reading_paused = true;
+    order(connection, ConnectionOrder::pause_reading, "its sends wait for room");
+  }
+  return Outcome{Disposition::parked, kNoTicket, std::nullopt};
+}
+
+void Engine::State::unpark_front(Connection& connection) {
+  const auto& parked = connection.parked.front();
+  const std::uint64_t bytes = parked.message ? parked.message->footprint() : sizeof(Parked);
+  connection.parked_bytes -= bytes;
+  connection.parked.pop_front();
+}
+
+/// Forgets the parked sends of one transaction, or all.
+void Engine::State::drop_parked(Connection& connection, std::optional<TransactionId> transaction) {
+  Ring<Parked> kept;
+  while (!connection.parked.empty()) {
+    auto parked = connection.parked.front();
+    unpark_front(connection);
+    if (transaction && parked.transaction != transaction) {
+      const std::uint64_t bytes = parked.message ? parked.message->footprint() : sizeof(Parked);
+      connection.parked_bytes += bytes;
+      kept.push_back(std::move(parked));
+    } else if (transaction && parked.token != 0) {
+      // Rolled back with the transaction: done, and nothing to wait for.
+      outbox_of(connection).replies.push_back({connection.id, parked.token, Outcome{}});
+    }
+  }
+  connection.parked = std::move(kept);
+}
+
+/// Sends what the connection has parked while there is room.
+void Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps) {
+  while (!connection.parked.empty() && steps > 0) {
+    --steps;
+    const Parked parked = connection.parked.front();
+    std::optional<Outcome> outcome;
+    Transaction* transaction =
+        parked.transaction ? transactions.find(*parked.transaction) : nullptr;
+    if (parked.transaction && transaction == nullptr) {
+      outcome = Outcome::failure({Errc::not_found, "no such transaction"});
+    } else if (!parked.message) {
+      outcome = commit_now(*transaction);
+    } else {
+      outcome = try_send(parked.message, transaction);
+      if (!outcome) return;
+    }
+    unpark_front(connection);
+    if (parked.token != 0 || outcome->disposition == Disposition::failed) {
+      outbox_of(connection).replies.push_back({connection.id, parked.token, std::move(*outcome)});
+    }
+    if (connection.reading_paused && connection.parked_bytes <= limits.parked_bytes_max / 2) {
+      connection.reading_paused = false;
+      order(connection, ConnectionOrder::resume_reading, "");
+    }
+  }
+}
+
+void Engine::State::retry_parked(std::uint32_t& steps) {
+  room_changed = false;
+  auto waiting = std::move(expired_waiting);
+  expired_waiting.clear();
+  for (auto& [list_id, reader_id, priority, entry] : waiting) {
+    const auto at = lists.find(list_id);
+    if (at == lists.end()) continue;
+    for (const auto& reader : at->second->readers) {
+      if (reader->id == reader_id) expire(*reader, priority, std::move(entry));
+    }
+  }
+  // Each connection gets one turn; a limit that holds one up need not hold up the others.
+  for (std::size_t turns = parked_connections.size(); turns > 0; --turns) {
+    const ConnectionId id = parked_connections.front();
+    parked_connections.pop_front();
+    auto* connection = connections.find(id);
+    if (connection == nullptr) continue;
+    if (steps == 0) {
+      room_changed = true;
+      parked_connections.push_back(id);
+      continue;
+    }
+    retry_parked_of(*connection, steps);
+    if (connection->parked.empty()) {
+      connection->park_listed = false;
+    } else {
+      parked_connections.push_back(id);
+      if (steps == 0) room_changed = true;
+    }
+  }
+}
+
+// --- routing and queueing ------------------------------------------------------------------------
+
+Result<void> Engine::State::route(const Message& message, Topic*& topic) {
+  route_.clear();
+  topic = nullptr;
+  const auto name = message.destination_name();
+  const auto kind = message.destination_kind();
+  if (is_queue(kind)) {
+    auto list = queue_named(name, kind, true);
+    if (!list) return list.error();
+    route_.push_back(*list);
+    return {};
+  }
+  if (kind == DestinationKind::temporary_topic) {
+    if (temporary_topics.find(name) == temporary_topics.end()) {
+      return Error{Errc::bad_destination,
+                   "The destination temp-topic://" + std::string(name) + " does not exist."};
+    }
+  } else if (auto valid = validate_destination_name(name); !valid) {
+    return valid;
+  }
+  if (Destination::is_pattern_name(name)) {
+    return Error{Errc::bad_destination, "cannot send to the pattern topic://" + std::string(name)};
+  }
+  topic = resolve(name, kind);
+  route_.assign(topic->lists.begin(), topic->lists.end());
+  return {};
+}
+
+Topic* Engine::State::resolve(std::string_view name, DestinationKind kind) {
+  constexpr std::size_t kTopicsRememberedMax = 65'536;
+  const bool temporary = is_temporary(kind);
+  auto& trie = temporary ? temporary_patterns : patterns;
+  const auto known = temporary ? topics.end() : topics.find(name);
+  if (known != topics.end() && known->second.epoch == trie.epoch()) return &known->second;
+
+  scratch_topic.subscriptions.clear();
+  scratch_topic.lists.clear();
+  trie.match(name, [&](const TopicTarget& target) {
+    if (target.subscription != nullptr) {
+      scratch_topic.subscriptions.push_back(target.subscription);
+    } else {
+      scratch_topic.lists.push_back(target.list);
+    }
+  });
+  const bool wanted = !scratch_topic.subscriptions.empty() || !scratch_topic.lists.empty();
+  if (!wanted || temporary) {
+    if (known != topics.end()) topics.erase(known);
+    return &scratch_topic;
+  }
+  if (known == topics.end() && topics.size() >= kTopicsRememberedMax) return &scratch_topic;
+  Topic& topic = known != topics.end() ? known->second : topics[std::string(name)];
+  topic.epoch = trie.epoch();
+  topic.subscriptions.swap(scratch_topic.subscriptions);
+  topic.lists.swap(scratch_topic.lists);
+  return &topic;
+}
+
+void Engine::State::prepare(const MessageRef& message, Batch& batch) {
+  bool added = false;
+  for (auto* list : route_) {
+    Lane& lane = list->lane(message->priority());
+    const std::uint64_t sequence = lane.next_sequence++;
+    batch.placed.push_back({list, sequence, message});
+    if (!stored_in(*message, *list)) {
+      // Numbers of volatile messages are not stored; a window without messages moves past them.
+      continue;
+    }
+    log_touches(*list, message->priority(), sequence);
+    StoreOp operation;
+    operation.kind = added ? StoreOpKind::add_reference : StoreOpKind::add;
+    operation.priority = message->priority();
+    operation.list = list->id;
+    operation.first = operation.last = sequence;
+    if (!added) operation.message = message;
+    added = true;
+    batch.operations.push_back(std::move(operation));
+  }
+}
+
+/// Before a message that will go to a consumer at once, so that its block is logged as touched
+/// ahead of it in the journal and nobody has to wait.
+void Engine::State::log_touches(MessageList& list, int priority, std::uint64_t sequence) {
+  for (const auto& reader : list.readers) {
+    if (!reader->active()) continue;
+    Cursor& cursor = reader->cursor(priority);
+    // One that is behind will not get to it soon: its mark would be in vain.
+    const bool at_the_tail = reader->depth <= reader->in_flight + kTouchBlock;
+    if (sequence >= cursor.touched_to && at_the_tail) {
+      touch(*reader, priority, sequence);
+    }
+    if (list.is_queue()) return;
+  }
+}
+
+void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
+  for (auto& placed : batch.placed) {
+    MessageList& list = *placed.list;
+    const int priority = placed.message->priority();
+    const std::uint64_t bytes = placed.message->flat().size();
+    Lane& lane = list.lane(priority);
+    Entry entry;
+    entry.sequence = placed.sequence;
+    entry.visible_after = visible_after;
+    entry.message = std::move(placed.message);
+    if (stored_in(*entry.message, list)) {
+      entry.stored = stored;
+      add_to_window(list, lane, std::move(entry));
+    } else {
+      entry.is_volatile = true;
+      entry.references = static_cast<std::uint32_t>(list.readers.size());
+      held_bytes += entry.message->footprint();
+      lane.volatile_entries.push_back(std::move(entry));
+    }
+    ++list.counters.enqueued;
+    ++totals.enqueued;
+    for (const auto& reader : list.readers) {
+      ++reader->depth;
+      reader->depth_bytes += bytes;
+      if (reader->active()) mark_ready(*reader);
+    }
+  }
+  batch.clear();
+}
+
+void Engine::State::publish_to(Topic& topic, const MessageRef& message) {
+  ++topic.counters.enqueued;
+  if (topic.lists.empty()) ++totals.enqueued;
+  for (auto* subscription : topic.subscriptions) {
+    ++topic.counters.dispatched;
+    offer_topic_message(*subscription, message);
+  }
+}
+
+}  // namespace pabal::core

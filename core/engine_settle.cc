@@ -1,0 +1,383 @@
+#include <algorithm>
+#include <charconv>
+#include <tuple>
+#include <utility>
+
+#include "core/engine_state.h"
+
+// What becomes of a delivery: acknowledged, returned, dead-lettered, expired.
+
+namespace pabal::core {
+namespace {
+
+/// Position of the first delivery whose id is not below `id`.
+std::size_t position_of(const Ring<InFlight>& in_flight, std::uint64_t id) noexcept {
+  std::size_t low = 0;
+  std::size_t high = in_flight.size();
+  if (high != 0 && raw(in_flight.front().id) >= id) return 0;  // the common case
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    if (raw(in_flight[middle].id) < id) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+}  // namespace
+
+// --- acknowledging -------------------------------------------------------------------------------
+
+Outcome Engine::State::acknowledge(SubscriptionId id, DeliveryRange range, AckKind kind,
+                                   std::string_view cause,
+                                   std::optional<TransactionId> transaction) {
+  auto* subscription = subscriptions.find(id);
+  if (subscription == nullptr) return Outcome::failure({Errc::not_found, "no such subscription"});
+  Transaction* within = nullptr;
+  if (transaction) {
+    within = transactions.find(*transaction);
+    if (within == nullptr || &within->connection != &subscription->connection) {
+      return Outcome::failure({Errc::not_found, "no such transaction"});
+    }
+  }
+  bool any = false;
+  auto& in_flight = subscription->in_flight;
+  for (auto at = position_of(in_flight, raw(range.first));
+       at < in_flight.size() && in_flight[at].id <= range.last; ++at) {
+    InFlight& delivery = in_flight[at];
+    if (delivery.state != InFlight::State::out) continue;
+    any = true;
+    if (within != nullptr) {
+      if (within->sends.size() + within->acks.size() >= limits.transaction_operations_max) {
+        return Outcome::failure({Errc::quota_exceeded, "transaction_operations_max reached"});
+      }
+      delivery.state = InFlight::State::in_transaction;
+      delivery.transaction = within->id;
+      within->acks.push_back({id, delivery.id, kind, std::string(cause)});
+      --subscription->out;  // credit returns now, or a transaction larger than it could not end
+    } else if (auto settled = settle(*subscription, delivery, kind, cause, nullptr); !settled) {
+      return Outcome::failure(settled.error(), store.submitted());
+    }
+  }
+  if (!any) return Outcome::failure({Errc::not_found, "nothing to acknowledge"});
+  forget_settled(*subscription);
+  credit_returned(*subscription);
+  if (within != nullptr) return Outcome{};
+  flush_acks();
+  return Outcome{Disposition::done, store.submitted(), std::nullopt};
+}
+
+void Engine::State::auto_acknowledge(Subscription& subscription, std::uint64_t first,
+                                     std::uint64_t last) {
+  auto& in_flight = subscription.in_flight;
+  if (in_flight.empty()) {
+    // Topic messages without a list are not kept: only the credit comes back.
+    subscription.out -= std::min(subscription.out, last - first + 1);
+  } else {
+    for (auto at = position_of(in_flight, first);
+         at < in_flight.size() && raw(in_flight[at].id) <= last; ++at) {
+      if (in_flight[at].state != InFlight::State::out) continue;
+      (void)settle(subscription, in_flight[at], AckKind::consumed, {}, nullptr);
+    }
+    forget_settled(subscription);
+  }
+  credit_returned(subscription);
+}
+
+Result<void> Engine::State::settle(Subscription& subscription, InFlight& delivery, AckKind kind,
+                                   std::string_view cause, Batch* batch) {
+  Reader* reader = delivery.reader;
+  switch (kind) {
+    case AckKind::consumed:
+      if (reader != nullptr) {
+        release(*reader, delivery.priority, delivery.entry, batch);
+      } else {
+        held_bytes -= delivery.entry.message->footprint();
+      }
+      break;
+    case AckKind::poisoned:
+    case AckKind::expired: {
+      const bool expired = kind == AckKind::expired;
+      const std::string_view reason = !cause.empty() ? cause
+                                      : expired ? std::string_view("the client found it expired")
+                                                : std::string_view("refused by the consumer");
+      if (auto moved =
+              dead_letter(reader, delivery.priority, delivery.entry, reason, expired, batch);
+          !moved) {
+        return moved;
+      }
+      if (expired) ++totals.expired;
+      break;
+    }
+    case AckKind::requeued:
+      if (reader != nullptr) {
+        std::vector<StoreOp> counts;
+        give_back(delivery, counts);
+        if (!counts.empty()) {
+          flush_acks();
+          store.append(counts);
+        }
+      } else {
+        return_to_subscription(subscription, delivery);
+      }
+      delivery_done(subscription, delivery);
+      return {};
+  }
+  if (reader != nullptr) --reader->in_flight;
+  delivery_done(subscription, delivery);
+  return {};
+}
+
+void Engine::State::delivery_done(Subscription& subscription, InFlight& delivery) {
+  if (delivery.state == InFlight::State::out) --subscription.out;
+  if (!subscription.automatic()) --subscription.connection.explicit_out;
+  delivery.state = InFlight::State::settled;
+  delivery.entry.message.reset();
+  delivery.reader = nullptr;
+}
+
+/// Drops settled deliveries from the front, and from the middle when they are most of it: one
+/// delivery that stays out for ever must not keep the places of all that followed it.
+void Engine::State::forget_settled(Subscription& subscription) {
+  constexpr std::size_t kWorthCompacting = 1024;
+  auto& in_flight = subscription.in_flight;
+  while (!in_flight.empty() && in_flight.front().state == InFlight::State::settled) {
+    in_flight.pop_front();
+  }
+  if (in_flight.size() < kWorthCompacting || in_flight.size() < 4 * subscription.out) return;
+  std::size_t alive = 0;
+  for (std::size_t i = 0; i < in_flight.size(); ++i) {
+    alive += in_flight[i].state != InFlight::State::settled ? 1 : 0;
+  }
+  if (alive * 2 > in_flight.size()) return;
+  Ring<InFlight> kept;
+  for (std::size_t i = 0; i < in_flight.size(); ++i) {
+    if (in_flight[i].state != InFlight::State::settled) kept.push_back(std::move(in_flight[i]));
+  }
+  in_flight = std::move(kept);
+}
+
+void Engine::State::credit_returned(Subscription& subscription) {
+  if (!subscription.has_credit()) return;
+  if (!subscription.blocked.empty()) wake_blocked(subscription);
+  if (!subscription.pending.empty()) mark_ready(subscription);
+}
+
+void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* batch) {
+  MessageList& list = reader.list;
+  --reader.depth;
+  reader.depth_bytes -= entry.message->flat().size();
+  ++list.counters.dequeued;
+  ++totals.dequeued;
+  if (!parked_connections.empty()) room_was_made();
+  if (entry.is_volatile) {
+    release_volatile(reader, priority, entry);
+    return;
+  }
+  held_bytes -= entry.message->footprint();
+  if (batch != nullptr) {
+    StoreOp operation;
+    operation.kind = StoreOpKind::acknowledge;
+    operation.priority = static_cast<std::uint8_t>(priority);
+    operation.list = list.id;
+    operation.reader = reader.id;
+    operation.first = operation.last = entry.sequence;
+    batch->operations.push_back(std::move(operation));
+    return;
+  }
+  // The last reference to a plain send that is not sealed yet: it need never be written.
+  const bool plain = entry.stored > durable && entry.visible_after == kNoTicket;
+  if (plain && list.is_queue() && store.cancel(entry.stored, list.id)) return;
+  add_ack(reader, priority, entry.sequence);
+}
+
+void Engine::State::release_volatile(Reader& reader, int priority, Entry& entry) {
+  if (reader.list.is_queue()) {
+    held_bytes -= entry.message->footprint();
+    return;
+  }
+  auto& ring = reader.list.lane(priority).volatile_entries;
+  const auto at = lower_bound_sequence(ring, entry.sequence);
+  if (at == ring.size() || ring[at].sequence != entry.sequence || !ring[at].message) return;
+  if (--ring[at].references > 0) return;
+  held_bytes -= ring[at].message->footprint();
+  ring[at].message.reset();
+  while (!ring.empty() && !ring.front().message) ring.pop_front();
+}
+
+void Engine::State::add_ack(const Reader& reader, int priority, std::uint64_t sequence) {
+  if (ack_run.last != 0 && ack_run.list == reader.list.id && ack_run.reader == reader.id &&
+      ack_run.priority == priority && ack_run.last + 1 == sequence) {
+    ack_run.last = sequence;
+    return;
+  }
+  flush_acks();
+  ack_run = {reader.list.id, reader.id, static_cast<std::uint8_t>(priority), sequence, sequence};
+}
+
+void Engine::State::flush_acks() {
+  if (ack_run.last == 0) return;
+  StoreOp operation;
+  operation.kind = StoreOpKind::acknowledge;
+  operation.priority = ack_run.priority;
+  operation.list = ack_run.list;
+  operation.reader = ack_run.reader;
+  operation.first = ack_run.first;
+  operation.last = ack_run.last;
+  ack_run.last = 0;
+  store.append({&operation, 1});
+}
+
+// --- returning -----------------------------------------------------------------------------------
+
+/// Puts a delivery back to its place, counted, for the reader's other consumers. The caller appends
+/// `counts`, in which neighbours are joined.
+void Engine::State::give_back(InFlight& delivery, std::vector<StoreOp>& counts) {
+  Reader& reader = *delivery.reader;
+  Entry entry = std::move(delivery.entry);
+  ++entry.deliveries;
+  --reader.in_flight;
+  if (!entry.is_volatile) {
+    if (!counts.empty() && counts.back().list == reader.list.id &&
+        counts.back().reader == reader.id && counts.back().priority == delivery.priority &&
+        counts.back().last + 1 == entry.sequence) {
+      counts.back().last = entry.sequence;
+    } else {
+      StoreOp operation;
+      operation.kind = StoreOpKind::count_delivery;
+      operation.priority = delivery.priority;
+      operation.list = reader.list.id;
+      operation.reader = reader.id;
+      operation.first = operation.last = entry.sequence;
+      counts.push_back(std::move(operation));
+    }
+  }
+  const auto key = std::pair(9 - delivery.priority, entry.sequence);
+  reader.returned.emplace(key, std::move(entry));
+  mark_ready(reader);
+}
+
+/// A topic message without a list can only go back to the subscription that had it.
+void Engine::State::return_to_subscription(Subscription& subscription, InFlight& delivery) {
+  subscription.pending_bytes += delivery.entry.message->footprint();
+  subscription.pending.push_front(std::move(delivery.entry.message));
+  mark_ready(subscription);
+}
+
+// --- dead letters --------------------------------------------------------------------------------
+
+Result<MessageRef> Engine::State::dead_letter_copy(const Message& message, std::string_view cause) {
+  MessageBuilder builder(message);
+  builder.original_destination = Address{message.destination_kind(), message.destination_name()};
+  builder.destination_kind = DestinationKind::queue;
+  builder.destination_name = kDeadLetterQueue;
+  builder.expiration = 0;
+  if (message.property_encoding() == Encoding::native) {
+    builder.add_string("dlqDeliveryFailureCause", cause);
+    builder.add_integer("originalExpiration", PropertyType::int64, message.expiration());
+  }
+  return builder.build();
+}
+
+Result<void> Engine::State::dead_letter(Reader* reader, int priority, Entry& entry,
+                                        std::string_view cause, bool expired, Batch* batch) {
+  const Message& message = *entry.message;
+  const auto discard = [&] {
+    if (reader != nullptr) {
+      release(*reader, priority, entry, batch);
+    } else {
+      held_bytes -= message.footprint();
+    }
+  };
+  // A dead letter does not die again, and (as in ActiveMQ) nobody keeps a non-persistent message
+  // that nobody wanted in time; one that was refused is kept.
+  const bool is_dead_letter = reader != nullptr && reader->list.is_queue() &&
+                              reader->list.destination.name == kDeadLetterQueue;
+  if (is_dead_letter || (expired && !message.persistent())) {
+    discard();
+    return {};
+  }
+  auto copy = dead_letter_copy(message, cause);
+  if (!copy) return copy.error();
+  auto target = queue_named(kDeadLetterQueue, DestinationKind::queue, true);
+  if (!target) return target.error();
+  if (message.persistent() && store.admit((*copy)->flat().size()) != Admission::granted) {
+    return Error{Errc::store_full, "no room for the dead letter: " + store.refusal()};
+  }
+
+  Batch own;
+  Batch& together = batch != nullptr ? *batch : own;
+  route_.assign(1, *target);
+  prepare(*copy, together);
+  if (reader != nullptr) {
+    ++reader->list.counters.dead_lettered;
+    release(*reader, priority, entry, &together);
+  } else {
+    held_bytes -= message.footprint();
+  }
+  ++totals.dead_lettered;
+  if (batch != nullptr) return {};
+  Ticket ticket = kNoTicket;
+  if (!own.operations.empty()) {
+    flush_acks();
+    ticket = store.append(own.operations);
+  }
+  place(own, ticket, ticket);
+  return {};
+}
+
+// --- expiry --------------------------------------------------------------------------------------
+
+/// `entry` was taken and goes to nobody.
+void Engine::State::expire(Reader& reader, int priority, Entry entry) {
+  char cause[64] = "expired at ";
+  *std::to_chars(cause + 11, cause + sizeof cause - 1, entry.message->expiration()).ptr = '\0';
+  if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
+  if (!dead_letter(&reader, priority, entry, cause, true, nullptr)) {
+    if (!entry.is_volatile) held_bytes -= entry.message->footprint();
+    expired_waiting.emplace_back(reader.list.id, reader.id, priority, std::move(entry));
+    return;
+  }
+  ++reader.list.counters.expired;
+  ++totals.expired;
+}
+
+/// Takes expired messages out of a queue's memory, a bounded number; true: there may be more. Those
+/// on disk are found when they are read back.
+bool Engine::State::sweep_list(MessageList& list, TimePoint now) {
+  constexpr std::size_t kExpiredMax = 400;
+  if (!list.is_queue()) return false;
+  std::size_t found = 0;
+  for (int priority = 0; priority < kPriorities; ++priority) {
+    if (!list.lanes[static_cast<std::size_t>(priority)]) continue;
+    Lane& lane = list.lane(priority);
+    for (auto* ring : {&lane.window, &lane.volatile_entries}) {
+      bool any = false;
+      for (std::size_t i = 0; i < ring->size() && !any; ++i) {
+        any = (*ring)[i].message->expired(now) && (*ring)[i].visible_after <= durable;
+      }
+      if (!any) continue;
+      Ring<Entry> kept;
+      std::vector<Entry> expired;
+      while (!ring->empty()) {
+        Entry& entry = ring->front();
+        if (expired.size() + found < kExpiredMax && entry.message->expired(now) &&
+            entry.visible_after <= durable) {
+          if (!entry.is_volatile) window_removed(list, entry);
+          expired.push_back(std::move(entry));
+        } else {
+          kept.push_back(std::move(entry));
+        }
+        ring->pop_front();
+      }
+      *ring = std::move(kept);
+      found += expired.size();
+      for (auto& entry : expired) expire(list.reader(), priority, std::move(entry));
+    }
+  }
+  return found >= kExpiredMax;
+}
+
+}  // namespace pabal::core

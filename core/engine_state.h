@@ -1,0 +1,391 @@
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/engine.h"
+#include "core/message_list.h"
+#include "core/ring.h"
+#include "core/slot_map.h"
+#include "core/topic_trie.h"
+
+// The engine's insides. One class, because every rule needs most of the state; its functions are
+// spread over engine_*.cc by subject:
+//
+//   engine.cc               the public door, connections, the work loop
+//   engine_send.cc          admission, parking, routing, queueing
+//   engine_subscribe.cc     subscriptions, durable ones, temporary destinations
+//   engine_dispatch.cc      what goes to whom and why not, paging
+//   engine_settle.cc        acknowledgements, returning, dead letters, expiry
+//   engine_transaction.cc   begin, commit, rollback
+//   engine_lists.cc         lists, readers, their windows, recovery
+//   engine_views.cc         snapshots
+
+namespace pabal::core {
+
+class Connection;
+
+/// A delivery that is out, or was and stands between others that are.
+struct InFlight {
+  enum class State : std::uint8_t { out, in_transaction, settled };
+
+  DeliveryId id{};
+  Reader* reader = nullptr;  ///< null: a topic message without a list, or its list has gone
+  Entry entry;
+  std::uint8_t priority = 0;
+  State state = State::out;
+  TransactionId transaction{};
+};
+
+class Subscription {
+ public:
+  Subscription(SubscriptionId subscription_id, Connection& owner, SubscribeOptions wanted)
+      : id(subscription_id), connection(owner), options(std::move(wanted)) {}
+
+  const SubscriptionId id;
+  Connection& connection;
+  const SubscribeOptions options;
+  Ring<InFlight> in_flight;  ///< ascending by id; settled ones are dropped from the front
+  std::uint64_t last_delivery = 0;
+  std::uint64_t out = 0;         ///< what the credit counts
+  std::uint64_t granted = 0;     ///< beyond the prefetch
+  std::vector<Reader*> readers;  ///< lists that it consumes from
+  std::vector<Reader*> blocked;  ///< of these, the ones that wait for its credit
+
+  // Non-durable topic subscriptions only: what waits for credit.
+  Ring<MessageRef> pending;
+  std::uint64_t pending_bytes = 0;
+  bool ready = false;  ///< stands in the engine's queue of work
+
+  [[nodiscard]] const Interest& interest() const noexcept { return options.interests.front(); }
+  [[nodiscard]] bool automatic() const noexcept { return options.ack_mode == AckMode::automatic; }
+  [[nodiscard]] bool has_credit() const noexcept { return out < options.prefetch + granted; }
+};
+
+/// Deliveries in the outbox or the socket, of one subscription, one behind the other.
+struct Unwritten {
+  Subscription* subscription = nullptr;  ///< null: it has gone
+  std::uint64_t last_number = 0;
+  std::uint64_t last_id = 0;
+  std::uint64_t count = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// A send or commit that waits for room.
+struct Parked {
+  MessageRef message;  ///< null: a commit
+  std::optional<TransactionId> transaction;
+  ReplyToken token = 0;
+};
+
+class Connection {
+ public:
+  Connection(ConnectionId connection_id, ConnectOptions wanted)
+      : id(connection_id), options(std::move(wanted)) {}
+
+  const ConnectionId id;
+  const ConnectOptions options;
+  std::string client_id;
+  std::uint64_t origin = 0;
+  std::vector<SubscriptionId> subscriptions;
+  std::vector<TransactionId> transactions;
+  std::vector<Destination> temporaries;
+  std::uint64_t temporaries_made = 0;
+
+  std::uint64_t last_number = 0;  ///< Delivery::number
+  Ring<Unwritten> unwritten;
+  std::uint64_t unwritten_bytes = 0;
+  bool socket_was_full = false;    ///< somebody waits for its socket
+  std::uint64_t explicit_out = 0;  ///< deliveries that it must acknowledge
+
+  Ring<Parked> parked;
+  std::uint64_t parked_bytes = 0;
+  bool park_listed = false;
+  bool reading_paused = false;
+};
+
+struct PendingAck {
+  SubscriptionId subscription{};
+  DeliveryId delivery{};
+  AckKind kind{};
+  std::string cause;
+};
+
+class Transaction {
+ public:
+  Transaction(TransactionId transaction_id, Connection& owner)
+      : id(transaction_id), connection(owner) {}
+
+  const TransactionId id;
+  Connection& connection;
+  std::vector<MessageRef> sends;
+  std::uint64_t bytes = 0;
+  std::uint64_t admitted_bytes = 0;  ///< set aside in the store
+  std::vector<PendingAck> acks;
+  /// Acknowledged deliveries whose subscription ended before the transaction did.
+  std::vector<std::pair<InFlight, PendingAck>> orphans;
+};
+
+/// A topic that somebody wants: who, under the current patterns.
+struct Topic {
+  std::uint64_t epoch = 0;
+  std::vector<Subscription*> subscriptions;
+  std::vector<MessageList*> lists;
+  DestinationCounters counters;
+};
+
+/// What a topic pattern leads to: exactly one of the two.
+struct TopicTarget {
+  Subscription* subscription = nullptr;
+  MessageList* list = nullptr;
+  friend bool operator==(const TopicTarget&, const TopicTarget&) = default;
+};
+
+struct StringHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept {
+    return std::hash<std::string_view>{}(text);
+  }
+};
+template <class Value>
+using NameMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
+
+/// A message given its place in a list, before or after its batch went to the store.
+struct Placed {
+  MessageList* list = nullptr;
+  std::uint64_t sequence = 0;
+  MessageRef message;
+};
+
+/// Store operations that take effect together, and what becomes visible with them.
+struct Batch {
+  std::vector<StoreOp> operations;
+  std::vector<Placed> placed;
+
+  void clear() noexcept {
+    operations.clear();
+    placed.clear();
+  }
+};
+
+/// Joins acknowledgements of neighbours into ranges before they go to the store.
+struct AckRun {
+  ListId list{};
+  ReaderId reader{};
+  std::uint8_t priority = 0;
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;  ///< zero: nothing collected
+};
+
+class Engine::State {
+ public:
+  State(Store& store, EngineLimits limits, std::uint32_t homes);
+
+  // --- engine.cc
+  Result<ConnectionDetails> connect(const ConnectOptions& options);
+  void disconnect(ConnectionId id, TimePoint now);
+  void written(ConnectionId id, std::uint64_t number, TimePoint now);
+  void tick(TimePoint now);
+  bool run(TimePoint now);
+  Outbox& outbox_of(const Connection& connection) {
+    return outboxes[static_cast<std::size_t>(connection.options.home)];
+  }
+  void order(Connection& connection, ConnectionOrder what, std::string reason);
+  void mark_ready(Reader& reader);
+  void mark_ready(Subscription& subscription);
+  void sweep(std::uint32_t& steps, TimePoint now);
+
+  // --- engine_send.cc
+  Outcome publish(ConnectionId id, MessageRef message, std::optional<TransactionId> transaction,
+                  ReplyToken token, TimePoint now);
+  /// One try at a send whose connection and transaction are known; nullopt: there is no room now.
+  std::optional<Outcome> try_send(const MessageRef& message, Transaction* transaction);
+  /// `granted`: room is set aside in the store, if it will be stored. Fills `why` when refused.
+  Admission admit(const Message& message, bool stored, const Topic* topic, Error& why);
+  Outcome park(Connection& connection, Parked parked);
+  void drop_parked(Connection& connection, std::optional<TransactionId> transaction);
+  void unpark_front(Connection& connection);
+  void retry_parked_of(Connection& connection, std::uint32_t& steps);
+  void retry_parked(std::uint32_t& steps);
+  /// Which lists the message goes to, into route_; for a topic also its other subscriptions.
+  Result<void> route(const Message& message, Topic*& topic);
+  Topic* resolve(std::string_view name, DestinationKind kind);
+  /// Gives `message` its places in route_, adding the store operations to `batch`.
+  void prepare(const MessageRef& message, Batch& batch);
+  /// Queues what `batch` has placed. `visible_after`: a transaction's ticket, else none.
+  void place(Batch& batch, Ticket stored, Ticket visible_after);
+  void publish_to(Topic& topic, const MessageRef& message);
+  void log_touches(MessageList& list, int priority, std::uint64_t sequence);
+  static bool stored_in(const Message& message, const MessageList& list) {
+    return message.persistent() && list.stored;
+  }
+
+  // --- engine_subscribe.cc
+  Result<SubscriptionId> subscribe(ConnectionId id, const SubscribeOptions& options, TimePoint now);
+  Result<void> check_subscribe(Connection& connection, const SubscribeOptions& options);
+  Result<Reader*> durable_reader(Connection& connection, const SubscribeOptions& options);
+  void attach(Subscription& subscription, Reader& reader);
+  void detach(Subscription& subscription, Reader& reader);
+  void unsubscribe(Subscription& subscription);
+  Result<void> delete_durable(std::string_view client_id, std::string_view name);
+  Result<Destination> create_temporary(ConnectionId id, DestinationKind kind);
+  void delete_temporary(const Destination& destination, TimePoint now);
+
+  // --- engine_dispatch.cc
+  struct Candidate {
+    Entry* entry = nullptr;
+    int priority = 0;
+    enum class From : std::uint8_t { returned, page, window, volatile_ring } from{};
+    std::size_t position = 0;  ///< in the ring
+  };
+  void dispatch(Reader& reader, std::uint32_t& steps, TimePoint now);
+  /// The message to go next; without one, reader.waiting says why.
+  std::optional<Candidate> next_entry(Reader& reader);
+  std::optional<Candidate> next_in_lane(Reader& reader, int priority, WaitReason& why);
+  bool may_leave(Reader& reader, Cursor& cursor, int priority, const Entry& entry, WaitReason& why);
+  Entry take(Reader& reader, const Candidate& candidate);
+  Subscription* pick_consumer(Reader& reader);
+  void list_for_wake(Reader& reader);
+  void wake_blocked(Subscription& subscription);
+  [[nodiscard]] bool has_socket_room(Connection& connection);
+  void see_durable();
+  void deliver(Subscription& subscription, Reader* reader, int priority, Entry entry);
+  void deliver_pending(Subscription& subscription, std::uint32_t& steps, TimePoint now);
+  void offer_topic_message(Subscription& subscription, const MessageRef& message);
+  void request_page(Reader& reader, int priority);
+  void page_loaded(Page page);
+  void touch(Reader& reader, int priority, std::uint64_t up_to);
+  void drop_pages(Reader& reader);
+  void trim(MessageList& list);
+
+  // --- engine_settle.cc
+  Outcome acknowledge(SubscriptionId id, DeliveryRange range, AckKind kind, std::string_view cause,
+                      std::optional<TransactionId> transaction);
+  /// Errors: store_full (a dead letter has no room); nothing changed then.
+  Result<void> settle(Subscription& subscription, InFlight& delivery, AckKind kind,
+                      std::string_view cause, Batch* batch);
+  /// `reader` needs the entry no more: it is acknowledged, in `batch` if one is given.
+  void release(Reader& reader, int priority, Entry& entry, Batch* batch);
+  void release_volatile(Reader& reader, int priority, Entry& entry);
+  void give_back(InFlight& delivery, std::vector<StoreOp>& counts);
+  void return_to_subscription(Subscription& subscription, InFlight& delivery);
+  void delivery_done(Subscription& subscription, InFlight& delivery);
+  void room_was_made() { room_changed = true; }
+  void forget_settled(Subscription& subscription);
+  void credit_returned(Subscription& subscription);
+  void flush_acks();
+  void add_ack(const Reader& reader, int priority, std::uint64_t sequence);
+  /// Moves a message to the dead-letter queue, in one batch with its acknowledgement. `reader`
+  /// null: a copy of a topic message. Errors: store_full; nothing changed then.
+  Result<void> dead_letter(Reader* reader, int priority, Entry& entry, std::string_view cause,
+                           bool expired, Batch* batch);
+  Result<MessageRef> dead_letter_copy(const Message& message, std::string_view cause);
+  void expire(Reader& reader, int priority, Entry entry);
+  void auto_acknowledge(Subscription& subscription, std::uint64_t first, std::uint64_t last);
+  bool sweep_list(MessageList& list, TimePoint now);
+
+  // --- engine_transaction.cc
+  Result<TransactionId> begin(ConnectionId id);
+  Outcome commit(TransactionId id, ReplyToken token, TimePoint now);
+  Outcome commit_now(Transaction& transaction);
+  Outcome commit_batch(Transaction& transaction);
+  InFlight* find_delivery(const PendingAck& ack);
+  Outcome rollback(TransactionId id);
+  void end_transaction(Transaction& transaction);
+
+  // --- engine_lists.cc
+  Result<MessageList*> queue_named(std::string_view name, DestinationKind kind, bool create);
+  MessageList& add_list(std::unique_ptr<MessageList> list);
+  MessageList& topic_list(const std::string& pattern);
+  void remove_list(MessageList& list);
+  /// Lets go of a reader that is about to disappear.
+  void orphan(Reader& reader);
+  Reader& add_reader(MessageList& list, ReaderId id);
+  void remove_reader(MessageList& list, Reader& reader);
+  void recover(RecoveredState recovered);
+  void add_to_window(MessageList& list, Lane& lane, Entry entry);
+  void window_removed(MessageList& list, const Entry& entry);
+  void evict(MessageList& list, std::uint64_t down_to_bytes);
+  void limit_windows();
+
+  // --- engine_views.cc
+  [[nodiscard]] EngineSnapshot snapshot() const;
+  [[nodiscard]] std::vector<DestinationSnapshot> destinations(std::string_view after,
+                                                              std::size_t limit) const;
+  [[nodiscard]] DestinationSnapshot view_of(const MessageList& queue) const;
+  [[nodiscard]] DestinationSnapshot view_of(const std::string& name, const Topic& topic) const;
+  [[nodiscard]] std::vector<SubscriptionSnapshot> durable_subscriptions(std::size_t limit) const;
+
+  // --- the model
+  Store& store;
+  const EngineLimits limits;
+  std::vector<Outbox> outboxes;
+
+  SlotMap<Connection, ConnectionId> connections;
+  SlotMap<Subscription, SubscriptionId> subscriptions;
+  SlotMap<Transaction, TransactionId> transactions;
+  NameMap<ConnectionId> client_ids;
+  std::uint64_t connections_total = 0;
+
+  std::map<ListId, std::unique_ptr<MessageList>> lists;
+  NameMap<MessageList*> queues;  ///< and temporary queues: their names never collide
+  std::map<std::pair<DestinationKind, std::string_view>, MessageList*> queues_in_order;
+  NameMap<MessageList*> topic_lists;                                ///< by pattern
+  std::map<std::pair<std::string, std::string>, Reader*> durables;  ///< client id, name
+  std::vector<Subscription*> queue_patterns;  ///< wildcard consumers of queues
+  TopicTrie<TopicTarget> patterns;
+  TopicTrie<TopicTarget> temporary_patterns;
+  std::map<std::string, Topic, std::less<>> topics;  ///< only those with a target
+  Topic scratch_topic;                               ///< resolution of a topic without one
+  NameMap<ConnectionId> temporary_topics;            ///< owners
+  std::uint64_t last_list = 0;
+  std::uint64_t last_reader = 0;
+
+  // --- work to do
+  Ring<Reader*> ready_readers;
+  Ring<Subscription*> ready_subscriptions;
+  std::vector<Reader*> awaiting_durable;
+  Ring<ConnectionId> parked_connections;
+  bool room_changed = false;  ///< parked sends are worth another try
+  std::vector<ListId> lists_to_trim;
+  struct PageFor {
+    ListId list{};
+    ReaderId reader{};
+    int priority = 0;
+  };
+  std::map<std::uint64_t, PageFor> pages_requested;  ///< by PageRequest::id
+  std::uint64_t last_page = 0;
+  std::optional<ListId> sweep_at;  ///< the expiry sweep goes on here
+  TimePoint next_sweep{};
+  /// Expired messages whose dead letter had no room; tried again when there is.
+  std::vector<std::tuple<ListId, ReaderId, int, Entry>> expired_waiting;
+
+  // --- accounts
+  Ticket durable = kNoTicket;      ///< as seen at the beginning of this entry
+  std::uint64_t held_bytes = 0;    ///< limit: memory_bytes_max
+  std::uint64_t window_bytes = 0;  ///< limit: window_bytes_max
+  std::list<ListId> windows;       ///< lists that have a window, oldest listing first
+  AckRun ack_run;
+  std::uint64_t entry_serial = 0;  ///< grows with every run(): deliveries coalesce within one
+  std::uint64_t steps_longest_entry = 0;
+  DestinationCounters totals;
+
+  // Reused so that the hot path allocates nothing.
+  Batch batch_;
+  std::vector<MessageList*> route_;
+};
+
+/// Name of the shared dead-letter queue (ActiveMQ's default strategy).
+inline constexpr std::string_view kDeadLetterQueue = "ActiveMQ.DLQ";
+/// A block of arrivals: how far ahead a touch is logged.
+inline constexpr std::uint64_t kTouchBlock = 256;
+
+}  // namespace pabal::core

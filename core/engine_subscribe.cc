@@ -1,0 +1,253 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/engine_state.h"
+
+namespace pabal::core {
+
+Result<void> Engine::State::check_subscribe(Connection& connection,
+                                            const SubscribeOptions& options) {
+  if (options.interests.size() != 1) {
+    return Error{Errc::not_supported, "a subscription has exactly one interest"};
+  }
+  const Interest& interest = options.interests.front();
+  const Destination& destination = interest.destination;
+  if (auto valid = validate_destination_name(destination.name); !valid) return valid;
+  if (!interest.selector.empty()) {
+    return Error{Errc::not_supported, "selectors are not supported yet: " + interest.selector};
+  }
+  if (connection.subscriptions.size() >= limits.subscriptions_per_connection_max) {
+    return Error{Errc::quota_exceeded, "subscriptions_per_connection_max: the connection has " +
+                                           std::to_string(connection.subscriptions.size()) +
+                                           " subscriptions"};
+  }
+  if (is_temporary(destination.kind)) {
+    const auto owned = std::find(connection.temporaries.begin(), connection.temporaries.end(),
+                                 destination) != connection.temporaries.end();
+    if (!owned) {
+      return Error{Errc::bad_destination, "Cannot use destination " + destination.to_text() +
+                                              ": it is not a temporary of this connection"};
+    }
+  }
+  if (options.durable_name.empty()) return {};
+  if (is_queue(destination.kind)) {
+    return Error{Errc::invalid_argument,
+                 "Invalid Subscription: cannot durably subscribe to a Queue destination!"};
+  }
+  if (is_temporary(destination.kind)) {
+    return Error{Errc::invalid_argument, "cannot durably subscribe to a temporary topic"};
+  }
+  if (connection.options.client_id.empty()) {
+    return Error{Errc::invalid_argument, "a durable subscription needs a client id"};
+  }
+  return {};
+}
+
+Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const SubscribeOptions& options,
+                                                TimePoint) {
+  auto* connection = connections.find(id);
+  if (connection == nullptr) return Error{Errc::not_found, "no such connection"};
+  if (auto checked = check_subscribe(*connection, options); !checked) return checked.error();
+  const Interest& interest = options.interests.front();
+  const Destination& destination = interest.destination;
+
+  Reader* reader = nullptr;
+  if (!options.durable_name.empty()) {
+    auto durable = durable_reader(*connection, options);
+    if (!durable) return durable.error();
+    reader = *durable;
+  } else if (is_queue(destination.kind) && !destination.is_pattern()) {
+    auto list = queue_named(destination.name, destination.kind, true);
+    if (!list) return list.error();
+    reader = &(*list)->reader();
+  }
+
+  auto& subscription = subscriptions.insert([&](SubscriptionId made) {
+    return std::make_unique<Subscription>(made, *connection, options);
+  });
+  connection->subscriptions.push_back(subscription.id);
+  if (reader != nullptr) {
+    attach(subscription, *reader);
+  } else if (is_queue(destination.kind)) {
+    queue_patterns.push_back(&subscription);
+    for (const auto& [list_id, list] : lists) {
+      if (list->destination.kind == DestinationKind::queue &&
+          matches(destination.name, list->destination.name)) {
+        attach(subscription, list->reader());
+      }
+    }
+  } else {
+    auto& trie = is_temporary(destination.kind) ? temporary_patterns : patterns;
+    trie.insert(destination.name, TopicTarget{&subscription, nullptr});
+  }
+  return subscription.id;
+}
+
+/// The reader of the durable subscription, made or replaced as JMS 1.1 §6.11.1 asks: another topic
+/// or selector is another subscription under the same name.
+Result<Reader*> Engine::State::durable_reader(Connection& connection,
+                                              const SubscribeOptions& options) {
+  const Interest& interest = options.interests.front();
+  const auto key = std::pair(connection.client_id, options.durable_name);
+  if (const auto known = durables.find(key); known != durables.end()) {
+    Reader& reader = *known->second;
+    if (reader.active()) {
+      return Error{Errc::in_use, "Durable consumer is in use for client: " + key.first +
+                                     " and subscriptionName: " + key.second};
+    }
+    if (reader.list.destination == interest.destination &&
+        reader.description.selector == interest.selector &&
+        reader.description.no_local == interest.no_local) {
+      return &reader;
+    }
+    remove_reader(reader.list, reader);
+  }
+  MessageList& list = topic_list(interest.destination.name);
+  Reader& reader = add_reader(list, ReaderId{++last_reader});
+  reader.description = {reader.id,  list.id,           key.first,
+                        key.second, interest.selector, interest.no_local};
+  durables[key] = &reader;
+
+  StoreOp operation;
+  operation.kind = StoreOpKind::create_reader;
+  operation.list = list.id;
+  operation.reader = reader.id;
+  operation.detail = std::make_unique<StoreOpDetail>();
+  operation.detail->reader = reader.description;
+  store.append({&operation, 1});
+  return &reader;
+}
+
+void Engine::State::attach(Subscription& subscription, Reader& reader) {
+  // Descending consumer priority, and first come first among equals.
+  const auto before =
+      std::find_if(reader.consumers.begin(), reader.consumers.end(), [&](const ConsumerLink& link) {
+        return link.subscription->options.consumer_priority <
+               subscription.options.consumer_priority;
+      });
+  reader.consumers.insert(before, ConsumerLink{&subscription, false});
+  subscription.readers.push_back(&reader);
+  mark_ready(reader);
+}
+
+void Engine::State::detach(Subscription& subscription, Reader& reader) {
+  std::erase_if(reader.consumers,
+                [&](const ConsumerLink& link) { return link.subscription == &subscription; });
+  std::erase(subscription.readers, &reader);
+  std::erase(subscription.blocked, &reader);
+  reader.next_consumer = 0;
+  if (!reader.active()) drop_pages(reader);
+  mark_ready(reader);
+}
+
+void Engine::State::unsubscribe(Subscription& subscription) {
+  Connection& connection = subscription.connection;
+  // Acknowledged in a transaction that goes on: it keeps them.
+  for (const auto id : connection.transactions) {
+    Transaction& transaction = *transactions.find(id);
+    for (auto& ack : transaction.acks) {
+      if (ack.subscription != subscription.id) continue;
+      InFlight* delivery = find_delivery(ack);
+      if (delivery == nullptr) continue;
+      InFlight kept;
+      kept.id = delivery->id;
+      kept.reader = delivery->reader;
+      kept.entry = std::move(delivery->entry);
+      kept.priority = delivery->priority;
+      kept.state = InFlight::State::in_transaction;
+      delivery_done(subscription, *delivery);
+      transaction.orphans.emplace_back(std::move(kept), std::move(ack));
+    }
+    std::erase_if(transaction.acks,
+                  [&](const PendingAck& ack) { return ack.subscription == subscription.id; });
+  }
+
+  std::vector<StoreOp> counts;
+  for (std::size_t i = 0; i < subscription.in_flight.size(); ++i) {
+    InFlight& delivery = subscription.in_flight[i];
+    if (delivery.state != InFlight::State::out) continue;
+    if (delivery.reader != nullptr) {
+      give_back(delivery, counts);
+    } else {
+      held_bytes -= delivery.entry.message->footprint();
+    }
+    delivery_done(subscription, delivery);
+  }
+  if (!counts.empty()) {
+    flush_acks();
+    store.append(counts);
+  }
+  while (!subscription.readers.empty()) detach(subscription, *subscription.readers.back());
+
+  while (!subscription.pending.empty()) {
+    held_bytes -= subscription.pending.front()->footprint();
+    subscription.pending.pop_front();
+  }
+  const Destination& destination = subscription.interest().destination;
+  if (is_queue(destination.kind)) {
+    std::erase(queue_patterns, &subscription);
+  } else if (subscription.options.durable_name.empty()) {
+    auto& trie = is_temporary(destination.kind) ? temporary_patterns : patterns;
+    trie.erase(destination.name, TopicTarget{&subscription, nullptr});
+  }
+  for (std::size_t i = 0; i < connection.unwritten.size(); ++i) {
+    if (connection.unwritten[i].subscription == &subscription) {
+      connection.unwritten[i].subscription = nullptr;
+    }
+  }
+  if (subscription.ready) {
+    for (std::size_t i = ready_subscriptions.size(); i > 0; --i) {
+      Subscription* other = ready_subscriptions.front();
+      ready_subscriptions.pop_front();
+      if (other != &subscription) ready_subscriptions.push_back(other);
+    }
+  }
+  std::erase(connection.subscriptions, subscription.id);
+  room_was_made();
+  subscriptions.erase(subscription.id);
+}
+
+Result<void> Engine::State::delete_durable(std::string_view client_id, std::string_view name) {
+  const auto known = durables.find(std::pair(std::string(client_id), std::string(name)));
+  if (known == durables.end()) {
+    return Error{Errc::not_found,
+                 "No durable subscription exists for clientID: " + std::string(client_id) +
+                     " and subscriptionName: " + std::string(name)};
+  }
+  if (known->second->active()) return Error{Errc::in_use, "Durable consumer is in use"};
+  remove_reader(known->second->list, *known->second);
+  return {};
+}
+
+// --- temporary destinations ----------------------------------------------------------------------
+
+Result<Destination> Engine::State::create_temporary(ConnectionId id, DestinationKind kind) {
+  auto* connection = connections.find(id);
+  if (connection == nullptr) return Error{Errc::not_found, "no such connection"};
+  if (!is_temporary(kind)) return Error{Errc::invalid_argument, "not a kind of temporary"};
+  Destination destination{kind, "ID:pabal-" + std::to_string(connection->origin >> 32) + "-" +
+                                    std::to_string(connection->origin & 0xFFFFFFFF) + ":" +
+                                    std::to_string(++connection->temporaries_made)};
+  if (lists.size() + temporary_topics.size() >= limits.destinations_max) {
+    return Error{Errc::quota_exceeded, "destinations_max reached"};
+  }
+  if (kind == DestinationKind::temporary_queue) {
+    auto list = std::make_unique<MessageList>(ListId{++last_list}, destination, false);
+    list->owner = id;
+    add_list(std::move(list));
+  } else {
+    temporary_topics[destination.name] = id;
+  }
+  connection->temporaries.push_back(destination);
+  return destination;
+}
+
+void Engine::State::delete_temporary(const Destination& destination, TimePoint) {
+  if (destination.kind == DestinationKind::temporary_topic) {
+    temporary_topics.erase(destination.name);
+    return;
+  }
+  if (const auto at = queues.find(destination.name); at != queues.end()) remove_list(*at->second);
+}
+
+}  // namespace pabal::core

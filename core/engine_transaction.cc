@@ -1,0 +1,159 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/engine_state.h"
+
+namespace pabal::core {
+
+Result<TransactionId> Engine::State::begin(ConnectionId id) {
+  auto* connection = connections.find(id);
+  if (connection == nullptr) return Error{Errc::not_found, "no such connection"};
+  if (connection->transactions.size() >= limits.transactions_per_connection_max) {
+    return Error{Errc::quota_exceeded, "transactions_per_connection_max: the connection has " +
+                                           std::to_string(connection->transactions.size()) +
+                                           " open transactions"};
+  }
+  auto& transaction = transactions.insert(
+      [&](TransactionId made) { return std::make_unique<Transaction>(made, *connection); });
+  connection->transactions.push_back(transaction.id);
+  return transaction.id;
+}
+
+InFlight* Engine::State::find_delivery(const PendingAck& ack) {
+  auto* subscription = subscriptions.find(ack.subscription);
+  if (subscription == nullptr) return nullptr;
+  auto& in_flight = subscription->in_flight;
+  std::size_t low = 0;
+  std::size_t high = in_flight.size();
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    if (in_flight[middle].id < ack.delivery) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low == in_flight.size() || in_flight[low].id != ack.delivery ||
+      in_flight[low].state != InFlight::State::in_transaction) {
+    return nullptr;
+  }
+  return &in_flight[low];
+}
+
+Outcome Engine::State::commit(TransactionId id, ReplyToken token, TimePoint) {
+  auto* transaction = transactions.find(id);
+  if (transaction == nullptr) return Outcome::failure({Errc::not_found, "no such transaction"});
+  if (!transaction->connection.parked.empty()) {
+    return park(transaction->connection, Parked{MessageRef(), id, token});
+  }
+  return commit_now(*transaction);
+}
+
+Outcome Engine::State::commit_now(Transaction& transaction) {
+  // Everything that can refuse it comes first; a refused commit is a rollback.
+  for (const auto& message : transaction.sends) {
+    Topic* topic = nullptr;
+    if (auto routed = route(*message, topic); !routed) {
+      Outcome failure = Outcome::failure(routed.error(), store.submitted());
+      (void)rollback(transaction.id);
+      return failure;
+    }
+  }
+  return commit_batch(transaction);
+}
+
+/// Sends and acknowledgements in one batch: the store has all of it or nothing.
+Outcome Engine::State::commit_batch(Transaction& transaction) {
+  Batch batch;
+  std::uint64_t stored_bytes = 0;
+  for (const auto& message : transaction.sends) {
+    Topic* topic = nullptr;
+    (void)route(*message, topic);
+    const auto operations = batch.operations.size();
+    prepare(message, batch);
+    if (batch.operations.size() != operations) stored_bytes += message->flat().size();
+  }
+  for (const auto& ack : transaction.acks) {
+    InFlight* delivery = find_delivery(ack);
+    if (delivery == nullptr) continue;
+    // A dead letter without room stays what it is: refused, and back with its consumer's queue.
+    auto& subscription = *subscriptions.find(ack.subscription);
+    if (!settle(subscription, *delivery, ack.kind, ack.cause, &batch)) {
+      (void)settle(subscription, *delivery, AckKind::requeued, {}, nullptr);
+    }
+    forget_settled(subscription);
+  }
+  for (auto& [delivery, ack] : transaction.orphans) {
+    if (!delivery.entry.message) continue;
+    Reader* reader = delivery.reader;
+    std::vector<StoreOp> counts;
+    if (reader == nullptr) {
+      held_bytes -= delivery.entry.message->footprint();
+    } else if (ack.kind == AckKind::consumed) {
+      release(*reader, delivery.priority, delivery.entry, &batch);
+      --reader->in_flight;
+    } else if (ack.kind != AckKind::requeued &&
+               dead_letter(reader, delivery.priority, delivery.entry, ack.cause,
+                           ack.kind == AckKind::expired, &batch)) {
+      --reader->in_flight;
+    } else {
+      give_back(delivery, counts);
+    }
+    if (!counts.empty()) store.append(counts);
+  }
+
+  flush_acks();
+  Ticket ticket = kNoTicket;
+  if (!batch.operations.empty()) ticket = store.append(batch.operations);
+  if (transaction.admitted_bytes > stored_bytes) {
+    store.release(transaction.admitted_bytes - stored_bytes);
+  }
+  place(batch, ticket, ticket);
+  // Subscriptions without a list get theirs directly; they promise nothing over a crash.
+  for (const auto& message : transaction.sends) {
+    held_bytes -= message->footprint();
+    if (is_queue(message->destination_kind())) continue;
+    Topic* topic = nullptr;
+    if (route(*message, topic) && topic != nullptr) publish_to(*topic, message);
+  }
+  end_transaction(transaction);
+  return Outcome{Disposition::done, ticket, std::nullopt};
+}
+
+Outcome Engine::State::rollback(TransactionId id) {
+  auto* transaction = transactions.find(id);
+  if (transaction == nullptr) return Outcome::failure({Errc::not_found, "no such transaction"});
+  drop_parked(transaction->connection, id);
+  for (const auto& ack : transaction->acks) {
+    InFlight* delivery = find_delivery(ack);
+    if (delivery == nullptr) continue;
+    delivery->state = InFlight::State::out;
+    delivery->transaction = TransactionId{};
+    ++subscriptions.find(ack.subscription)->out;
+  }
+  std::vector<StoreOp> counts;
+  for (auto& [delivery, ack] : transaction->orphans) {
+    if (!delivery.entry.message) continue;
+    if (delivery.reader != nullptr) {
+      give_back(delivery, counts);
+    } else {
+      held_bytes -= delivery.entry.message->footprint();
+    }
+  }
+  if (!counts.empty()) {
+    flush_acks();
+    store.append(counts);
+  }
+  for (const auto& message : transaction->sends) held_bytes -= message->footprint();
+  if (transaction->admitted_bytes > 0) store.release(transaction->admitted_bytes);
+  end_transaction(*transaction);
+  return Outcome{};
+}
+
+void Engine::State::end_transaction(Transaction& transaction) {
+  std::erase(transaction.connection.transactions, transaction.id);
+  room_was_made();
+  transactions.erase(transaction.id);
+}
+
+}  // namespace pabal::core

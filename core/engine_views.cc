@@ -1,0 +1,89 @@
+#include <algorithm>
+
+#include "core/engine_state.h"
+
+namespace pabal::core {
+
+EngineSnapshot Engine::State::snapshot() const {
+  EngineSnapshot view;
+  view.connections = connections.size();
+  view.connections_total = connections_total;
+  view.subscriptions = subscriptions.size();
+  view.queues = queues.size();
+  view.durable_subscriptions = durables.size();
+  view.transactions = transactions.size();
+  view.totals = totals;
+  view.bytes_held = held_bytes;
+  view.bytes_window = window_bytes;
+  view.connections_parked = parked_connections.size();
+  view.steps_longest_entry = steps_longest_entry;
+  return view;
+}
+
+std::vector<DestinationSnapshot> Engine::State::destinations(std::string_view after,
+                                                             std::size_t limit) const {
+  // The order of the texts is that of kind and name: queue://, temp-queue://, topic://.
+  std::vector<DestinationSnapshot> page;
+  for (const auto kind : {DestinationKind::queue, DestinationKind::temporary_queue}) {
+    const std::string prefix = std::string(to_string(kind)) + "://";
+    if (after.substr(0, prefix.size()) > prefix) continue;
+    const auto name = after.starts_with(prefix) ? after.substr(prefix.size()) : std::string_view{};
+    for (auto at = queues_in_order.upper_bound({kind, name});
+         at != queues_in_order.end() && at->first.first == kind && page.size() < limit; ++at) {
+      page.push_back(view_of(*at->second));
+    }
+  }
+  const std::string_view prefix = "topic://";
+  const auto name = after.starts_with(prefix) ? after.substr(prefix.size()) : std::string_view{};
+  for (auto at = topics.upper_bound(name); at != topics.end() && page.size() < limit; ++at) {
+    page.push_back(view_of(at->first, at->second));
+  }
+  return page;
+}
+
+DestinationSnapshot Engine::State::view_of(const MessageList& queue) const {
+  const Reader& reader = *queue.readers.front();
+  DestinationSnapshot view;
+  view.destination = queue.destination;
+  view.counters = queue.counters;
+  view.depth = reader.depth;
+  view.depth_bytes = reader.depth_bytes;
+  view.in_flight = reader.in_flight;
+  view.consumers = static_cast<std::uint32_t>(reader.consumers.size());
+  view.waiting = reader.waiting;
+  return view;
+}
+
+DestinationSnapshot Engine::State::view_of(const std::string& name, const Topic& topic) const {
+  DestinationSnapshot view;
+  view.destination = {DestinationKind::topic, name};
+  view.counters = topic.counters;
+  if (topic.epoch != patterns.epoch()) return view;  // its targets may be gone
+  view.consumers = static_cast<std::uint32_t>(topic.subscriptions.size());
+  for (const auto* list : topic.lists) {
+    view.consumers += static_cast<std::uint32_t>(
+        std::count_if(list->readers.begin(), list->readers.end(),
+                      [](const auto& reader) { return reader->active(); }));
+  }
+  return view;
+}
+
+std::vector<SubscriptionSnapshot> Engine::State::durable_subscriptions(std::size_t limit) const {
+  std::vector<SubscriptionSnapshot> views;
+  for (const auto& [key, reader] : durables) {
+    if (views.size() == limit) break;
+    SubscriptionSnapshot view;
+    view.client_id = key.first;
+    view.name = key.second;
+    view.destination = reader->list.destination;
+    view.selector = reader->description.selector;
+    view.active = reader->active();
+    view.depth = reader->depth;
+    view.in_flight = reader->in_flight;
+    view.waiting = reader->waiting;
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+}  // namespace pabal::core
