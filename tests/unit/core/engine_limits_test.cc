@@ -1,0 +1,252 @@
+#include "tests/unit/core/engine_fixture.h"
+
+namespace pabal::core {
+namespace {
+
+using EngineLimitsTest = EngineFixture;
+
+std::vector<ConnectionOrder> orders(Engine& engine) {
+  std::vector<ConnectionOrder> orders;
+  for (const auto& effect : engine.outbox(HomeId{}).effects) orders.push_back(effect.order);
+  engine.outbox(HomeId{}).effects.clear();
+  return orders;
+}
+
+TEST_F(EngineLimitsTest, NonPersistentSendsOverTheMemoryLimitParkAndComeLater) {
+  EngineLimits limits;
+  limits.memory_bytes_max = 10'000;
+  limits.parked_bytes_max = 3000;
+  open({}, limits);
+  const auto producer = connect();
+  Send send;
+  send.persistent = false;
+  send.body.assign(1000, 'x');
+  int done = 0;
+  int parked = 0;
+  for (ReplyToken token = 1; token <= 12; ++token) {
+    const auto outcome = publish(producer, send, std::nullopt, token);
+    (outcome.disposition == Disposition::done ? done : parked) += 1;
+    ASSERT_NE(outcome.disposition, Disposition::failed);
+  }
+  EXPECT_EQ(done, 9);
+  EXPECT_EQ(parked, 3);
+  EXPECT_EQ(orders(*engine_), std::vector{ConnectionOrder::pause_reading});
+
+  const auto consumer = connect();
+  const auto subscription = subscribe(consumer, {});
+  for (;;) {
+    const auto got = deliveries();
+    if (got.empty()) break;
+    for (const auto& delivery : got) ack(subscription, delivery);
+    done += static_cast<int>(got.size());
+    engine_->written(consumer.id, last_number_, now_);
+  }
+  EXPECT_EQ(replies().size(), 3U);
+  EXPECT_EQ(done, 9 + 12) << "all twelve were delivered";
+  EXPECT_EQ(orders(*engine_), std::vector{ConnectionOrder::resume_reading});
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+}
+
+TEST_F(EngineLimitsTest, AConnectionThatMustAcknowledgeIsReadAndItsSendsRefused) {
+  EngineLimits limits;
+  limits.memory_bytes_max = 5000;
+  limits.parked_bytes_max = 2000;
+  open({}, limits);
+  const auto who = connect();
+  Send send;
+  send.persistent = false;
+  send.body.assign(1000, 'x');
+  Sub sub;
+  sub.prefetch = 1;
+  subscribe(who, sub);
+  publish(who, send);
+  run();
+  Outcome last;
+  int sent = 1;
+  do {
+    last = publish(who, send);
+    ASSERT_LT(++sent, 20);
+  } while (last.disposition != Disposition::failed);
+  EXPECT_EQ(last.error->code, Errc::quota_exceeded);
+  EXPECT_TRUE(orders(*engine_).empty());
+}
+
+TEST_F(EngineLimitsTest, FailIfNoSpaceRefusesAtOnce) {
+  EngineLimits limits;
+  limits.memory_bytes_max = 1500;
+  limits.send_fail_if_no_space = true;
+  open({}, limits);
+  const auto who = connect();
+  Send send;
+  send.persistent = false;
+  send.body.assign(1000, 'x');
+  EXPECT_EQ(publish(who, send).disposition, Disposition::done);
+  const auto refused = publish(who, send);
+  ASSERT_EQ(refused.disposition, Disposition::failed);
+  EXPECT_NE(refused.error->text.find("memoryUsage"), std::string::npos);
+}
+
+TEST_F(EngineLimitsTest, AFullStoreRefusesSendsButConsumingWorks) {
+  const auto who = connect();
+  fill(who, 3);
+  store_->set_admission(Admission::refused);
+  const auto refused = publish(who, {});
+  ASSERT_EQ(refused.disposition, Disposition::failed);
+  EXPECT_EQ(refused.error->code, Errc::store_full);
+  EXPECT_FALSE(refused.error->text.empty());
+  EXPECT_EQ(drain("q").size(), 3U);
+  store_->set_admission(Admission::granted);
+  EXPECT_EQ(publish(who, {}).disposition, Disposition::done);
+}
+
+TEST_F(EngineLimitsTest, PoisonWithoutRoomForTheDeadLetterChangesNothing) {
+  const auto who = connect();
+  const auto subscription = subscribe(who, {});
+  fill(who, 1);
+  const auto got = deliveries();
+  store_->set_admission(Admission::refused);
+  EXPECT_EQ(ack(subscription, got[0], AckKind::poisoned).error->code, Errc::store_full);
+  EXPECT_EQ(view("queue://q").depth, 1U);
+  EXPECT_EQ(ack(subscription, got[0]).disposition, Disposition::done);
+}
+
+TEST_F(EngineLimitsTest, ExpiredMessagesWithoutRoomForTheDeadLetterWait) {
+  const auto who = connect();
+  Send send;
+  send.expiration = to_millis(now_) + 1;
+  publish(who, send);
+  send.expiration = 0;
+  send.body = "alive";
+  publish(who, send);
+  now_ += milliseconds(5);
+  store_->set_admission(Admission::refused);
+  EXPECT_EQ(bodies(drain("q")), std::vector<std::string>{"alive"});
+  EXPECT_EQ(view("queue://q").depth, 1U);
+  store_->set_admission(Admission::granted);
+  engine_->space_changed(now_);
+  run();
+  EXPECT_EQ(view("queue://q").depth, 0U);
+  EXPECT_EQ(drain("ActiveMQ.DLQ").size(), 1U);
+}
+
+TEST_F(EngineLimitsTest, SendsThatMustWaitForRoomKeepTheirOrderAndTheirCommit) {
+  const auto who = connect();
+  const auto transaction = *engine_->begin(who.id);
+  store_->set_admission(Admission::later);
+  Send send;
+  send.body = "1";
+  EXPECT_EQ(publish(who, send, transaction, 1).disposition, Disposition::parked);
+  EXPECT_EQ(engine_->commit(transaction, 2, now_).disposition, Disposition::parked);
+  send.body = "2";
+  EXPECT_EQ(publish(who, send, std::nullopt, 3).disposition, Disposition::parked);
+  EXPECT_TRUE(replies().empty());
+  store_->set_admission(Admission::granted);
+  engine_->space_changed(now_);
+  const auto got = replies();
+  ASSERT_EQ(got.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(got[i].token, i + 1);
+    EXPECT_EQ(got[i].outcome.disposition, Disposition::done);
+  }
+  EXPECT_EQ(bodies(drain("q")), numbers(1, 2));
+}
+
+TEST_F(EngineLimitsTest, RollbackForgetsItsParkedSends) {
+  const auto who = connect();
+  const auto transaction = *engine_->begin(who.id);
+  store_->set_admission(Admission::later);
+  publish(who, {}, transaction, 1);
+  engine_->rollback(transaction, now_);
+  store_->set_admission(Admission::granted);
+  engine_->space_changed(now_);
+  EXPECT_EQ(replies().size(), 1U);
+  EXPECT_EQ(drain("q").size(), 0U);
+}
+
+TEST_F(EngineLimitsTest, ASocketThatIsFullHoldsItsConsumerOnly) {
+  EngineLimits limits;
+  limits.unwritten_bytes_max = 3000;
+  open({}, limits);
+  const auto stuck = connect();
+  const auto healthy = connect();
+  Sub sub;
+  sub.mode = AckMode::automatic;
+  subscribe(stuck, sub);
+  const auto good = subscribe(healthy, sub);
+  Send send;
+  send.body.assign(1000, 'x');
+  std::size_t to_good = 0;
+  for (int i = 0; i < 50; ++i) {
+    publish(stuck, send);
+    for (const auto& delivery : deliveries()) {
+      if (delivery.subscription != good) continue;
+      ++to_good;
+      engine_->written(healthy.id, delivery.number, now_);
+    }
+  }
+  EXPECT_GE(to_good, 46U);
+}
+
+TEST_F(EngineLimitsTest, ATopicSubscriptionTooFarBehindHoldsItsTopicsProducers) {
+  EngineLimits limits;
+  limits.topic_pending_bytes_max = 3000;
+  open({}, limits);
+  const auto who = connect();
+  const auto slow = connect();
+  Sub sub;
+  sub.kind = DestinationKind::topic;
+  sub.name = "t";
+  sub.prefetch = 1;
+  const auto subscription = subscribe(slow, sub);
+  Send send;
+  send.kind = DestinationKind::topic;
+  send.name = "t";
+  send.body.assign(1000, 'x');
+  int sent = 0;
+  while (publish(who, send).disposition == Disposition::done) ASSERT_LT(++sent, 20);
+  const auto other = connect();
+  Send elsewhere;
+  EXPECT_EQ(publish(other, elsewhere).disposition, Disposition::done);
+  int got_all = 0;
+  for (;;) {
+    const auto got = deliveries();
+    if (got.empty()) break;
+    for (const auto& delivery : got) ack(subscription, delivery);
+    got_all += static_cast<int>(got.size());
+  }
+  EXPECT_EQ(got_all, sent + 1);
+}
+
+TEST_F(EngineLimitsTest, CountsOfConnectionsSubscriptionsAndDestinationsEnd) {
+  EngineLimits limits;
+  limits.connections_max = 1;
+  limits.subscriptions_per_connection_max = 1;
+  limits.destinations_max = 2;
+  open({}, limits);
+  const auto who = connect();
+  EXPECT_EQ(engine_->connect({}).error().code, Errc::quota_exceeded);
+  subscribe(who, {});
+  EXPECT_EQ(try_subscribe(who, {}).error().code, Errc::quota_exceeded);
+  fill(who, 1, "second");
+  Send send;
+  send.name = "third";
+  EXPECT_EQ(publish(who, send).error->code, Errc::quota_exceeded);
+}
+
+TEST_F(EngineLimitsTest, NoEntryTakesMoreStepsThanAllowed) {
+  EngineLimits limits;
+  limits.steps_per_entry_max = 100;
+  open({}, limits);
+  const auto who = connect();
+  fill(who, 1000);
+  Sub sub;
+  sub.prefetch = 5000;
+  subscribe(who, sub);
+  EXPECT_TRUE(engine_->run(now_));
+  EXPECT_LE(engine_->outbox(HomeId{}).deliveries.size(), 100U);
+  EXPECT_EQ(deliveries().size(), 1000U);
+  EXPECT_LE(engine_->snapshot().steps_longest_entry, 100U);
+}
+
+}  // namespace
+}  // namespace pabal::core

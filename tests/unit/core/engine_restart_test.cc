@@ -1,0 +1,185 @@
+#include "tests/unit/core/engine_fixture.h"
+
+namespace pabal::core {
+namespace {
+
+class EngineRestartTest : public EngineFixture {
+ protected:
+  void SetUp() override {
+    store::MemoryStoreOptions options;
+    options.manual_durability = true;
+    open(options);
+  }
+  void sync() { store_->make_durable(store_->submitted()); }
+};
+
+TEST_F(EngineRestartTest, WhatIsDurableComesBackInOrder) {
+  const auto who = connect();
+  fill(who, 10);
+  sync();
+  fill(who, 5, "lost");
+  restart();
+  EXPECT_EQ(engine_->snapshot().queues, 1U);
+  sync();
+  const auto subscription = subscribe(connect(), {});
+  run();
+  sync();
+  auto got = deliveries();
+  EXPECT_EQ(bodies(got), numbers(1, 10));
+  EXPECT_FALSE(got[0].redelivered) << "nobody was there to have got it before";
+  (void)subscription;
+}
+
+TEST_F(EngineRestartTest, WhatMayHaveBeenDeliveredIsMarked) {
+  const auto who = connect();
+  subscribe(who, {});
+  fill(who, 3);
+  EXPECT_EQ(deliveries().size(), 3U) << "plain sends go out while their group is written";
+  sync();
+  restart();
+  subscribe(connect(), {});
+  run();
+  sync();
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 3U);
+  for (const auto& delivery : got) {
+    EXPECT_TRUE(delivery.redelivered);
+    EXPECT_EQ(delivery.deliveries, 0U) << "counts come from logged events only";
+  }
+}
+
+// However often it happens: no restart makes poison.
+TEST_F(EngineRestartTest, ARestartLoopDoesNotCount) {
+  fill(connect(), 1);
+  sync();
+  for (int round = 0; round < 20; ++round) {
+    restart();
+    subscribe(connect(), {});
+    run();
+    sync();
+    const auto got = deliveries();
+    ASSERT_EQ(got.size(), 1U);
+    EXPECT_EQ(got[0].deliveries, 0U);
+    EXPECT_EQ(got[0].redelivered, round > 0);
+  }
+}
+
+TEST_F(EngineRestartTest, NothingLeavesBeforeItsMarkIsDurable) {
+  fill(connect(), 3);
+  sync();
+  subscribe(connect(), {});
+  EXPECT_TRUE(deliveries().empty());
+  EXPECT_EQ(view("queue://q").waiting, WaitReason::waiting_for_sync);
+  sync();
+  EXPECT_EQ(deliveries().size(), 3U);
+}
+
+TEST_F(EngineRestartTest, ABacklogWaitsForOneSyncNotForOneAtEachBlock) {
+  fill(connect(), 2000);
+  sync();
+  const auto who = connect();
+  Sub sub;
+  sub.prefetch = 100;
+  const auto subscription = subscribe(who, sub);
+  run();
+  sync();
+  std::size_t seen = 0;
+  std::size_t stops = 0;
+  while (seen < 2000) {
+    const auto got = deliveries();
+    if (got.empty()) ++stops;
+    ASSERT_LT(stops, 100U);
+    seen += got.size();
+    for (const auto& delivery : got) ack(subscription, delivery);
+    engine_->written(who.id, last_number_, now_);
+    sync();
+  }
+  EXPECT_EQ(stops, 0U);
+}
+
+TEST_F(EngineRestartTest, AcknowledgedIsGoneUnacknowledgedIsThere) {
+  const auto who = connect();
+  const auto subscription = subscribe(who, {});
+  fill(who, 4);
+  sync();
+  const auto got = deliveries();
+  ack(subscription, got[1]);
+  ack(subscription, got[3]);
+  sync();
+  restart();
+  EXPECT_EQ(view("queue://q").depth, 2U);
+  subscribe(connect(), {});
+  run();
+  sync();
+  EXPECT_EQ(bodies(deliveries()), (std::vector<std::string>{"1", "3"}));
+}
+
+TEST_F(EngineRestartTest, ASendConsumedBeforeItsGroupIsSealedIsNeverWritten) {
+  const auto who = connect();
+  const auto subscription = subscribe(who, {});
+  run();
+  sync();
+  fill(who, 1);
+  const auto got = deliveries();
+  const auto outcome = ack(subscription, got[0]);
+  EXPECT_EQ(outcome.disposition, Disposition::done);
+  EXPECT_EQ(store_->status().batches_cancelled, 1U);
+  sync();
+  restart();
+  EXPECT_EQ(view("queue://q").depth, 0U);
+}
+
+TEST_F(EngineRestartTest, CountedDeliveriesSurvive) {
+  const auto who = connect();
+  const auto subscription = subscribe(who, {});
+  fill(who, 1);
+  sync();
+  for (int i = 0; i < 3; ++i) ack(subscription, deliveries()[0], AckKind::requeued);
+  sync();
+  restart();
+  subscribe(connect(), {});
+  run();
+  sync();
+  EXPECT_EQ(deliveries()[0].deliveries, 3U);
+}
+
+TEST_F(EngineRestartTest, DurableSubscriptionsComeBackWithTheirPlace) {
+  auto who = connect("client");
+  Sub sub;
+  sub.kind = DestinationKind::topic;
+  sub.name = "t.>";
+  sub.durable = "d";
+  const auto subscription = subscribe(who, sub);
+  Send send;
+  send.kind = DestinationKind::topic;
+  send.name = "t.a";
+  for (int i = 1; i <= 4; ++i) {
+    send.body = std::to_string(i);
+    send.persistent = i != 3;
+    publish(who, send);
+  }
+  sync();
+  auto got = deliveries();
+  ASSERT_EQ(got.size(), 4U);
+  ack(subscription, got[0]);
+  sync();
+  restart();
+  EXPECT_EQ(engine_->durable_subscriptions(10).at(0).depth, 2U);
+  who = connect("client");
+  subscribe(who, sub);
+  run();
+  sync();
+  EXPECT_EQ(bodies(deliveries()), (std::vector<std::string>{"2", "4"}));
+}
+
+TEST_F(EngineRestartTest, IdsOfMessagesNeverRepeat) {
+  const auto before = connect();
+  sync();
+  restart();
+  const auto after = connect();
+  EXPECT_NE(before.origin, after.origin);
+  EXPECT_NE(before.client_id, after.client_id);
+}
+
+}  // namespace
+}  // namespace pabal::core
