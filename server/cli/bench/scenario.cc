@@ -1,0 +1,119 @@
+#include "server/cli/bench/scenario.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <unistd.h>
+
+#include "server/cli/bench/body.h"
+
+namespace pabal::cli::bench {
+
+namespace {
+
+Outcome<void> check_combination(const Arguments& arguments, const Scenario& scenario) {
+  const auto wrong = [](std::string text) { return Failure{ExitCode::usage, std::move(text)}; };
+  if (scenario.producers == 0 && scenario.consumers == 0) {
+    return wrong("nobody sends and nobody receives: give --producers or --consumers");
+  }
+  if (scenario.producers == 0 && scenario.topic) {
+    return wrong("a topic keeps nothing that could be drained: give --producers");
+  }
+  if (scenario.producers == 0 && !arguments.given("count")) {
+    return wrong("draining needs --count: how many messages are there?");
+  }
+  if (arguments.given("count") && arguments.given("duration")) {
+    return wrong("--count and --duration exclude each other");
+  }
+  if (scenario.rate > 0 && scenario.transaction > 0) {
+    return wrong("--rate and --transaction exclude each other");
+  }
+  if (scenario.producers != 0 && scenario.count != 0 && scenario.count < scenario.producers) {
+    return wrong("--count must be at least the number of producers");
+  }
+  if (scenario.consumers != 0 && scenario.consumers < scenario.destinations.size()) {
+    return wrong("--destinations needs as many --consumers, or none: each consumer has one");
+  }
+  if (scenario.threads > scenario.producers + scenario.consumers) {
+    return wrong("there are more --threads than connections");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> Scenario::destinations_of(unsigned producer) const {
+  if (producers >= destinations.size()) return {destinations[producer % destinations.size()]};
+  std::vector<std::string> mine;
+  for (std::size_t i = producer; i < destinations.size(); i += producers) {
+    mine.push_back(destinations[i]);
+  }
+  return mine;
+}
+
+std::uint64_t Scenario::units_of(unsigned producer) const noexcept {
+  if (count == 0) return std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t share = count / producers + (producer < count % producers ? 1 : 0);
+  return (share + unit() - 1) / unit();
+}
+
+Outcome<Scenario> read_scenario(const Arguments& arguments) {
+  Scenario scenario;
+  const auto endpoint = parse_url(arguments.text("url"));
+  if (!endpoint) return endpoint.error();
+  scenario.endpoint = *endpoint;
+  scenario.connect.login = arguments.text("login");
+  scenario.connect.passcode = arguments.text("passcode");
+  scenario.connect.virtual_host = arguments.text("virtual-host");
+
+  const auto number = [&](std::string_view name) {
+    return static_cast<unsigned>(arguments.number(name));
+  };
+  const std::string name = arguments.text("destination");
+  const unsigned destinations = number("destinations");
+  const std::size_t digits = std::to_string(destinations - 1).size();
+  for (unsigned i = 0; i < destinations; ++i) {
+    const std::string index = std::to_string(i);
+    scenario.destinations.push_back(
+        destinations == 1 ? name : name + "." + std::string(digits - index.size(), '0') + index);
+  }
+  scenario.topic = name.find("/topic/") != std::string::npos ||
+                   name.find("/exchange/amq.topic/") != std::string::npos;
+  scenario.producers = number("producers");
+  scenario.consumers = number("consumers");
+  scenario.threads = number("threads");
+  scenario.duration_seconds = arguments.seconds("duration");
+  scenario.count = arguments.given("count")      ? arguments.number("count")
+                   : arguments.given("duration") ? 0
+                                                 : 100'000;
+  scenario.body_size = arguments.number("size");
+  scenario.persistent = arguments.text("persistent") == "true";
+  scenario.content_length = !arguments.flag("no-content-length");
+  scenario.transaction = number("transaction");
+  scenario.rate = static_cast<double>(arguments.number("rate"));
+  scenario.window = arguments.given("window")  ? number("window")
+                    : scenario.transaction > 0 ? 1
+                    : scenario.rate > 0        ? 0
+                                               : number("window");
+  const std::string ack = arguments.text("ack");
+  scenario.ack = ack == "auto"     ? AckMode::automatic
+                 : ack == "client" ? AckMode::client
+                                   : AckMode::individual;
+  scenario.prefetch = number("prefetch");
+  scenario.priorities = arguments.text("priority") == "mixed";
+  if (!scenario.priorities) {
+    scenario.priority = static_cast<unsigned>(arguments.text("priority")[0] - '0');
+  }
+  scenario.timeout_seconds = arguments.seconds("timeout");
+  scenario.broker_pid = static_cast<int>(arguments.number("broker-pid"));
+  if (scenario.producers > 0) {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+    scenario.run = static_cast<std::uint32_t>(now ^ (std::int64_t{::getpid()} << 20)) | 1;
+  } else {
+    scenario.run = 0;
+  }
+  if (auto checked = check_combination(arguments, scenario); !checked) return checked.error();
+  return scenario;
+}
+
+}  // namespace pabal::cli::bench

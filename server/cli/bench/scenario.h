@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "server/cli/arguments.h"
+#include "server/cli/stomp_client.h"
+
+namespace pabal::cli::bench {
+
+enum class AckMode : std::uint8_t { automatic, client, individual };
+
+/// What one run does. Checked when it was read from the command line.
+struct Scenario {
+  Endpoint endpoint;
+  ConnectOptions connect;
+  std::vector<std::string> destinations;  ///< all names equally long
+  bool topic = false;                     ///< every consumer gets every message
+  unsigned producers = 1;
+  unsigned consumers = 1;
+  unsigned threads = 1;
+  std::uint64_t count = 0;      ///< messages to send; without producers: to receive. 0: by duration
+  double duration_seconds = 0;  ///< 0: by count
+  std::size_t body_size = 1024;
+  bool persistent = true;
+  bool content_length = true;
+  unsigned window = 100;     ///< unanswered receipts per producer; 0: ask for none
+  unsigned transaction = 0;  ///< sends per transaction; 0: none
+  AckMode ack = AckMode::automatic;
+  unsigned prefetch = 0;  ///< 0: the broker's default
+  double rate = 0;        ///< messages per second of all producers together; 0: as fast as it goes
+  unsigned priority = 4;  ///< of all messages
+  bool priorities = false;      ///< 0 to 9 in turn instead
+  double timeout_seconds = 30;  ///< gives up after so long without progress
+  std::uint32_t run = 1;        ///< tells this run's messages from others; 0 while only draining
+  int broker_pid = 0;           ///< 0: not measured
+
+  /// Messages in one unit of sending: a transaction, or one.
+  unsigned unit() const noexcept { return transaction == 0 ? 1 : transaction; }
+  /// Where producer `producer` sends, in turn.
+  std::vector<std::string> destinations_of(unsigned producer) const;
+  /// How many units producer `producer` sends; the maximum when a duration decides.
+  std::uint64_t units_of(unsigned producer) const noexcept;
+};
+
+/// Reads and cross-checks the options of kBenchOptions. Errors: usage.
+Outcome<Scenario> read_scenario(const Arguments& arguments);
+
+}  // namespace pabal::cli::bench
