@@ -52,15 +52,17 @@ endfunction()
 find_program(PABAL_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
 find_program(PABAL_PYTHON python3)
 
-# pabal_script_test(name SCRIPT … [LABELS …] [TIMEOUT seconds] [NODE] [SERIAL]): one Python script that
-# stands beside its CMakeLists.txt and usually drives the real program, one ctest entry. NODE: it
-# needs the npm packages of tests/interop. SERIAL: it measures or loads, so nothing runs beside it.
+# pabal_script_test(name SCRIPT … [ARGS …] [LABELS …] [TIMEOUT seconds] [NODE] [SERIAL]): one Python
+# script that stands beside its CMakeLists.txt and usually drives the real program, one ctest entry.
+# NODE: it needs the npm packages of tests/interop. SERIAL: it fills disk or memory, so nothing runs
+# beside it.
 function(pabal_script_test name)
-  cmake_parse_arguments(arg "NODE;SERIAL" "SCRIPT;TIMEOUT" "LABELS" ${ARGN})
+  cmake_parse_arguments(arg "NODE;SERIAL" "SCRIPT;TIMEOUT" "LABELS;ARGS" ${ARGN})
   if(NOT PABAL_TESTS)
     return()
   endif()
-  add_test(NAME ${name} COMMAND ${PABAL_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SCRIPT})
+  add_test(NAME ${name}
+    COMMAND ${PABAL_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SCRIPT} ${arg_ARGS})
   if(NOT arg_LABELS)
     set(arg_LABELS fast)
   endif()
