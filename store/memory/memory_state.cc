@@ -201,9 +201,10 @@ core::RecoveredState MemoryState::recovered() const {
   for (const auto& [id, list] : lists_) {
     core::RecoveredList& recovered = state.lists.emplace_back();
     recovered.description = list.description;
-    for (const auto& [reader_id, description] : list.readers) {
+    for (const auto& entry_of_reader : list.readers) {
+      const ReaderId reader_id = entry_of_reader.first;
       core::RecoveredReader& reader = recovered.readers.emplace_back();
-      reader.description = description;
+      reader.description = entry_of_reader.second;
       for (const auto& [priority, lane] : list.lanes) {
         core::RecoveredCursor cursor{.priority = priority,
                                      .first = lane.next,

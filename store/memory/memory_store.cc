@@ -45,33 +45,36 @@ void MemoryStore::run() {
   }
 }
 
-bool MemoryStore::has_page() const {
-  return std::any_of(requests_.begin(), requests_.end(), [&](const core::PageRequest& request) {
-    return core::raw(request.after) <= durable_;
-  });
+bool MemoryStore::has_work() const {
+  if (tell_durable_ || tell_space_) return true;
+  for (const core::PageRequest& request : requests_) {
+    if (core::raw(request.after) <= durable_) return true;
+  }
+  return false;
 }
 
-bool MemoryStore::has_work() const {
-  return tell_durable_ || tell_space_ || has_page();
+/// Answers the first read that can be answered already.
+std::optional<core::Page> MemoryStore::next_page() {
+  for (auto request = requests_.begin(); request != requests_.end(); ++request) {
+    if (core::raw(request->after) > durable_) continue;
+    core::Page page = readable().read(*request);
+    requests_.erase(request);
+    return page;
+  }
+  return std::nullopt;
 }
 
 /// Tells the listener one thing, with the lock released; false: nothing to tell.
 bool MemoryStore::deliver_next(core::StoreListener* listener) {
   bool durable = false;
   bool space = false;
-  core::Page page;
+  std::optional<core::Page> page;
   {
     MutexLock lock(mutex_);
     durable = std::exchange(tell_durable_, false);
     space = !durable && std::exchange(tell_space_, false);
-    if (!durable && !space) {
-      const auto request = std::find_if(
-          requests_.begin(), requests_.end(),
-          [&](const core::PageRequest& each) { return core::raw(each.after) <= durable_; });
-      if (request == requests_.end()) return false;
-      page = readable().read(*request);
-      requests_.erase(request);
-    }
+    if (!durable && !space) page = next_page();
+    if (!durable && !space && !page) return false;
   }
   if (listener == nullptr) return true;
   if (durable) {
@@ -79,7 +82,7 @@ bool MemoryStore::deliver_next(core::StoreListener* listener) {
   } else if (space) {
     listener->space_changed();
   } else {
-    listener->page_loaded(std::move(page));
+    listener->page_loaded(std::move(*page));
   }
   return true;
 }
@@ -257,17 +260,13 @@ void MemoryStore::set_listener(core::StoreListener* listener) {
 
 void MemoryStore::deliver_pages() {
   for (;;) {
-    core::Page page;
+    std::optional<core::Page> page;
     {
       MutexLock lock(mutex_);
-      const auto request = std::find_if(
-          requests_.begin(), requests_.end(),
-          [&](const core::PageRequest& each) { return core::raw(each.after) <= durable_; });
-      if (request == requests_.end()) return;
-      page = readable().read(*request);
-      requests_.erase(request);
+      page = next_page();
     }
-    if (listener_ != nullptr) listener_->page_loaded(std::move(page));
+    if (!page) return;
+    if (listener_ != nullptr) listener_->page_loaded(std::move(*page));
   }
 }
 

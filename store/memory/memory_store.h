@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -90,7 +91,7 @@ class MemoryStore final : public core::Store {
   void drop_cancelled_reference(Batch& batch, core::ListId list) PABAL_REQUIRES(mutex_);
   void note_space() PABAL_REQUIRES(mutex_);
   [[nodiscard]] bool has_work() const PABAL_REQUIRES(mutex_);
-  [[nodiscard]] bool has_page() const PABAL_REQUIRES(mutex_);
+  std::optional<core::Page> next_page() PABAL_REQUIRES(mutex_);
   [[nodiscard]] std::string full_reason() const PABAL_REQUIRES(mutex_);
   [[nodiscard]] const MemoryState& readable() const PABAL_REQUIRES(mutex_) {
     return options_.manual_durability ? durable_state_ : state_;
