@@ -168,7 +168,7 @@ void MemoryState::delete_reader(ListId id, ReaderId reader) {
 core::Page MemoryState::read(const core::PageRequest& request) const {
   core::Page page;
   page.request = request.id;
-  page.covered_to = request.first;
+  page.covered_to = request.end;
   const auto list = lists_.find(request.list);
   if (list == lists_.end()) return page;
   const auto found = list->second.lanes.find(request.priority);
@@ -189,7 +189,6 @@ core::Page MemoryState::read(const core::PageRequest& request) const {
     bytes += entry->second.message->flat().size();
     page.entries.push_back({entry->first, entry->second.message, pending->deliveries});
   }
-  page.covered_to = std::max(request.first, std::min(request.end, lane.next));
   return page;
 }
 

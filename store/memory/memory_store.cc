@@ -19,8 +19,12 @@ MemoryStore::~MemoryStore() {
 // --- in a broker ---------------------------------------------------------------------------------
 
 void MemoryStore::start(core::StoreListener& listener) {
-  PABAL_CHECK(!thread_.joinable(), "start() comes once");
+  PABAL_CHECK(!thread_.joinable(), "it runs already");
   listener_ = &listener;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = false;
+  }
   thread_ = std::thread([this] { run(); });
 }
 

@@ -1,0 +1,134 @@
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "store/memory/memory_store.h"
+#include "tests/contract/store_under_test.h"
+
+namespace pabal::contract {
+namespace {
+
+/// Keeps pages by request and counts the other calls, for waiting on.
+class Recorder final : public core::StoreListener {
+ public:
+  void durable_advanced() noexcept override {
+    note([] {});
+  }
+  void page_loaded(core::Page page) noexcept override {
+    note([&] { pages_[page.request] = std::move(page); });
+  }
+  void space_changed() noexcept override {
+    note([&] { ++space_changes_; });
+  }
+  void failed(core::Error error) noexcept override {
+    std::fprintf(stderr, "the store failed: %s\n", error.text.c_str());
+    std::abort();
+  }
+
+  core::Page wait_for_page(std::uint64_t request) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return pages_.contains(request); });
+    return std::move(pages_.extract(request).mapped());
+  }
+  void wait_for_space_changes(std::uint64_t times) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return space_changes_ >= times; });
+  }
+  void wait_for_durable(const core::Store& store, core::Ticket ticket) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return store.durable() >= ticket; });
+  }
+
+ private:
+  template <class Change>
+  void note(Change change) {
+    {
+      const std::lock_guard lock(mutex_);
+      change();
+    }
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::uint64_t, core::Page> pages_;
+  std::uint64_t space_changes_ = 0;
+};
+
+/// As a broker uses it: durable at once, answers come from the store's thread.
+class ThreadedMemory final : public StoreUnderTest {
+ public:
+  explicit ThreadedMemory(std::uint64_t bytes_limit) : store_({.bytes_max = bytes_limit}) {
+    store_.start(recorder_);
+  }
+  ~ThreadedMemory() override { store_.stop(); }
+  core::Store& store() override { return store_; }
+  void sync() override { recorder_.wait_for_durable(store_, store_.submitted()); }
+  core::Page read(const core::PageRequest& request) override {
+    store_.read(request);
+    return recorder_.wait_for_page(request.id);
+  }
+  void reopen() override {
+    store_.stop();
+    store_.restart();
+    store_.start(recorder_);
+  }
+  void wait_for_space_changed(std::uint64_t times) override {
+    recorder_.wait_for_space_changes(times);
+  }
+
+ private:
+  Recorder recorder_;
+  store::MemoryStore store_;
+};
+
+/// As the simulator uses it: durable when told, and reopening drops what was not.
+class ManualMemory final : public StoreUnderTest {
+ public:
+  explicit ManualMemory(std::uint64_t bytes_limit)
+      : store_({.bytes_max = bytes_limit, .manual_durability = true}) {
+    store_.set_listener(&recorder_);
+  }
+  core::Store& store() override { return store_; }
+  void sync() override {
+    store_.make_durable(store_.submitted());
+    store_.deliver();
+  }
+  core::Page read(const core::PageRequest& request) override {
+    store_.read(request);
+    store_.make_durable(request.after);
+    store_.deliver();
+    return recorder_.wait_for_page(request.id);
+  }
+  void reopen() override {
+    sync();
+    store_.restart();
+  }
+  void wait_for_space_changed(std::uint64_t times) override {
+    store_.deliver();
+    recorder_.wait_for_space_changes(times);
+  }
+
+ private:
+  Recorder recorder_;
+  store::MemoryStore store_;
+};
+
+template <class Kind>
+Implementation implementation(std::string name) {
+  return {std::move(name), [](std::uint64_t bytes_limit) -> std::unique_ptr<StoreUnderTest> {
+            return std::make_unique<Kind>(bytes_limit);
+          }};
+}
+
+}  // namespace
+
+std::vector<Implementation> implementations() {
+  return {
+      implementation<ThreadedMemory>("Memory"),
+      implementation<ManualMemory>("MemoryManual"),
+  };
+}
+
+}  // namespace pabal::contract
