@@ -1,0 +1,193 @@
+#include "protocols/stomp/frame_encoder.h"
+
+#include <cstring>
+
+#include "protocols/stomp/headers.h"
+#include "protocols/stomp/text.h"
+
+namespace pabal::stomp {
+namespace {
+
+void append_header(std::string& out, std::string_view name_and_colon, std::string_view value,
+                   Version version) {
+  out += name_and_colon;
+  append_escaped(out, value, version);
+  out += '\n';
+}
+
+template <class Number>
+void append_number_header(std::string& out, std::string_view name_and_colon, Number value) {
+  out += name_and_colon;
+  append_number(out, value);
+  out += '\n';
+}
+
+void append_address(std::string& out, std::string_view name_and_colon, const core::Address& address,
+                    Version version, const TemporaryNames* own) {
+  out += name_and_colon;
+  if (address.kind) {
+    append_destination(out, *address.kind, address.name, version, own);
+  } else {
+    append_escaped(out, address.name, version);
+  }
+  out += '\n';
+}
+
+/// A property as text; nullopt for kinds that have none.
+void append_property(std::string& out, const core::Property& property, Version version) {
+  switch (property.type) {
+    case core::PropertyType::null:
+    case core::PropertyType::bytes:
+    case core::PropertyType::list:
+    case core::PropertyType::map:
+      return;
+    default:
+      break;
+  }
+  // The first header of a name wins, but one that would stand beside ours confuses people.
+  if (is_server_header(property.name)) return;
+  append_escaped(out, property.name, version);
+  out += ':';
+  if (property.type == core::PropertyType::string) {
+    append_escaped(out, property.text, version);
+  } else {
+    std::string text;
+    property.append_text(text);
+    append_escaped(out, text, version);
+  }
+  out += '\n';
+}
+
+void append_properties(std::string& out, const core::Message& message, Version version) {
+  if (message.property_encoding() != core::Encoding::native) return;
+  core::PropertyReader reader(message.properties());
+  while (const auto property = reader.next()) append_property(out, *property, version);
+}
+
+bool needs_content_length(const core::Message& message, std::string_view body) noexcept {
+  if (message.body_kind() == core::BodyKind::bytes) return true;
+  // A text with a NUL would otherwise end the frame early.
+  return !body.empty() && std::memchr(body.data(), '\0', body.size()) != nullptr;
+}
+
+/// Our own ids have colons, which only 1.0 writes as they are.
+void append_message_id(std::string& out, const core::Message& message, Version version) {
+  const std::size_t start = out.size();
+  message.append_id(out);
+  if (version == Version::v1_0 && message.foreign_id().empty()) return;
+  char buffer[256];
+  const std::size_t size = out.size() - start;
+  if (size > sizeof buffer) {
+    const std::string id = out.substr(start);
+    out.resize(start);
+    append_escaped(out, id, version);
+    return;
+  }
+  std::memcpy(buffer, out.data() + start, size);
+  out.resize(start);
+  append_escaped(out, {buffer, size}, version);
+}
+
+bool is_temporary(const std::optional<core::Address>& address) noexcept {
+  return address && address->kind && core::is_temporary(*address->kind);
+}
+
+}  // namespace
+
+void append_connected(std::string& out, const ConnectedFrame& frame) {
+  // STOMP 1.2 "Value Encoding": CONNECTED is not escaped. Nothing here can hold a line end: the
+  // values came in an unescaped CONNECT or are our own.
+  out += "CONNECTED\nversion:";
+  out += to_string(frame.version);
+  out += "\nheart-beat:";
+  append_number(out, frame.server_sends.count());
+  out += ',';
+  append_number(out, frame.server_wants.count());
+  out += "\nsession:";
+  out += frame.session;
+  out += "\nserver:";
+  out += frame.server;
+  if (frame.response_id != nullptr) {
+    out += "\nresponse-id:";
+    out += *frame.response_id;
+    out += "\nreceipt-id:";
+    out += *frame.response_id;
+  }
+  out += "\n\n";
+  out += kFrameEnd;
+}
+
+void append_receipt(std::string& out, std::string_view receipt_id, Version version) {
+  out += "RECEIPT\nreceipt-id:";
+  append_escaped(out, receipt_id, version);
+  out += "\n\n";
+  out += kFrameEnd;
+}
+
+void append_error(std::string& out, const ErrorFrame& frame, Version version) {
+  std::string body;
+  if (!frame.command.empty()) {
+    body += frame.command;
+    body += ": ";
+  }
+  body += frame.message;
+  body += '\n';
+  if (!frame.detail.empty()) {
+    body += frame.detail;
+    body += '\n';
+  }
+  out += "ERROR\n";
+  append_header(out, "message:", frame.message, version);
+  if (frame.receipt_id != nullptr) append_header(out, "receipt-id:", *frame.receipt_id, version);
+  if (frame.lists_versions) out += "version:1.2,1.1,1.0\n";
+  out += "content-type:text/plain\n";
+  append_number_header(out, "content-length:", body.size());
+  out += '\n';
+  out += body;
+  out += kFrameEnd;
+}
+
+void append_common_headers(std::string& out, const core::Message& message, Version version,
+                           const TemporaryNames* own) {
+  out += "destination:";
+  append_destination(out, message.destination_kind(), message.destination_name(), version, own);
+  out += "\nmessage-id:";
+  append_message_id(out, message, version);
+  append_number_header(out, "\nexpires:", message.expiration());
+  append_number_header(out, "priority:", static_cast<int>(message.priority()));
+  append_number_header(out, "timestamp:", message.timestamp());
+  if (message.persistent()) out += "persistent:true\n";
+  if (!message.correlation().empty()) {
+    append_header(out, "correlation-id:", message.correlation(), version);
+  }
+  if (const auto reply_to = message.reply_to()) {
+    append_address(out, "reply-to:", *reply_to, version, own);
+  }
+  if (!message.type().empty()) append_header(out, "type:", message.type(), version);
+  if (!message.user_id().empty()) append_header(out, "JMSXUserID:", message.user_id(), version);
+  if (const auto original = message.original_destination()) {
+    append_address(out, "original-destination:", *original, version, own);
+  }
+  if (!message.content_type().empty()) {
+    append_header(out, "content-type:", message.content_type(), version);
+  }
+  append_properties(out, message, version);
+  if (const auto body = plain_body(message); needs_content_length(message, body)) {
+    append_number_header(out, "content-length:", body.size());
+  }
+}
+
+bool names_a_temporary(const core::Message& message) noexcept {
+  return core::is_temporary(message.destination_kind()) || is_temporary(message.reply_to()) ||
+         is_temporary(message.original_destination());
+}
+
+std::string_view plain_body(const core::Message& message) noexcept {
+  const bool plain =
+      message.body_kind() == core::BodyKind::text || message.body_kind() == core::BodyKind::bytes;
+  if (!plain || message.body_encoding() != core::Encoding::native || message.compressed())
+    return {};
+  return message.body();
+}
+
+}  // namespace pabal::stomp

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/message.h"
+#include "protocols/stomp/destinations.h"
+#include "protocols/stomp/session_options.h"
+#include "protocols/stomp/version.h"
+
+namespace pabal::stomp {
+
+/// The end of every frame that the server sends: NUL and, as ActiveMQ does, a line end.
+inline constexpr std::string_view kFrameEnd{"\0\n", 2};
+
+/// What CONNECTED says.
+struct ConnectedFrame {
+  Version version{};
+  std::string_view session;
+  std::string_view server;
+  core::milliseconds server_sends{0};
+  core::milliseconds server_wants{0};
+  const std::string_view* response_id = nullptr;  ///< of a CONNECT with request-id or receipt
+};
+
+/// What ERROR says.
+struct ErrorFrame {
+  std::string_view message;
+  std::string_view detail;   ///< one more line of the body, or empty
+  std::string_view command;  ///< of the frame at fault, or empty
+  const std::string_view* receipt_id = nullptr;
+  bool lists_versions = false;  ///< STOMP 1.2 "Protocol Negotiation": the versions we would take
+};
+
+void append_connected(std::string& out, const ConnectedFrame& frame);
+void append_receipt(std::string& out, std::string_view receipt_id, Version version);
+void append_error(std::string& out, const ErrorFrame& frame, Version version);
+
+/// The headers of a MESSAGE that are the same for every receiver, each with its line end. With
+/// `own`, the receiver's own temporaries appear under their alias.
+void append_common_headers(std::string& out, const core::Message& message, Version version,
+                           const TemporaryNames* own);
+/// Whether append_common_headers() could differ between receivers.
+[[nodiscard]] bool names_a_temporary(const core::Message& message) noexcept;
+/// What goes into the MESSAGE as its body: only text and bytes have a plain form.
+[[nodiscard]] std::string_view plain_body(const core::Message& message) noexcept;
+
+}  // namespace pabal::stomp

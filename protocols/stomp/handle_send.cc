@@ -1,0 +1,274 @@
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+
+#include "protocols/stomp/headers.h"
+#include "protocols/stomp/stomp_session.h"
+#include "protocols/stomp/text.h"
+
+namespace pabal::stomp {
+namespace {
+
+/// Above so many headers a set finds repeated ones, so that their number costs linear time.
+constexpr std::size_t kScannedHeadersMax = 16;
+
+/// STOMP 1.2 "Repeated Header Entries": only the first counts.
+class FirstOnly {
+ public:
+  explicit FirstOnly(std::span<const Header> headers) : headers_(headers) {}
+
+  bool is_first(std::size_t index) {
+    if (headers_.size() > kScannedHeadersMax) return seen_.insert(headers_[index].name).second;
+    for (std::size_t i = 0; i < index; ++i) {
+      if (headers_[i].name == headers_[index].name) return false;
+    }
+    return true;
+  }
+
+ private:
+  std::span<const Header> headers_;
+  std::unordered_set<std::string_view> seen_;
+};
+
+/// Transformations that would have to build another kind of message.
+bool is_unsupported_transformation(std::string_view value) noexcept {
+  return value.starts_with("jms-") && (value.ends_with("xml") || value.ends_with("json"));
+}
+
+}  // namespace
+
+/// What read_send() found that is more than a property.
+struct StompSession::SendFields {
+  const std::string_view* destination = nullptr;
+  const std::string_view* reply_to = nullptr;
+  const std::string_view* message_type = nullptr;
+  std::optional<std::int64_t> expires;
+  std::optional<std::int64_t> expires_in;
+};
+
+void StompSession::read_send(const Frame& frame, Command& command, core::TimePoint now) {
+  core::MessageBuilder& builder = cache_.builder();
+  builder.clear();
+  builder.timestamp = core::to_millis(now);
+  SendFields fields;
+  FirstOnly first_only(frame.headers);
+  for (std::size_t i = 0; i < frame.headers.size(); ++i) {
+    if (!first_only.is_first(i)) continue;
+    const Header& header = frame.headers[i];
+    const SendHeader kind = classify_send_header(header.name);
+    if (kind == SendHeader::property) {
+      builder.add_string(header.name, header.value);
+    } else if (!read_send_header(kind, header, fields, command, now)) {
+      return;
+    }
+  }
+  build_message(frame, fields, command, now);
+}
+
+/// False: the command is refused. Source: reference/stomp.md §4.
+bool StompSession::read_send_header(SendHeader kind, const Header& header, SendFields& fields,
+                                    Command& command, core::TimePoint now) {
+  core::MessageBuilder& builder = cache_.builder();
+  const std::string_view value = header.value;
+  const auto refuse_value = [&] {
+    refuse(command, "Invalid " + std::string(header.name) + " header: " + std::string(value));
+    return false;
+  };
+  switch (kind) {
+    case SendHeader::destination:
+      fields.destination = &header.value;
+      break;
+    case SendHeader::reply_to:
+      fields.reply_to = &header.value;
+      break;
+    case SendHeader::persistent:
+      builder.persistent = value == "true";
+      break;
+    case SendHeader::correlation_id:
+      builder.correlation = value;
+      break;
+    case SendHeader::type:
+      builder.type = value;
+      break;
+    case SendHeader::priority: {
+      const auto priority = parse_number<int>(trim(value));
+      if (!priority) return refuse_value();
+      builder.priority = static_cast<std::uint8_t>(std::clamp(*priority, 0, core::kPriorities - 1));
+      break;
+    }
+    case SendHeader::expires:
+      fields.expires = parse_number<std::int64_t>(trim(value));
+      if (!fields.expires || *fields.expires < 0) return refuse_value();
+      break;
+    case SendHeader::expiration:  // RabbitMQ: relative; anything but a number is a property
+      fields.expires_in = parse_number<std::int64_t>(trim(value));
+      if (!fields.expires_in || *fields.expires_in < 0 ||
+          *fields.expires_in > std::numeric_limits<std::int64_t>::max() - core::to_millis(now)) {
+        fields.expires_in.reset();
+        builder.add_string(header.name, value);
+      }
+      break;
+    case SendHeader::timestamp: {
+      const auto timestamp = parse_number<std::int64_t>(trim(value));
+      if (!timestamp) return refuse_value();
+      builder.timestamp = *timestamp;
+      break;
+    }
+    case SendHeader::content_type:
+      if (value.empty()) {
+        builder.add_string(header.name, value);
+      } else {
+        builder.content_type = value;
+      }
+      break;
+    case SendHeader::message_type:
+      fields.message_type = &header.value;
+      builder.add_string(header.name, value);
+      break;
+    case SendHeader::transformation:
+      if (!is_unsupported_transformation(value)) break;
+      refuse(command, "transformation '" + std::string(value) + "' is not supported yet");
+      return false;
+    case SendHeader::group_id:
+      // A consumer would get the parts of a group in parallel with others, and nobody would know.
+      refuse(command, "message groups (JMSXGroupID) are not supported yet");
+      return false;
+    case SendHeader::scheduled:
+      refuse(command, "scheduled delivery (" + std::string(header.name) + ") is not supported yet");
+      return false;
+    case SendHeader::group_sequence:  // nothing without a group
+    case SendHeader::transaction:     // both were read with the frame
+    case SendHeader::receipt:
+    case SendHeader::content_length:
+    case SendHeader::dropped:
+    case SendHeader::property:
+      break;
+  }
+  return true;
+}
+
+void StompSession::build_message(const Frame& frame, const SendFields& fields, Command& command,
+                                 core::TimePoint now) {
+  if (fields.destination == nullptr) {
+    refuse(command, "SEND received without a Destination specified!");
+    return;
+  }
+  const auto destination = parse_destination(*fields.destination);
+  if (!destination) {
+    refuse(command, destination.error().text);
+    return;
+  }
+  core::MessageBuilder& builder = cache_.builder();
+  builder.body = frame.body;
+  builder.body_kind = frame.has_content_length ? core::BodyKind::bytes : core::BodyKind::text;
+  if (fields.message_type != nullptr) {
+    if (*fields.message_type != "text" && *fields.message_type != "bytes") {
+      refuse(command, "Unsupported message type '" + std::string(*fields.message_type) + "'");
+      return;
+    }
+    builder.body_kind =
+        *fields.message_type == "text" ? core::BodyKind::text : core::BodyKind::bytes;
+  }
+  if (fields.expires) {
+    builder.expiration = *fields.expires;
+  } else if (fields.expires_in) {
+    builder.expiration = core::to_millis(now) + *fields.expires_in;
+  }
+
+  // The connection's own names are only known inside the engine the first time.
+  const auto resolve = [&](core::DestinationKind kind, std::string_view& name, bool& unresolved) {
+    if (const auto* known = temporaries_.find(kind, name)) {
+      name = known->name;
+    } else {
+      unresolved = true;
+    }
+  };
+  builder.destination_kind = destination->kind;
+  builder.destination_name = destination->name;
+  if (destination->alias) {
+    resolve(destination->kind, builder.destination_name, command.destination_alias);
+  }
+  if (fields.reply_to != nullptr && !fields.reply_to->empty()) {
+    bool alias = false;
+    core::Address address = parse_reply_to(*fields.reply_to, alias);
+    if (alias) resolve(*address.kind, address.name, command.reply_to_alias);
+    builder.reply_to = address;
+  }
+  builder.origin = origin_;
+  builder.sequence = ++sequence_;
+  command.incomplete =
+      state_ != State::connected || command.destination_alias || command.reply_to_alias;
+
+  auto message = builder.build();
+  if (!message) {
+    refuse(command, message.error().text);
+    return;
+  }
+  command.message = std::move(*message);
+}
+
+void StompSession::apply_send(Command& command, core::Engine& engine, core::TimePoint now) {
+  Transaction* transaction = nullptr;
+  if (!find_transaction(command, transaction)) return;
+  if (command.incomplete) {
+    auto message = complete_message(command, engine);
+    if (!message) {
+      fail(command, message.error().text);
+      doom(view(command.transaction), message.error().text);
+      return;
+    }
+    command.message = std::move(*message);
+  }
+  // Every send has a token, because a DISCONNECT must know when nothing is parked any more.
+  const core::ReplyToken token = ++token_;
+  const core::Outcome outcome = engine.publish(
+      *connection_, std::move(command.message),
+      transaction != nullptr ? std::optional(transaction->id) : std::nullopt, token, now);
+  switch (outcome.disposition) {
+    case core::Disposition::done:
+      confirm(command, outcome.after);
+      break;
+    case core::Disposition::parked:
+      park(command, token);
+      break;
+    case core::Disposition::failed: {
+      const std::string cause = outcome.error ? outcome.error->text : "failed";
+      fail(command, cause, outcome.after);
+      doom(view(command.transaction), cause);
+      break;
+    }
+  }
+}
+
+/// Fills in what only the engine knew: the connection's origin, the names of its temporaries.
+core::Result<core::MessageRef> StompSession::complete_message(const Command& command,
+                                                              core::Engine& engine) {
+  core::MessageBuilder builder(*command.message);
+  builder.origin = origin_;
+  if (command.destination_alias) {
+    const auto real = temporary(builder.destination_kind, builder.destination_name, engine);
+    if (!real) return real.error();
+    builder.destination_name = (*real)->name;
+  }
+  if (command.reply_to_alias) {
+    const auto real = temporary(*builder.reply_to->kind, builder.reply_to->name, engine);
+    if (!real) return real.error();
+    builder.reply_to->name = (*real)->name;
+  }
+  return builder.build();
+}
+
+core::Result<const core::Destination*> StompSession::temporary(core::DestinationKind kind,
+                                                               std::string_view alias,
+                                                               core::Engine& engine) {
+  if (const auto* known = temporaries_.find(kind, alias)) return known;
+  auto created = engine.create_temporary(*connection_, kind);
+  if (!created) return created.error();
+  return &temporaries_.add(alias, std::move(*created));
+}
+
+}  // namespace pabal::stomp

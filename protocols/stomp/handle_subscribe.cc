@@ -1,0 +1,300 @@
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "protocols/stomp/stomp_session.h"
+#include "protocols/stomp/text.h"
+
+namespace pabal::stomp {
+namespace {
+
+/// What a header, or an option of the destination, sets. Source: reference/stomp.md §5, §14.
+enum class ConsumerOption : std::uint8_t {
+  prefetch,
+  prefetch_count,
+  durable_name,
+  no_local,
+  selector,
+  priority,
+  unsupported,
+  unsupported_limit,
+};
+
+struct ConsumerOptionName {
+  std::string_view header;  ///< empty: only as an option of the destination
+  std::string_view option;  ///< behind "consumer.", or "activemq." as a header
+  ConsumerOption meaning;
+};
+
+// Names that are not here have no effect in ActiveMQ either (dispatchAsync is forced), or none that
+// a STOMP client could notice (optimizedAcknowledge, noRangeAcks).
+constexpr ConsumerOptionName kConsumerOptions[] = {
+    {"", "prefetchSize", ConsumerOption::prefetch},
+    {"prefetch-count", "", ConsumerOption::prefetch_count},
+    {"", "subscriptionName", ConsumerOption::durable_name},
+    {"no-local", "noLocal", ConsumerOption::no_local},
+    {"selector", "selector", ConsumerOption::selector},
+    {"", "priority", ConsumerOption::priority},
+    {"browser", "browser", ConsumerOption::unsupported},
+    {"", "exclusive", ConsumerOption::unsupported},
+    {"", "retroactive", ConsumerOption::unsupported},
+    {"", "networkSubscription", ConsumerOption::unsupported},
+    {"", "maximumPendingMessageLimit", ConsumerOption::unsupported_limit},
+};
+
+constexpr std::string_view kHeaderPrefix = "activemq.";
+constexpr std::string_view kOptionPrefix = "consumer.";
+
+std::optional<ConsumerOption> find_option(std::string_view name) noexcept {
+  std::string_view option;
+  if (name.starts_with(kHeaderPrefix)) option = name.substr(kHeaderPrefix.size());
+  if (name.starts_with(kOptionPrefix)) option = name.substr(kOptionPrefix.size());
+  for (const ConsumerOptionName& entry : kConsumerOptions) {
+    if (!option.empty() ? entry.option == option : entry.header == name && !name.empty()) {
+      return entry.meaning;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void StompSession::read_subscribe(const Frame& frame, Command& command, core::TimePoint /*now*/) {
+  auto request = std::make_unique<SubscribeRequest>();
+  const auto* destination_text = frame.find("destination");
+  if (destination_text == nullptr) {
+    refuse(command, "SUBSCRIBE received without a Destination specified!");
+    return;
+  }
+  if (const auto* id = frame.find("id")) {
+    request->id = *id;
+  } else if (reads_version_ != Version::v1_0) {
+    refuse(command, "SUBSCRIBE received without a subscription id!");
+    return;
+  }
+  auto destination = parse_destination(*destination_text);
+  if (!destination) {
+    refuse(command, destination.error().text);
+    return;
+  }
+  core::Interest& interest = request->options.interests.emplace_back();
+  interest.destination = destination->to_destination();
+  if (destination->alias) request->alias = destination->name;
+  if (const auto* ack = frame.find("ack"); ack != nullptr) {
+    request->cumulative = *ack == "client";
+    if (request->cumulative || *ack == "client-individual") {
+      request->options.ack_mode = core::AckMode::explicit_;
+    }
+  }
+  if (const auto* transformation = frame.find("transformation");
+      transformation != nullptr && *transformation != "jms-byte") {
+    refuse(command, "transformation '" + std::string(*transformation) + "' is not supported yet");
+    return;
+  }
+
+  request->options.prefetch = 0;
+  // Headers come first: an option of the destination is the more particular wish.
+  for (auto header = frame.headers.rbegin(); header != frame.headers.rend(); ++header) {
+    if (!set_consumer_option(*request, header->name, header->value, command)) return;
+  }
+  std::string_view options = destination->options;
+  for (std::string_view name, value; next_option(options, name, value);) {
+    if (name.starts_with(kOptionPrefix) && !set_consumer_option(*request, name, value, command)) {
+      return;
+    }
+  }
+  finish_subscribe(std::move(request), command);
+}
+
+/// False: the command is refused. Headers are handed in last to first, so that the first wins.
+bool StompSession::set_consumer_option(SubscribeRequest& request, std::string_view name,
+                                       std::string_view value, Command& command) {
+  const auto option = find_option(name);
+  if (!option) return true;
+  const auto refuse_value = [&](std::string_view why) {
+    refuse(command, "Invalid " + std::string(name) + ": " + std::string(value), why);
+    return false;
+  };
+  core::SubscribeOptions& options = request.options;
+  switch (*option) {
+    case ConsumerOption::prefetch:
+    case ConsumerOption::prefetch_count: {
+      const auto prefetch = parse_number<std::uint32_t>(trim(value));
+      if (!prefetch) return refuse_value("expected: a number of messages");
+      if (*prefetch > 0) {
+        options.prefetch = std::min(*prefetch, options_.prefetch_max);
+      } else if (*option == ConsumerOption::prefetch_count) {
+        options.prefetch = options_.prefetch_max;  // RabbitMQ: no limit
+      } else {
+        return refuse_value("a STOMP client cannot pull: at least 1");
+      }
+      break;
+    }
+    case ConsumerOption::durable_name:
+      options.durable_name = value;
+      break;
+    case ConsumerOption::no_local:
+      options.interests[0].no_local = value == "true";
+      break;
+    case ConsumerOption::selector:
+      options.interests[0].selector = trim(value);
+      break;
+    case ConsumerOption::priority: {
+      const auto priority = parse_number<std::int32_t>(trim(value));
+      if (!priority || *priority < 0 || *priority > 127) return refuse_value("expected: 0 to 127");
+      options.consumer_priority = *priority;
+      break;
+    }
+    case ConsumerOption::unsupported:
+      if (value != "true") break;
+      refuse(command, std::string(name) + " is not supported yet");
+      return false;
+    case ConsumerOption::unsupported_limit:
+      if (trim(value) == "0") break;
+      refuse(command, std::string(name) + " is not supported yet");
+      return false;
+  }
+  return true;
+}
+
+void StompSession::finish_subscribe(std::unique_ptr<SubscribeRequest> request, Command& command) {
+  core::SubscribeOptions& options = request->options;
+  const bool queue = core::is_queue(options.interests[0].destination.kind);
+  const bool durable = !options.durable_name.empty();
+  if (durable && queue) {
+    refuse(command, "Invalid Subscription: cannot durably subscribe to a Queue destination!");
+    return;
+  }
+  if (options.prefetch == 0) {
+    options.prefetch = durable ? options_.durable_prefetch
+                       : queue ? options_.queue_prefetch
+                               : options_.topic_prefetch;
+  }
+  command.subscribe = std::move(request);
+}
+
+void StompSession::apply_subscribe(Command& command, core::Engine& engine, core::TimePoint now) {
+  SubscribeRequest& request = *command.subscribe;
+  core::SubscribeOptions& options = request.options;
+  core::Destination& destination = options.interests[0].destination;
+  const bool durable = !options.durable_name.empty();
+  if (durable && !has_client_id_) {
+    fail(command, "a durable subscription needs a client-id on CONNECT");
+    return;
+  }
+  if (request.alias) {
+    const auto real = temporary(destination.kind, *request.alias, engine);
+    if (!real) {
+      fail(command, real.error().text);
+      return;
+    }
+    destination = **real;
+  }
+  Subscription& subscription = subscriptions_.begin();
+  if (request.id && !subscriptions_.name(subscription, *request.id)) {
+    // STOMP 1.2 "SUBSCRIBE id Header": different subscriptions must have different ids.
+    fail(command, "There already is a subscription with id " + *request.id);
+    subscriptions_.end(subscription);
+    return;
+  }
+  subscription.explicit_acks = options.ack_mode == core::AckMode::explicit_;
+  subscription.cumulative = request.cumulative;
+  subscription.destination = destination;
+  subscription.frame_start = "MESSAGE\n";
+  if (request.id) {
+    subscription.frame_start += "subscription:";
+    append_escaped(subscription.frame_start, *request.id, version_);
+    subscription.frame_start += '\n';
+  }
+  options.tag = subscription.tag;
+  const auto id = engine.subscribe(*connection_, options, now);
+  if (!id) {
+    fail(command, id.error().text, durable ? engine.submitted() : core::kNoTicket);
+    subscriptions_.end(subscription);
+    return;
+  }
+  subscription.id = *id;
+  // reference/stomp.md §5: the receipt comes before the first MESSAGE, so what waits for the store
+  // holds back what comes behind it.
+  confirm(command, durable ? engine.submitted() : core::kNoTicket, durable);
+}
+
+void StompSession::read_unsubscribe(const Frame& frame, Command& command, core::TimePoint /*now*/) {
+  auto request = std::make_unique<UnsubscribeRequest>();
+  if (const auto* name = frame.find("activemq.subscriptionName")) request->durable_name = *name;
+  if (const auto* id = frame.find("id")) {
+    request->id = *id;
+  } else if (reads_version_ != Version::v1_0 && request->durable_name.empty()) {
+    refuse(command, "UNSUBSCRIBE received without a subscription id!");
+    return;
+  } else if (const auto* text = frame.find("destination")) {
+    const auto destination = parse_destination(*text);
+    if (!destination) {
+      refuse(command, destination.error().text);
+      return;
+    }
+    request->destination = destination->to_destination();
+    request->alias = destination->alias;
+  } else if (request->durable_name.empty()) {
+    refuse(command,
+           "Must specify the subscriptionId or the destination you are unsubscribing from");
+    return;
+  }
+  command.unsubscribe = std::move(request);
+}
+
+void StompSession::apply_unsubscribe(Command& command, core::Engine& engine, core::TimePoint now) {
+  const UnsubscribeRequest& request = *command.unsubscribe;
+  if (!request.durable_name.empty()) {
+    delete_durable(command, engine, now);
+    return;
+  }
+  Subscription* subscription = nullptr;
+  if (request.id) {
+    subscription = subscriptions_.find_named(*request.id);
+  } else {
+    const core::Destination* destination =
+        request.alias ? temporaries_.find(request.destination->kind, request.destination->name)
+                      : &*request.destination;
+    if (destination != nullptr) subscription = subscriptions_.find_destination(*destination);
+  }
+  if (subscription == nullptr) {
+    fail(command, "No subscription matched.");
+    return;
+  }
+  const auto ended = engine.unsubscribe(subscription->id, now);
+  subscriptions_.end(*subscription);
+  if (!ended) {
+    fail(command, ended.error().text, engine.submitted());
+    return;
+  }
+  confirm(command, engine.submitted());
+}
+
+void StompSession::delete_durable(Command& command, core::Engine& engine, core::TimePoint now) {
+  const std::string& name = command.unsubscribe->durable_name;
+  auto deleted = engine.delete_durable(client_id_, name, now);
+  // reference/stomp.md §5: in 1.0 the subscription's name doubles as client id.
+  if (!deleted && version_ == Version::v1_0 && deleted.error().code == core::Errc::not_found) {
+    deleted = engine.delete_durable(name, name, now);
+  }
+  if (deleted) {
+    confirm(command, engine.submitted());
+    return;
+  }
+  switch (deleted.error().code) {
+    case core::Errc::in_use:
+      fail(command, "Durable consumer is in use", engine.submitted());
+      break;
+    case core::Errc::not_found:
+      fail(command, "No subscription matched.", engine.submitted());
+      break;
+    default:
+      fail(command, deleted.error().text, engine.submitted());
+      break;
+  }
+}
+
+}  // namespace pabal::stomp

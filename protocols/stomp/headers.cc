@@ -1,0 +1,77 @@
+#include "protocols/stomp/headers.h"
+
+namespace pabal::stomp {
+
+SendHeader classify_send_header(std::string_view name) noexcept {
+  using enum SendHeader;
+  switch (name.size()) {
+    case 3:
+      if (name == "ack") return dropped;
+      break;
+    case 4:
+      if (name == "type") return type;
+      break;
+    case 7:
+      if (name == "receipt") return receipt;
+      if (name == "expires") return expires;
+      break;
+    case 8:
+      if (name == "priority") return priority;
+      if (name == "reply-to") return reply_to;
+      break;
+    case 9:
+      if (name == "timestamp") return timestamp;
+      break;
+    case 10:
+      if (name == "persistent") return persistent;
+      if (name == "expiration") return expiration;
+      if (name == "message-id" || name == "JMSXUserID" || name == "receipt-id") return dropped;
+      break;
+    case 11:
+      if (name == "destination") return destination;
+      if (name == "transaction") return transaction;
+      if (name == "JMSXGroupID") return group_id;
+      if (name == "redelivered") return dropped;
+      break;
+    case 12:
+      if (name == "content-type") return content_type;
+      if (name == "amq-msg-type") return message_type;
+      if (name == "JMSXGroupSeq") return group_sequence;
+      if (name == "subscription") return dropped;
+      break;
+    case 14:
+      if (name == "content-length") return content_length;
+      if (name == "correlation-id") return correlation_id;
+      if (name == "transformation") return transformation;
+      break;
+    default:
+      break;
+  }
+  if (name.starts_with("AMQ_SCHEDULED_")) return scheduled;
+  return property;
+}
+
+bool is_server_header(std::string_view name) noexcept {
+  switch (name.size()) {
+    case 3:
+      return name == "ack";
+    case 7:
+      return name == "expires";
+    case 8:
+      return name == "priority";
+    case 9:
+      return name == "timestamp";
+    case 10:
+      return name == "message-id" || name == "persistent" || name == "receipt-id";
+    case 11:
+      return name == "destination" || name == "redelivered";
+    case 12:
+      return name == "subscription";
+    case 14:
+      return name == "content-length";
+    default:
+      return false;
+  }
+}
+
+}  // namespace pabal::stomp
