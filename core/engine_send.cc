@@ -149,12 +149,25 @@ void Engine::State::drop_parked(Connection& connection, std::optional<Transactio
       const std::uint64_t bytes = parked.message ? parked.message->footprint() : sizeof(Parked);
       connection.parked_bytes += bytes;
       kept.push_back(std::move(parked));
+    } else if (transaction && !parked.message) {
+      outbox_of(connection)
+          .replies.push_back(
+              {connection.id, parked.token,
+               Outcome::failure({Errc::bad_state, "rolled back before the commit"})});
     } else if (transaction && parked.token != 0) {
       // Rolled back with the transaction: done, and nothing to wait for.
       outbox_of(connection).replies.push_back({connection.id, parked.token, Outcome{}});
     }
   }
   connection.parked = std::move(kept);
+  if (transaction) read_on(connection);
+}
+
+/// The park has room again: a connection that was not read because of it is read.
+void Engine::State::read_on(Connection& connection) {
+  if (!connection.reading_paused || connection.parked_bytes > limits.parked_bytes_max / 2) return;
+  connection.reading_paused = false;
+  order(connection, ConnectionOrder::resume_reading, "");
 }
 
 /// Sends what the connection has parked while there is room.
@@ -167,20 +180,23 @@ void Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps
         parked.transaction ? transactions.find(*parked.transaction) : nullptr;
     if (parked.transaction && transaction == nullptr) {
       outcome = Outcome::failure({Errc::not_found, "no such transaction"});
+      unpark_front(connection);
     } else if (!parked.message) {
+      unpark_front(connection);  // first: refused, it rolls back what else is parked of it
       outcome = commit_now(*transaction);
     } else {
       outcome = try_send(parked.message, transaction);
       if (!outcome) return;
+      unpark_front(connection);
+      // Its client may have asked for the commit already, without knowing of this.
+      if (transaction != nullptr && outcome->disposition == Disposition::failed) {
+        transaction->lost = outcome->error;
+      }
     }
-    unpark_front(connection);
     if (parked.token != 0 || outcome->disposition == Disposition::failed) {
       outbox_of(connection).replies.push_back({connection.id, parked.token, std::move(*outcome)});
     }
-    if (connection.reading_paused && connection.parked_bytes <= limits.parked_bytes_max / 2) {
-      connection.reading_paused = false;
-      order(connection, ConnectionOrder::resume_reading, "");
-    }
+    read_on(connection);
   }
 }
 

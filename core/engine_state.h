@@ -130,6 +130,7 @@ class Transaction {
   std::uint64_t bytes = 0;
   std::uint64_t admitted_bytes = 0;  ///< set aside in the store
   std::vector<PendingAck> acks;
+  std::optional<Error> lost;  ///< why a parked send of it was refused: it cannot be committed
   /// Acknowledged deliveries whose subscription ended before the transaction did.
   std::vector<std::pair<InFlight, PendingAck>> orphans;
 };
@@ -213,6 +214,7 @@ class Engine::State {
   Outcome park(Connection& connection, Parked parked);
   void drop_parked(Connection& connection, std::optional<TransactionId> transaction);
   void unpark_front(Connection& connection);
+  void read_on(Connection& connection);
   void retry_parked_of(Connection& connection, std::uint32_t& steps);
   void retry_parked(std::uint32_t& steps);
   /// Which lists the message goes to, into route_; for a topic also its other subscriptions.

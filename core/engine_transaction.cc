@@ -51,6 +51,11 @@ Outcome Engine::State::commit(TransactionId id, ReplyToken token, TimePoint) {
 
 Outcome Engine::State::commit_now(Transaction& transaction) {
   // Everything that can refuse it comes first; a refused commit is a rollback.
+  if (transaction.lost) {
+    Outcome failure = Outcome::failure(*transaction.lost, store.submitted());
+    (void)rollback(transaction.id);
+    return failure;
+  }
   for (const auto& message : transaction.sends) {
     Topic* topic = nullptr;
     if (auto routed = route(*message, topic); !routed) {

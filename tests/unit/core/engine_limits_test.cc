@@ -163,6 +163,85 @@ TEST_F(EngineLimitsTest, RollbackForgetsItsParkedSends) {
   EXPECT_EQ(drain("q").size(), 0U);
 }
 
+TEST_F(EngineLimitsTest, ACommitRefusedWhileParkedTakesNobodyWithIt) {
+  const auto owner = connect();
+  const auto who = connect();
+  Send to_temporary;
+  const auto temporary = engine_->create_temporary(owner.id, DestinationKind::temporary_queue);
+  to_temporary.kind = temporary->kind;
+  to_temporary.name = temporary->name;
+  const auto transaction = *engine_->begin(who.id);
+  ASSERT_EQ(publish(who, to_temporary, transaction).disposition, Disposition::done);
+  store_->set_admission(Admission::later);
+  EXPECT_EQ(publish(who, {}, std::nullopt, 1).disposition, Disposition::parked);
+  EXPECT_EQ(engine_->commit(transaction, 2, now_).disposition, Disposition::parked);
+  EXPECT_EQ(publish(who, {}, std::nullopt, 3).disposition, Disposition::parked);
+  EXPECT_EQ(publish(who, {}, std::nullopt, 4).disposition, Disposition::parked);
+  engine_->disconnect(owner.id, now_);
+  store_->set_admission(Admission::granted);
+  engine_->space_changed(now_);
+  const auto got = replies();
+  ASSERT_EQ(got.size(), 4U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(got[i].token, i + 1);
+    EXPECT_EQ(got[i].outcome.disposition, i == 1 ? Disposition::failed : Disposition::done);
+  }
+  EXPECT_EQ(drain("q").size(), 3U);
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+}
+
+TEST_F(EngineLimitsTest, ARolledBackParkedCommitIsNotReportedAsDone) {
+  const auto who = connect();
+  const auto transaction = *engine_->begin(who.id);
+  store_->set_admission(Admission::later);
+  publish(who, {}, transaction, 1);
+  ASSERT_EQ(engine_->commit(transaction, 2, now_).disposition, Disposition::parked);
+  engine_->rollback(transaction, now_);
+  const auto got = replies();
+  ASSERT_EQ(got.size(), 2U);
+  EXPECT_EQ(got[0].outcome.disposition, Disposition::done);
+  EXPECT_EQ(got[1].outcome.disposition, Disposition::failed);
+}
+
+TEST_F(EngineLimitsTest, ARollbackThatEmptiesTheParkLetsReadingGoOn) {
+  EngineLimits limits;
+  limits.parked_bytes_max = 1000;
+  open({}, limits);
+  const auto who = connect();
+  const auto transaction = *engine_->begin(who.id);
+  store_->set_admission(Admission::later);
+  Send send;
+  send.body.assign(2000, 'x');
+  publish(who, send, transaction);
+  EXPECT_EQ(orders(*engine_), std::vector{ConnectionOrder::pause_reading});
+  engine_->rollback(transaction, now_);
+  run();
+  EXPECT_EQ(orders(*engine_), std::vector{ConnectionOrder::resume_reading});
+}
+
+TEST_F(EngineLimitsTest, ATransactionThatLostAParkedSendIsNotCommitted) {
+  EngineLimits limits;
+  limits.transaction_bytes_max = 3000;
+  open({}, limits);
+  const auto who = connect();
+  const auto transaction = *engine_->begin(who.id);
+  store_->set_admission(Admission::later);
+  Send send;
+  publish(who, send, transaction, 1);
+  send.body.assign(4000, 'x');
+  EXPECT_EQ(publish(who, send, transaction, 2).disposition, Disposition::parked);
+  EXPECT_EQ(engine_->commit(transaction, 3, now_).disposition, Disposition::parked);
+  store_->set_admission(Admission::granted);
+  engine_->space_changed(now_);
+  const auto got = replies();
+  ASSERT_EQ(got.size(), 3U);
+  EXPECT_EQ(got[0].outcome.disposition, Disposition::done);
+  EXPECT_EQ(got[1].outcome.disposition, Disposition::failed);
+  EXPECT_EQ(got[2].outcome.disposition, Disposition::failed);
+  EXPECT_EQ(engine_->snapshot().transactions, 0U);
+  EXPECT_EQ(drain("q").size(), 0U);
+}
+
 TEST_F(EngineLimitsTest, ASocketThatIsFullHoldsItsConsumerOnly) {
   EngineLimits limits;
   limits.unwritten_bytes_max = 3000;
