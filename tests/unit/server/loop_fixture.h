@@ -1,0 +1,123 @@
+#pragma once
+
+#include <fcntl.h>
+#include <future>
+#include <memory>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "core/engine.h"
+#include "server/engine_gate.h"
+#include "server/event_loop.h"
+#include "server/listener.h"
+#include "server/logger.h"
+#include "store/memory/memory_store.h"
+#include "tests/unit/server/line_session.h"
+#include "tests/unit/server/test_client.h"
+
+namespace pabal::server {
+
+/// Loops, gate, engine and memory store with one listener that speaks LineSession.
+struct LoopSetup {
+  std::uint32_t loops = 1;
+  bool manual_durability = false;  ///< the test says what is durable: make_durable()
+  Protocol protocol = Protocol::stomp;
+  std::uint32_t connections_max = 0;
+  core::milliseconds connect_timeout{30'000};
+  core::EngineLimits limits;
+};
+
+class LoopRig {
+ public:
+  explicit LoopRig(const LoopSetup& setup = {})
+      : log_(::open("/dev/null", O_WRONLY | O_CLOEXEC)),
+        logger_(LogLevel::debug, log_),
+        gate_(logger_, setup.loops) {
+    store::MemoryStoreOptions options;
+    options.manual_durability = setup.manual_durability;
+    store_ = std::make_unique<store::MemoryStore>(options);
+    std::vector<EventLoop*> loops;
+    for (std::uint32_t i = 0; i < setup.loops; ++i) {
+      EventLoop::Options loop_options;
+      loop_options.ticks = i == 0;
+      loops_.push_back(std::make_unique<EventLoop>(core::HomeId{i}, gate_, logger_, loop_options));
+      loops.push_back(loops_.back().get());
+    }
+    if (setup.manual_durability) {
+      store_->set_listener(&gate_);
+    } else {
+      store_->start(gate_);
+    }
+    engine_ = std::make_unique<core::Engine>(*store_, setup.limits, setup.loops);
+    gate_.attach(*engine_, *store_);
+
+    endpoint_.name = "test";
+    endpoint_.scheme = "tcp";
+    endpoint_.protocol = setup.protocol;
+    endpoint_.connections_max = setup.connections_max;
+    endpoint_.connect_timeout = setup.connect_timeout;
+    endpoint_.message_bytes_max = 1 << 20;
+    endpoint_.budget = &budget_;
+    endpoint_.make_session = [](const protocols::PeerInfo& peer) {
+      return std::make_unique<LineSession>(peer);
+    };
+    ListenerConfig config;
+    config.name = "test";
+    config.host = "127.0.0.1";
+    listener_ = std::make_unique<Listener>(endpoint_, loops, logger_);
+    EXPECT_TRUE(listener_->open(config, 128).has_value());
+    for (const auto& loop : loops_) loop->start();
+    listener_->start();
+  }
+
+  ~LoopRig() {
+    for (const auto& loop : loops_) loop->stop();
+    engine_.reset();
+    store_->stop();
+    ::close(log_);
+  }
+
+  [[nodiscard]] std::uint16_t port() const { return listener_->port(); }
+  EngineGate& gate() { return gate_; }
+  Endpoint& endpoint() { return endpoint_; }
+  EventLoop& loop(std::size_t i = 0) { return *loops_[i]; }
+  store::MemoryStore& store() { return *store_; }
+
+  core::EngineSnapshot snapshot() {
+    return gate_.inspect([](const core::Engine& engine) { return engine.snapshot(); });
+  }
+  /// Everything submitted so far becomes durable, and the gate hears of it.
+  void make_durable() {
+    store_->make_durable(store_->submitted());
+    store_->deliver();
+  }
+  /// Waits until `condition` holds; false after ten seconds.
+  template <class Condition>
+  static bool eventually(Condition condition) {
+    for (int i = 0; i < 2000; ++i) {
+      if (condition()) return true;
+      ::usleep(5000);
+    }
+    return false;
+  }
+  std::future<void> drain(core::milliseconds patience) {
+    boost::asio::post(loops_.front()->context(), [this] { listener_->close(); });
+    return loops_.front()->drain("stopping", patience);
+  }
+
+ private:
+  const int log_;
+  Logger logger_;
+  ConnectionBudget budget_;
+  Endpoint endpoint_;
+  EngineGate gate_;
+  std::unique_ptr<store::MemoryStore> store_;
+  std::vector<std::unique_ptr<EventLoop>> loops_;
+  std::unique_ptr<core::Engine> engine_;
+  std::unique_ptr<Listener> listener_;
+};
+
+}  // namespace pabal::server
