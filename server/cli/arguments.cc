@@ -259,7 +259,8 @@ std::string describe_options(std::span<const Option> options, std::size_t width)
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
   std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 1) + 1;
+  // Two letters that changed places count as two.
+  std::size_t best_distance = std::max<std::size_t>(word.size() / 3, word.size() > 3 ? 2 : 1) + 1;
   for (const std::string_view candidate : candidates) {
     // Levenshtein's distance, one row at a time.
     std::vector<std::size_t> row(candidate.size() + 1);

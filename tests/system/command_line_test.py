@@ -89,7 +89,7 @@ class RunningBrokerTest(unittest.TestCase):
         self.assertIn('durabl', done.stderr)
 
     def test_bench_verifies_what_it_measures(self):
-        done = run('bench', *self.url, '-d', self.queue, '--messages', '2000', '--json')
+        done = run('bench', *self.url, '-d', self.queue, '--count', '2000', '--json')
         self.assertEqual(done.returncode, 0, done)
         result = json.loads(done.stdout)
         self.assertTrue(result['good'], result)
