@@ -89,6 +89,8 @@ enum class AckMode : std::uint8_t {
 struct Interest {
   Destination destination;  ///< may be a pattern
   std::string selector;     ///< JMS 1.1 §3.8.1.1; empty: everything
+  /// Not what the same connection sent. Topics only: a queue's message is not lost because its
+  /// sender is the one who is there (JMS 1.1 leaves it open for queues).
   bool no_local = false;
 };
 

@@ -45,7 +45,8 @@ void Engine::State::dispatch(Reader& reader, std::uint32_t& steps, TimePoint now
       return;
     }
     Entry entry = take(reader, *candidate);
-    if (consumer->interest().no_local && entry.message->origin() == consumer->connection.origin) {
+    if (!reader.list.is_queue() && consumer->interest().no_local &&
+        entry.message->origin() == consumer->connection.origin) {
       if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
       release(reader, candidate->priority, entry, nullptr);
       continue;

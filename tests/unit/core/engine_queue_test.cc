@@ -7,6 +7,16 @@ namespace {
 
 using EngineQueueTest = EngineFixture;
 
+TEST_F(EngineQueueTest, NoLocalTakesNothingOutOfAQueue) {
+  const auto who = connect();
+  Sub sub;
+  sub.no_local = true;
+  subscribe(who, sub);
+  fill(who, 1);
+  run();
+  EXPECT_EQ(view("queue://q").depth, 1U);
+}
+
 TEST_F(EngineQueueTest, KeepsSendingOrder) {
   const auto who = connect();
   fill(who, 5);
