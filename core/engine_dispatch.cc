@@ -295,12 +295,11 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   outbox_of(connection).deliveries.push_back(std::move(delivery));
 
   ++totals.dispatched;
+  const bool again = entry.deliveries > 0 || entry.maybe_delivered;
+  if (again) ++totals.redelivered;
   if (!direct) {
     ++reader->list.counters.dispatched;
-    if (entry.deliveries > 0 || entry.maybe_delivered) {
-      ++reader->list.counters.redelivered;
-      ++totals.redelivered;
-    }
+    if (again) ++reader->list.counters.redelivered;
   }
   // An automatic delivery of a topic message without a list has nothing to come back to.
   if (direct && subscription.automatic()) return;
@@ -327,9 +326,10 @@ void Engine::State::offer_topic_message(Subscription& subscription, const Messag
   if (subscription.interest().no_local && message->origin() == subscription.connection.origin) {
     return;
   }
-  if (subscription.pending.empty() && subscription.has_credit() &&
+  if (!subscription.has_waiting() && subscription.has_credit() &&
       has_socket_room(subscription.connection)) {
     Entry entry;
+    entry.sequence = ++subscription.last_sequence;
     entry.message = message;
     entry.is_volatile = true;
     deliver(subscription, nullptr, message->priority(), std::move(entry));
@@ -342,21 +342,16 @@ void Engine::State::offer_topic_message(Subscription& subscription, const Messag
 
 void Engine::State::deliver_pending(Subscription& subscription, std::uint32_t& steps,
                                     TimePoint now) {
-  auto& pending = subscription.pending;
-  while (!pending.empty() && subscription.has_credit() &&
+  while (subscription.has_waiting() && subscription.has_credit() &&
          has_socket_room(subscription.connection)) {
     if (steps == 0) {
       mark_ready(subscription);
       return;
     }
     --steps;
-    Entry entry;
-    entry.message = std::move(pending.front());
-    entry.is_volatile = true;
-    pending.pop_front();
+    Entry entry = take_waiting(subscription);
     subscription.pending_bytes -= entry.message->footprint();
-    held_bytes -= entry.message->footprint();
-    if (!parked_connections.empty()) room_was_made();
+    unhold(*entry.message);
     if (entry.message->expired(now)) {
       ++totals.expired;
       continue;
@@ -364,7 +359,21 @@ void Engine::State::deliver_pending(Subscription& subscription, std::uint32_t& s
     const int priority = entry.message->priority();
     deliver(subscription, nullptr, priority, std::move(entry));
   }
-  pending.shrink();
+  subscription.pending.shrink();
+}
+
+Entry Engine::State::take_waiting(Subscription& subscription) {
+  Entry entry;
+  if (const auto back = subscription.returned.begin(); back != subscription.returned.end()) {
+    entry = std::move(back->second);
+    subscription.returned.erase(back);
+    return entry;
+  }
+  entry.sequence = ++subscription.last_sequence;
+  entry.message = std::move(subscription.pending.front());
+  entry.is_volatile = true;
+  subscription.pending.pop_front();
+  return entry;
 }
 
 // --- reading back --------------------------------------------------------------------------------

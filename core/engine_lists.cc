@@ -93,7 +93,7 @@ void Engine::State::orphan(Reader& reader) {
   const auto forget = [&](InFlight& delivery) {
     // A topic list's non-persistent message is on the account of the list's own ring.
     if (!(delivery.entry.is_volatile && shared_ring)) {
-      held_bytes -= delivery.entry.message->footprint();
+      unhold(*delivery.entry.message);
     }
   };
   while (reader.active()) {
@@ -116,7 +116,7 @@ void Engine::State::orphan(Reader& reader) {
     }
   });
   for (auto& [key, entry] : reader.returned) {
-    if (!(entry.is_volatile && shared_ring)) held_bytes -= entry.message->footprint();
+    if (!(entry.is_volatile && shared_ring)) unhold(*entry.message);
   }
   drop_pages(reader);
   std::erase(awaiting_durable, &reader);
@@ -167,7 +167,7 @@ void Engine::State::remove_list(MessageList& list) {
     if (!lane) continue;
     for (std::size_t i = 0; i < lane->volatile_entries.size(); ++i) {
       const auto& message = lane->volatile_entries[i].message;
-      if (message) held_bytes -= message->footprint();
+      if (message) unhold(*message);
     }
   }
   window_bytes -= list.window_bytes;

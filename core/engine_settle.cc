@@ -94,7 +94,7 @@ Result<void> Engine::State::settle(Subscription& subscription, InFlight& deliver
       if (reader != nullptr) {
         release(*reader, delivery.priority, delivery.entry, batch);
       } else {
-        held_bytes -= delivery.entry.message->footprint();
+        unhold(*delivery.entry.message);
       }
       break;
     case AckKind::poisoned:
@@ -162,7 +162,7 @@ void Engine::State::forget_settled(Subscription& subscription) {
 void Engine::State::credit_returned(Subscription& subscription) {
   if (!subscription.has_credit()) return;
   if (!subscription.blocked.empty()) wake_blocked(subscription);
-  if (!subscription.pending.empty()) mark_ready(subscription);
+  if (subscription.has_waiting()) mark_ready(subscription);
 }
 
 void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* batch) {
@@ -171,12 +171,11 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
   reader.depth_bytes -= entry.message->flat().size();
   ++list.counters.dequeued;
   ++totals.dequeued;
-  if (!parked_connections.empty()) room_was_made();
   if (entry.is_volatile) {
     release_volatile(reader, priority, entry);
     return;
   }
-  held_bytes -= entry.message->footprint();
+  unhold(*entry.message);
   if (batch != nullptr) {
     StoreOp operation;
     operation.kind = StoreOpKind::acknowledge;
@@ -195,14 +194,14 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
 
 void Engine::State::release_volatile(Reader& reader, int priority, Entry& entry) {
   if (reader.list.is_queue()) {
-    held_bytes -= entry.message->footprint();
+    unhold(*entry.message);
     return;
   }
   auto& ring = reader.list.lane(priority).volatile_entries;
   const auto at = lower_bound_sequence(ring, entry.sequence);
   if (at == ring.size() || ring[at].sequence != entry.sequence || !ring[at].message) return;
   if (--ring[at].references > 0) return;
-  held_bytes -= ring[at].message->footprint();
+  unhold(*ring[at].message);
   ring[at].message.reset();
   while (!ring.empty() && !ring.front().message) ring.pop_front();
 }
@@ -262,7 +261,10 @@ void Engine::State::give_back(InFlight& delivery, std::vector<StoreOp>& counts) 
 /// A topic message without a list can only go back to the subscription that had it.
 void Engine::State::return_to_subscription(Subscription& subscription, InFlight& delivery) {
   subscription.pending_bytes += delivery.entry.message->footprint();
-  subscription.pending.push_front(std::move(delivery.entry.message));
+  Entry entry = std::move(delivery.entry);
+  ++entry.deliveries;
+  const auto sequence = entry.sequence;
+  subscription.returned.emplace(sequence, std::move(entry));
   mark_ready(subscription);
 }
 
@@ -288,7 +290,7 @@ Result<void> Engine::State::dead_letter(Reader* reader, int priority, Entry& ent
     if (reader != nullptr) {
       release(*reader, priority, entry, batch);
     } else {
-      held_bytes -= message.footprint();
+      unhold(message);
     }
   };
   // A dead letter does not die again, and (as in ActiveMQ) nobody keeps a non-persistent message
@@ -315,7 +317,7 @@ Result<void> Engine::State::dead_letter(Reader* reader, int priority, Entry& ent
     ++reader->list.counters.dead_lettered;
     release(*reader, priority, entry, &together);
   } else {
-    held_bytes -= message.footprint();
+    unhold(message);
   }
   ++totals.dead_lettered;
   if (batch != nullptr) return {};
@@ -336,7 +338,7 @@ void Engine::State::expire(Reader& reader, int priority, Entry entry) {
   *std::to_chars(cause + 11, cause + sizeof cause - 1, entry.message->expiration()).ptr = '\0';
   if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
   if (!dead_letter(&reader, priority, entry, cause, true, nullptr)) {
-    if (!entry.is_volatile) held_bytes -= entry.message->footprint();
+    if (!entry.is_volatile) unhold(*entry.message);
     expired_waiting.emplace_back(reader.list.id, reader.id, priority, std::move(entry));
     return;
   }

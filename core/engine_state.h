@@ -62,9 +62,13 @@ class Subscription {
 
   // Non-durable topic subscriptions only: what waits for credit.
   Ring<MessageRef> pending;
-  std::uint64_t pending_bytes = 0;
-  bool ready = false;  ///< stands in the engine's queue of work
+  /// What was delivered and requeued, by the order of its first delivery: goes before `pending`.
+  std::map<std::uint64_t, Entry> returned;
+  std::uint64_t pending_bytes = 0;  ///< of both
+  std::uint64_t last_sequence = 0;  ///< of those taken from `pending`
+  bool ready = false;               ///< stands in the engine's queue of work
 
+  [[nodiscard]] bool has_waiting() const noexcept { return !pending.empty() || !returned.empty(); }
   [[nodiscard]] const Interest& interest() const noexcept { return options.interests.front(); }
   [[nodiscard]] bool automatic() const noexcept { return options.ack_mode == AckMode::automatic; }
   [[nodiscard]] bool has_credit() const noexcept { return out < options.prefetch + granted; }
@@ -261,6 +265,7 @@ class Engine::State {
   void see_durable();
   void deliver(Subscription& subscription, Reader* reader, int priority, Entry entry);
   void deliver_pending(Subscription& subscription, std::uint32_t& steps, TimePoint now);
+  Entry take_waiting(Subscription& subscription);
   void offer_topic_message(Subscription& subscription, const MessageRef& message);
   void request_page(Reader& reader, int priority);
   void page_loaded(Page page);
@@ -281,6 +286,11 @@ class Engine::State {
   void return_to_subscription(Subscription& subscription, InFlight& delivery);
   void delivery_done(Subscription& subscription, InFlight& delivery);
   void room_was_made() { room_changed = true; }
+  /// Message memory that could not be dropped is free again, and parked sends may get it.
+  void unhold(const Message& message) {
+    held_bytes -= message.footprint();
+    if (!parked_connections.empty()) room_was_made();
+  }
   void forget_settled(Subscription& subscription);
   void credit_returned(Subscription& subscription);
   void flush_acks();

@@ -169,7 +169,7 @@ void Engine::State::unsubscribe(Subscription& subscription) {
     if (delivery.reader != nullptr) {
       give_back(delivery, counts);
     } else {
-      held_bytes -= delivery.entry.message->footprint();
+      unhold(*delivery.entry.message);
     }
     delivery_done(subscription, delivery);
   }
@@ -180,9 +180,10 @@ void Engine::State::unsubscribe(Subscription& subscription) {
   while (!subscription.readers.empty()) detach(subscription, *subscription.readers.back());
 
   while (!subscription.pending.empty()) {
-    held_bytes -= subscription.pending.front()->footprint();
+    unhold(*subscription.pending.front());
     subscription.pending.pop_front();
   }
+  for (const auto& [sequence, entry] : subscription.returned) unhold(*entry.message);
   const Destination& destination = subscription.interest().destination;
   if (is_queue(destination.kind)) {
     std::erase(queue_patterns, &subscription);

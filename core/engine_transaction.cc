@@ -93,7 +93,7 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
     Reader* reader = delivery.reader;
     std::vector<StoreOp> counts;
     if (reader == nullptr) {
-      held_bytes -= delivery.entry.message->footprint();
+      unhold(*delivery.entry.message);
     } else if (ack.kind == AckKind::consumed) {
       release(*reader, delivery.priority, delivery.entry, &batch);
       --reader->in_flight;
@@ -116,7 +116,7 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
   place(batch, ticket, ticket);
   // Subscriptions without a list get theirs directly; they promise nothing over a crash.
   for (const auto& message : transaction.sends) {
-    held_bytes -= message->footprint();
+    unhold(*message);
     if (is_queue(message->destination_kind())) continue;
     Topic* topic = nullptr;
     if (route(*message, topic) && topic != nullptr) publish_to(*topic, message);
@@ -142,14 +142,14 @@ Outcome Engine::State::rollback(TransactionId id) {
     if (delivery.reader != nullptr) {
       give_back(delivery, counts);
     } else {
-      held_bytes -= delivery.entry.message->footprint();
+      unhold(*delivery.entry.message);
     }
   }
   if (!counts.empty()) {
     flush_acks();
     store.append(counts);
   }
-  for (const auto& message : transaction->sends) held_bytes -= message->footprint();
+  for (const auto& message : transaction->sends) unhold(*message);
   if (transaction->admitted_bytes > 0) store.release(transaction->admitted_bytes);
   end_transaction(*transaction);
   return Outcome{};

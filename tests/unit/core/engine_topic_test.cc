@@ -189,6 +189,34 @@ TEST_F(EngineTopicTest, RequeuedComesBackToTheSameSubscription) {
   EXPECT_EQ(bodies(deliveries()), numbers(1, 1));
 }
 
+TEST_F(EngineTopicTest, RequeuedKeepsItsOrderAndIsMarked) {
+  const auto who = connect();
+  auto wanted = sub("t");
+  wanted.prefetch = 3;
+  const auto subscription = subscribe(who, wanted);
+  for (int i = 1; i <= 5; ++i) publish(who, topic("t", std::to_string(i)));
+  const auto got = deliveries();
+  ASSERT_EQ(bodies(got), numbers(1, 3));
+  ack(subscription, got[2], AckKind::requeued);
+  engine_->acknowledge(subscription, {got[0].id, got[1].id}, AckKind::requeued, "", std::nullopt,
+                       now_);
+  std::vector<Delivery> again;
+  for (;;) {
+    const auto some = deliveries();
+    if (some.empty()) break;
+    for (const auto& delivery : some) {
+      again.push_back(delivery);
+      ack(subscription, delivery);
+    }
+  }
+  ASSERT_EQ(bodies(again), numbers(1, 5));
+  for (std::size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(again[i].redelivered, i < 3);
+    EXPECT_EQ(again[i].deliveries, i < 3 ? 1U : 0U);
+  }
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+}
+
 TEST_F(EngineTopicTest, AutomaticSubscribersCostNoMemoryOnceWritten) {
   const auto who = connect();
   auto fast = sub("t", "", AckMode::automatic);
