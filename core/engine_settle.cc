@@ -42,31 +42,61 @@ Outcome Engine::State::acknowledge(SubscriptionId id, DeliveryRange range, AckKi
       return Outcome::failure({Errc::not_found, "no such transaction"});
     }
   }
-  bool any = false;
+  // What can refuse it comes first: all of the range is settled, or nothing.
+  if (auto may = check_acknowledge(*subscription, range, kind, cause, within); !may) {
+    return Outcome::failure(may.error(), store.submitted());
+  }
   auto& in_flight = subscription->in_flight;
   for (auto at = position_of(in_flight, raw(range.first));
        at < in_flight.size() && in_flight[at].id <= range.last; ++at) {
     InFlight& delivery = in_flight[at];
     if (delivery.state != InFlight::State::out) continue;
-    any = true;
     if (within != nullptr) {
-      if (within->sends.size() + within->acks.size() >= limits.transaction_operations_max) {
-        return Outcome::failure({Errc::quota_exceeded, "transaction_operations_max reached"});
-      }
       delivery.state = InFlight::State::in_transaction;
       delivery.transaction = within->id;
       within->acks.push_back({id, delivery.id, kind, std::string(cause)});
       --subscription->out;  // credit returns now, or a transaction larger than it could not end
-    } else if (auto settled = settle(*subscription, delivery, kind, cause, nullptr); !settled) {
-      return Outcome::failure(settled.error(), store.submitted());
+    } else {
+      const auto settled = settle(*subscription, delivery, kind, cause, nullptr, true);
+      PABAL_CHECK(settled, "admitted before");
     }
   }
-  if (!any) return Outcome::failure({Errc::not_found, "nothing to acknowledge"});
   forget_settled(*subscription);
   credit_returned(*subscription);
   if (within != nullptr) return Outcome{};
   flush_acks();
   return Outcome{Disposition::done, store.submitted(), std::nullopt};
+}
+
+/// Whether all of the range can be settled. Room for its dead letters is set aside, unless it is
+/// for a transaction, which asks when it commits.
+Result<void> Engine::State::check_acknowledge(const Subscription& subscription, DeliveryRange range,
+                                              AckKind kind, std::string_view cause,
+                                              const Transaction* within) {
+  const bool dead = within == nullptr && (kind == AckKind::poisoned || kind == AckKind::expired);
+  const auto& in_flight = subscription.in_flight;
+  std::uint64_t count = 0;
+  std::uint64_t admitted = 0;
+  for (auto at = position_of(in_flight, raw(range.first));
+       at < in_flight.size() && in_flight[at].id <= range.last; ++at) {
+    const InFlight& delivery = in_flight[at];
+    if (delivery.state != InFlight::State::out) continue;
+    ++count;
+    if (!dead) continue;
+    const auto room = admit_dead_letter(delivery.reader, *delivery.entry.message,
+                                        dead_letter_cause(kind, cause), kind == AckKind::expired);
+    if (!room) {
+      if (admitted > 0) store.release(admitted);
+      return room.error();
+    }
+    admitted += *room;
+  }
+  if (count == 0) return Error{Errc::not_found, "nothing to acknowledge"};
+  if (within != nullptr &&
+      within->sends.size() + within->acks.size() + count > limits.transaction_operations_max) {
+    return Error{Errc::quota_exceeded, "transaction_operations_max reached"};
+  }
+  return {};
 }
 
 void Engine::State::auto_acknowledge(Subscription& subscription, std::uint64_t first,
@@ -87,7 +117,7 @@ void Engine::State::auto_acknowledge(Subscription& subscription, std::uint64_t f
 }
 
 Result<void> Engine::State::settle(Subscription& subscription, InFlight& delivery, AckKind kind,
-                                   std::string_view cause, Batch* batch) {
+                                   std::string_view cause, Batch* batch, bool admitted) {
   Reader* reader = delivery.reader;
   switch (kind) {
     case AckKind::consumed:
@@ -100,14 +130,12 @@ Result<void> Engine::State::settle(Subscription& subscription, InFlight& deliver
     case AckKind::poisoned:
     case AckKind::expired: {
       const bool expired = kind == AckKind::expired;
-      const std::string_view reason = !cause.empty() ? cause
-                                      : expired ? std::string_view("the client found it expired")
-                                                : std::string_view("refused by the consumer");
-      if (auto moved =
-              dead_letter(reader, delivery.priority, delivery.entry, reason, expired, batch);
-          !moved) {
-        return moved;
+      const auto reason = dead_letter_cause(kind, cause);
+      if (!admitted) {
+        const auto room = admit_dead_letter(reader, *delivery.entry.message, reason, expired);
+        if (!room) return room.error();
       }
+      dead_letter(reader, delivery.priority, delivery.entry, reason, expired, batch);
       if (expired) ++totals.expired;
       break;
     }
@@ -270,6 +298,19 @@ void Engine::State::return_to_subscription(Subscription& subscription, InFlight&
 
 // --- dead letters --------------------------------------------------------------------------------
 
+std::string_view Engine::State::dead_letter_cause(AckKind kind, std::string_view cause) noexcept {
+  if (!cause.empty()) return cause;
+  return kind == AckKind::expired ? "the client found it expired" : "refused by the consumer";
+}
+
+/// A dead letter does not die again, and (as in ActiveMQ) nobody keeps a non-persistent message
+/// that nobody wanted in time; one that was refused is kept.
+bool Engine::State::has_dead_letter(const Reader* reader, const Message& message, bool expired) {
+  const bool is_dead_letter = reader != nullptr && reader->list.is_queue() &&
+                              reader->list.destination.name == kDeadLetterQueue;
+  return !is_dead_letter && (!expired || message.persistent());
+}
+
 Result<MessageRef> Engine::State::dead_letter_copy(const Message& message, std::string_view cause) {
   MessageBuilder builder(message);
   builder.original_destination = Address{message.destination_kind(), message.destination_name()};
@@ -283,35 +324,50 @@ Result<MessageRef> Engine::State::dead_letter_copy(const Message& message, std::
   return builder.build();
 }
 
-Result<void> Engine::State::dead_letter(Reader* reader, int priority, Entry& entry,
-                                        std::string_view cause, bool expired, Batch* batch) {
+/// What dead_letter_copy() adds to a message at most.
+std::uint64_t Engine::State::dead_letter_bytes_max(const Message& message, std::string_view cause) {
+  constexpr std::uint64_t kNamesAndPadding = 256;
+  return message.flat().size() + message.destination_name().size() + cause.size() +
+         kNamesAndPadding;
+}
+
+Result<std::uint64_t> Engine::State::admit_dead_letter(const Reader* reader, const Message& message,
+                                                       std::string_view cause, bool expired) {
+  if (!has_dead_letter(reader, message, expired)) return std::uint64_t{0};
+  const std::uint64_t bytes = dead_letter_bytes_max(message, cause);
+  if (bytes > kMessageBytesMax) {
+    return Error{Errc::invalid_argument, "the message is too large for a dead letter"};
+  }
+  if (auto target = queue_named(kDeadLetterQueue, DestinationKind::queue, true); !target) {
+    return target.error();
+  }
+  if (!message.persistent()) return std::uint64_t{0};
+  if (store.admit(bytes) != Admission::granted) {
+    return Error{Errc::store_full, "no room for the dead letter: " + store.refusal()};
+  }
+  return bytes;
+}
+
+void Engine::State::dead_letter(Reader* reader, int priority, Entry& entry, std::string_view cause,
+                                bool expired, Batch* batch) {
   const Message& message = *entry.message;
-  const auto discard = [&] {
+  if (!has_dead_letter(reader, message, expired)) {
     if (reader != nullptr) {
       release(*reader, priority, entry, batch);
     } else {
       unhold(message);
     }
-  };
-  // A dead letter does not die again, and (as in ActiveMQ) nobody keeps a non-persistent message
-  // that nobody wanted in time; one that was refused is kept.
-  const bool is_dead_letter = reader != nullptr && reader->list.is_queue() &&
-                              reader->list.destination.name == kDeadLetterQueue;
-  if (is_dead_letter || (expired && !message.persistent())) {
-    discard();
-    return {};
+    return;
   }
-  auto copy = dead_letter_copy(message, cause);
-  if (!copy) return copy.error();
-  auto target = queue_named(kDeadLetterQueue, DestinationKind::queue, true);
-  if (!target) return target.error();
-  if (message.persistent() && store.admit((*copy)->flat().size()) != Admission::granted) {
-    return Error{Errc::store_full, "no room for the dead letter: " + store.refusal()};
-  }
+  const auto copy = dead_letter_copy(message, cause);
+  PABAL_CHECK(copy, "a dead letter that was admitted can be built");
+  const std::uint64_t bytes = (*copy)->flat().size();
+  const std::uint64_t admitted = dead_letter_bytes_max(message, cause);
+  PABAL_CHECK(bytes <= admitted, "a dead letter is no larger than admitted");
 
   Batch own;
   Batch& together = batch != nullptr ? *batch : own;
-  route_.assign(1, *target);
+  route_.assign(1, *queue_named(kDeadLetterQueue, DestinationKind::queue, true));
   prepare(*copy, together);
   if (reader != nullptr) {
     ++reader->list.counters.dead_lettered;
@@ -320,14 +376,15 @@ Result<void> Engine::State::dead_letter(Reader* reader, int priority, Entry& ent
     unhold(message);
   }
   ++totals.dead_lettered;
-  if (batch != nullptr) return {};
-  Ticket ticket = kNoTicket;
-  if (!own.operations.empty()) {
-    flush_acks();
-    ticket = store.append(own.operations);
+  if (batch == nullptr) {
+    Ticket ticket = kNoTicket;
+    if (!own.operations.empty()) {
+      flush_acks();
+      ticket = store.append(own.operations);
+    }
+    place(own, ticket, ticket);
   }
-  place(own, ticket, ticket);
-  return {};
+  if (message.persistent() && admitted > bytes) store.release(admitted - bytes);
 }
 
 // --- expiry --------------------------------------------------------------------------------------
@@ -337,11 +394,12 @@ void Engine::State::expire(Reader& reader, int priority, Entry entry) {
   char cause[64] = "expired at ";
   *std::to_chars(cause + 11, cause + sizeof cause - 1, entry.message->expiration()).ptr = '\0';
   if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
-  if (!dead_letter(&reader, priority, entry, cause, true, nullptr)) {
+  if (!admit_dead_letter(&reader, *entry.message, cause, true)) {
     if (!entry.is_volatile) unhold(*entry.message);
     expired_waiting.emplace_back(reader.list.id, reader.id, priority, std::move(entry));
     return;
   }
+  dead_letter(&reader, priority, entry, cause, true, nullptr);
   ++reader.list.counters.expired;
   ++totals.expired;
 }

@@ -276,9 +276,9 @@ class Engine::State {
   // --- engine_settle.cc
   Outcome acknowledge(SubscriptionId id, DeliveryRange range, AckKind kind, std::string_view cause,
                       std::optional<TransactionId> transaction);
-  /// Errors: store_full (a dead letter has no room); nothing changed then.
+  /// `admitted`: admit_dead_letter() was asked before. Errors: that one's; nothing changed then.
   Result<void> settle(Subscription& subscription, InFlight& delivery, AckKind kind,
-                      std::string_view cause, Batch* batch);
+                      std::string_view cause, Batch* batch, bool admitted = false);
   /// `reader` needs the entry no more: it is acknowledged, in `batch` if one is given.
   void release(Reader& reader, int priority, Entry& entry, Batch* batch);
   void release_volatile(Reader& reader, int priority, Entry& entry);
@@ -295,10 +295,19 @@ class Engine::State {
   void credit_returned(Subscription& subscription);
   void flush_acks();
   void add_ack(const Reader& reader, int priority, std::uint64_t sequence);
+  Result<void> check_acknowledge(const Subscription& subscription, DeliveryRange range,
+                                 AckKind kind, std::string_view cause, const Transaction* within);
+  static std::string_view dead_letter_cause(AckKind kind, std::string_view cause) noexcept;
+  static bool has_dead_letter(const Reader* reader, const Message& message, bool expired);
+  static std::uint64_t dead_letter_bytes_max(const Message& message, std::string_view cause);
+  /// Sets room aside for dead_letter() with the same arguments; how much. Errors: store_full,
+  /// quota_exceeded (the queue for it cannot be made), invalid_argument (too large).
+  Result<std::uint64_t> admit_dead_letter(const Reader* reader, const Message& message,
+                                          std::string_view cause, bool expired);
   /// Moves a message to the dead-letter queue, in one batch with its acknowledgement. `reader`
-  /// null: a copy of a topic message. Errors: store_full; nothing changed then.
-  Result<void> dead_letter(Reader* reader, int priority, Entry& entry, std::string_view cause,
-                           bool expired, Batch* batch);
+  /// null: a copy of a topic message.
+  void dead_letter(Reader* reader, int priority, Entry& entry, std::string_view cause, bool expired,
+                   Batch* batch);
   Result<MessageRef> dead_letter_copy(const Message& message, std::string_view cause);
   void expire(Reader& reader, int priority, Entry entry);
   void auto_acknowledge(Subscription& subscription, std::uint64_t first, std::uint64_t last);

@@ -92,14 +92,17 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
     if (!delivery.entry.message) continue;
     Reader* reader = delivery.reader;
     std::vector<StoreOp> counts;
-    if (reader == nullptr) {
-      unhold(*delivery.entry.message);
+    const bool expired = ack.kind == AckKind::expired;
+    const auto cause = dead_letter_cause(ack.kind, ack.cause);
+    if ((expired || ack.kind == AckKind::poisoned) &&
+        admit_dead_letter(reader, *delivery.entry.message, cause, expired)) {
+      dead_letter(reader, delivery.priority, delivery.entry, cause, expired, &batch);
+      if (expired) ++totals.expired;
+      if (reader != nullptr) --reader->in_flight;
+    } else if (reader == nullptr) {
+      unhold(*delivery.entry.message);  // its subscription has gone, and nobody else had it
     } else if (ack.kind == AckKind::consumed) {
       release(*reader, delivery.priority, delivery.entry, &batch);
-      --reader->in_flight;
-    } else if (ack.kind != AckKind::requeued &&
-               dead_letter(reader, delivery.priority, delivery.entry, ack.cause,
-                           ack.kind == AckKind::expired, &batch)) {
       --reader->in_flight;
     } else {
       give_back(delivery, counts);

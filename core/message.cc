@@ -470,7 +470,7 @@ Result<MessageRef> MessageBuilder::build() const {
   for (const auto section : sections) size += section.size();
   if (name_too_long_)
     return Error{Errc::invalid_argument, "a property name is longer than 65535 bytes"};
-  if (size > std::numeric_limits<std::int32_t>::max()) {
+  if (size > kMessageBytesMax) {
     return Error{Errc::invalid_argument, "the message is larger than 2 GiB"};
   }
 

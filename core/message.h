@@ -191,6 +191,9 @@ class PropertyReader {
   std::string_view rest_;
 };
 
+/// Of one flat message.
+inline constexpr std::uint64_t kMessageBytesMax = 0x7FFF'FFFF;
+
 /// Collects the fields of one message, then builds it with one allocation and one copy of the body.
 /// Reusable after clear(): its property buffer keeps its memory. The string_views given must stay
 /// valid until build(). Fields not set: queue, priority 4, non-persistent, no expiration, no body.

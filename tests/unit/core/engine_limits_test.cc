@@ -242,6 +242,74 @@ TEST_F(EngineLimitsTest, ATransactionThatLostAParkedSendIsNotCommitted) {
   EXPECT_EQ(drain("q").size(), 0U);
 }
 
+TEST_F(EngineLimitsTest, AnAcknowledgedTopicMessageMakesRoomForTheNext) {
+  EngineLimits limits;
+  limits.memory_bytes_max = 1500;
+  open({}, limits);
+  const auto who = connect();
+  const auto consumer = connect();
+  Sub sub;
+  sub.kind = DestinationKind::topic;
+  sub.name = "t";
+  const auto subscription = subscribe(consumer, sub);
+  Send send;
+  send.kind = DestinationKind::topic;
+  send.name = "t";
+  send.persistent = false;
+  send.body.assign(1000, 'x');
+  publish(who, send);
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(publish(who, send).disposition, Disposition::parked);
+  EXPECT_TRUE(deliveries().empty());
+  ack(subscription, got[0]);
+  EXPECT_EQ(deliveries().size(), 1U);
+}
+
+TEST_F(EngineLimitsTest, PoisonOfARangeWithoutRoomForAllOfItChangesNothing) {
+  const auto who = connect();
+  Sub sub;
+  sub.prefetch = 3;
+  const auto subscription = subscribe(who, sub);
+  fill(who, 4);
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 3U);
+  store_->set_bytes_max(store_->status().bytes_live + 2 * got[0].message->flat().size());
+  const auto refused = engine_->acknowledge(subscription, {got[0].id, got[2].id}, AckKind::poisoned,
+                                            "", std::nullopt, now_);
+  ASSERT_EQ(refused.disposition, Disposition::failed);
+  EXPECT_EQ(refused.error->code, Errc::store_full);
+  EXPECT_EQ(view("queue://q").depth, 4U);
+  store_->set_bytes_max(0);
+  EXPECT_EQ(engine_
+                ->acknowledge(subscription, {got[0].id, got[2].id}, AckKind::poisoned, "",
+                              std::nullopt, now_)
+                .disposition,
+            Disposition::done);
+  EXPECT_EQ(bodies(deliveries()), numbers(4, 4));
+  EXPECT_EQ(bodies(drain("ActiveMQ.DLQ")), numbers(1, 3));
+}
+
+TEST_F(EngineLimitsTest, AcknowledgingARangeOverTheTransactionLimitChangesNothing) {
+  EngineLimits limits;
+  limits.transaction_operations_max = 2;
+  open({}, limits);
+  const auto who = connect();
+  Sub sub;
+  sub.prefetch = 3;
+  const auto subscription = subscribe(who, sub);
+  fill(who, 4);
+  const auto got = deliveries();
+  const auto transaction = *engine_->begin(who.id);
+  const auto refused = engine_->acknowledge(subscription, {got[0].id, got[2].id}, AckKind::consumed,
+                                            "", transaction, now_);
+  EXPECT_EQ(refused.error->code, Errc::quota_exceeded);
+  engine_->commit(transaction, 0, now_);
+  EXPECT_EQ(view("queue://q").depth, 4U);
+  EXPECT_EQ(ack(subscription, got[0]).disposition, Disposition::done);
+  EXPECT_EQ(bodies(deliveries()), numbers(4, 4));
+}
+
 TEST_F(EngineLimitsTest, ASocketThatIsFullHoldsItsConsumerOnly) {
   EngineLimits limits;
   limits.unwritten_bytes_max = 3000;
