@@ -27,9 +27,25 @@ constexpr Option kOptions[] = {
      .default_value = "5",
      .help = "how long to wait for the answer",
      .minimum = 1},
+    {.name = "limit",
+     .kind = OptionKind::integer,
+     .value = "N",
+     .help = "show at most N destinations"},
+    {.name = "after", .value = "NAME", .help = "begin behind this destination, as it was shown"},
     kJsonOption,
     kHelpOption,
 };
+
+std::string path_for(const Arguments& arguments) {
+  std::string path = "/api/status";
+  for (const char* const name : {"limit", "after"}) {
+    if (!arguments.given(name)) continue;
+    std::string value;
+    Poco::URI::encode(arguments.text(name), "&=?#+/:>", value);
+    path += (path.find('?') == std::string::npos ? "?" : "&") + std::string(name) + "=" + value;
+  }
+  return path;
+}
 
 /// GET of `path`; the body of a 200. Poco's exceptions end here.
 Outcome<std::string> get(const std::string& api, const std::string& path, double seconds) {
@@ -64,31 +80,50 @@ Outcome<std::string> get(const std::string& api, const std::string& path, double
   }
 }
 
-/// An array of objects as a table: one column per member, in the order of the first object.
+std::string shown(const Poco::Dynamic::Var& value) {
+  const std::string text = value.isEmpty() ? std::string() : value.convert<std::string>();
+  return text.empty() ? "-" : text;
+}
+
+/// The members of an object and of the objects in it, in order.
+void flatten(const Poco::JSON::Object& object,
+             std::vector<std::pair<std::string, std::string>>& cells) {
+  for (const std::string& name : object.getNames()) {
+    if (object.isObject(name)) {
+      flatten(*object.getObject(name), cells);
+    } else {
+      cells.emplace_back(name, shown(object.get(name)));
+    }
+  }
+}
+
+/// An array of objects as a table: one column per member, named by the first object.
 void print_table(const Poco::JSON::Array& rows, std::ostream& out) {
-  std::vector<std::vector<std::string>> cells;
-  std::vector<std::string> names;
+  std::vector<std::vector<std::string>> lines(1);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto row = rows.getObject(static_cast<unsigned>(i));
     if (row.isNull()) {
-      out << "  " << rows.get(static_cast<unsigned>(i)).convert<std::string>() << '\n';
+      out << "  " << shown(rows.get(static_cast<unsigned>(i))) << '\n';
       continue;
     }
-    if (names.empty()) names = row->getNames();
-    auto& line = cells.emplace_back();
-    for (const std::string& name : names) {
-      const Poco::Dynamic::Var value = row->get(name);
-      line.push_back(value.isEmpty() ? "-" : value.convert<std::string>());
+    std::vector<std::pair<std::string, std::string>> cells;
+    flatten(*row, cells);
+    auto& line = lines.emplace_back();
+    for (auto& [name, value] : cells) {
+      if (lines.size() == 2) lines[0].push_back(name);
+      line.push_back(std::move(value));
     }
   }
-  if (cells.empty()) return;
-  cells.insert(cells.begin(), names);
-  for (const auto& line : cells) {
+  std::vector<std::size_t> widths;
+  for (const auto& line : lines) {
+    widths.resize(std::max(widths.size(), line.size()));
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  }
+  for (const auto& line : lines) {
+    if (line.empty()) continue;
     std::string text = "  ";
-    for (std::size_t column = 0; column < line.size(); ++column) {
-      std::size_t width = 0;
-      for (const auto& other : cells) width = std::max(width, other[column].size());
-      text += line[column] + std::string(width + 2 - line[column].size(), ' ');
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      text += line[i] + std::string(widths[i] + 2 - line[i].size(), ' ');
     }
     out << text.substr(0, text.find_last_not_of(' ') + 1) << '\n';
   }
@@ -96,7 +131,6 @@ void print_table(const Poco::JSON::Array& rows, std::ostream& out) {
 
 void print_object(const Poco::JSON::Object& object, const std::string& prefix, std::ostream& out) {
   for (const std::string& name : object.getNames()) {
-    const Poco::Dynamic::Var value = object.get(name);
     if (object.isObject(name)) {
       print_object(*object.getObject(name), prefix + name + ".", out);
     } else if (object.isArray(name)) {
@@ -106,7 +140,7 @@ void print_object(const Poco::JSON::Object& object, const std::string& prefix, s
     } else {
       std::string head = prefix + name;
       head.resize(std::max<std::size_t>(head.size() + 1, 28), ' ');
-      out << head << (value.isEmpty() ? "-" : value.convert<std::string>()) << '\n';
+      out << head << shown(object.get(name)) << '\n';
     }
   }
 }
@@ -115,7 +149,7 @@ int run_status(const Arguments& arguments, Terminal& terminal) {
   const bool json = arguments.flag("json");
   std::string api = arguments.text("api");
   while (api.ends_with('/')) api.pop_back();
-  const auto body = get(api, "/api/status", arguments.seconds("timeout"));
+  const auto body = get(api, path_for(arguments), arguments.seconds("timeout"));
   if (!body) return report(body.error(), "status", json, terminal);
   try {
     Poco::JSON::Parser parser(new Poco::JSON::ParseHandler(true));  // keeps the members' order
