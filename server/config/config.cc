@@ -42,7 +42,7 @@ std::string_view to_string(Severity severity) noexcept {
 
 std::string Finding::to_text() const {
   std::string text = location.to_text();
-  text += ": ";
+  if (!text.empty()) text += ": ";
   text += to_string(severity);
   text += ": ";
   if (!path.empty()) text += path + ": ";

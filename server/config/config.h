@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,20 +35,24 @@ enum class Protocol : std::uint8_t {
 };
 std::string_view to_string(Protocol protocol) noexcept;
 
-/// Limits and timing of STOMP connections of one listener. Byte counts; 0 in a time: off.
+/// Limits and timing of STOMP connections of one listener; stomp::SessionOptions in the words of
+/// the configuration. Byte counts; a time of 0: off.
 struct StompSettings {
   std::uint64_t command_line_bytes_max = 1024;
   std::uint64_t header_line_bytes_max = 10'240;
   std::uint32_t headers_max = 1000;
-  std::uint64_t headers_bytes_max = 256 * 1024;  ///< all header lines of one frame
-  std::uint64_t body_bytes_max = 104'857'600;    ///< maxDataLength
-  std::uint64_t frame_bytes_max = 105'906'176;   ///< maxFrameSize: body plus 1 MB
-  std::uint64_t connect_frame_bytes_max =
-      64 * 1024;  ///< what a peer may send before it is connected
-  std::chrono::milliseconds connect_timeout{30'000};     ///< connectAttemptTimeout
-  std::chrono::milliseconds default_heart_beat_send{0};  ///< for clients without the header
-  std::chrono::milliseconds default_heart_beat_receive{0};
-  double heart_beat_grace = 1.5;  ///< a peer is dead after its heart-beat times this; >= 1
+  std::uint64_t body_bytes_max = 104'857'600;                    ///< maxDataLength
+  std::uint64_t frame_bytes_max = 115'343'360;                   ///< maxFrameSize
+  std::uint64_t unconnected_frame_bytes_max = 65'536;            ///< of a frame before CONNECT
+  std::chrono::milliseconds connect_timeout{30'000};             ///< connectAttemptTimeout
+  std::chrono::milliseconds default_heart_beat_client_sends{0};  ///< for CONNECT without the header
+  std::chrono::milliseconds default_heart_beat_client_wants{0};
+  double heart_beat_grace = 2.0;  ///< hbGracePeriodMultiplier; at least 1
+  std::chrono::milliseconds heart_beat_min{10};
+  std::uint32_t queue_prefetch = 1000;
+  std::uint32_t topic_prefetch = 32'767;
+  std::uint32_t durable_prefetch = 100;
+  std::uint32_t prefetch_max = 65'535;
 
   friend bool operator==(const StompSettings&, const StompSettings&) = default;
 };
@@ -69,16 +74,17 @@ struct ListenerConfig {
   SourceLocation location;
 };
 
+/// store::JournalStoreOptions in the words of the configuration.
 struct StoreSettings {
   std::string directory;                     ///< journal and index
   bool memory = false;                       ///< persistent="false": nothing outlives the process
   std::uint64_t bytes_limit = 100ULL << 30;  ///< storeUsage; 0: the disk decides
   std::uint64_t segment_bytes = 32ULL << 20;
-  std::uint64_t flush_bytes = 64ULL << 20;         ///< journal between two index flushes
-  std::uint64_t unsynced_bytes_max = 64ULL << 20;  ///< submitted and not durable yet
-  std::uint64_t reserve_bytes = 64ULL << 20;       ///< disk kept for acknowledgements when full
-  std::uint64_t index_cache_bytes = 8ULL << 20;
-  bool delete_all_on_start = false;  ///< deleteAllMessagesOnStartup
+  std::uint64_t undurable_bytes_max = 64ULL << 20;  ///< sends wait above this
+  std::uint64_t group_bytes_max = 4ULL << 20;
+  std::uint64_t unapplied_bytes_max = 32ULL << 20;
+  std::uint64_t index_flush_journal_bytes = 64ULL << 20;
+  std::uint64_t index_memory_bytes_max = 16ULL << 20;
 
   friend bool operator==(const StoreSettings&, const StoreSettings&) = default;
 };
@@ -144,6 +150,13 @@ struct Finding {
   [[nodiscard]] std::string to_text() const;
 };
 
+/// What limits are compared with.
+struct Machine {
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t disk_bytes = 0;       ///< of the partition of the store
+  std::uint64_t disk_free_bytes = 0;  ///< free there, plus what the store already holds
+};
+
 struct LoadOptions {
   /// Serve although something in the file guards access and is not built: guards become warnings.
   bool insecure = false;
@@ -153,6 +166,8 @@ struct LoadOptions {
   std::string data_directory;
   /// -D name=value.
   std::map<std::string, std::string> definitions;
+  /// For tests; otherwise the operating system is asked.
+  std::optional<Machine> machine;
 };
 
 struct LoadedConfig {
@@ -160,10 +175,16 @@ struct LoadedConfig {
   std::vector<Finding> findings;  ///< in file order; no errors
 };
 
-/// Reads the ActiveMQ or Pabal configuration in `path`, what it imports, and nothing from a URL.
+/// Reads the ActiveMQ or Pabal configuration in `path`, what it imports, and nothing from a URL. An
+/// empty path: the built-in configuration, which is conf/pabal.xml.
 /// Opens no port and creates no file. Errors: invalid_argument, the text is one
 /// "file:line:column: reason" per line; every error of the file is named, not only the first.
+/// Thread: any, nothing is shared.
 core::Result<LoadedConfig> load_config(const std::string& path, const LoadOptions& options);
+
+/// The same with everything that was found, errors and guards among the findings; the configuration
+/// is good if there are none of these.
+LoadedConfig examine_config(const std::string& path, const LoadOptions& options);
 
 /// One difference between two configurations.
 struct Change {

@@ -1,0 +1,197 @@
+#include "server/config/option_rows.h"
+
+/// Pabal's own elements: limits and settings that ActiveMQ has no word for.
+namespace pabal::server {
+namespace {
+
+constexpr Option kOptions[] =
+    {
+        honoured("pabalLimits", "connectionsMax", Type::integer, "100000", {1, 10000000}, kRestart,
+                 "connections of all listeners together",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.connections_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalLimits", "subscriptionsPerConnectionMax", Type::integer, "10000",
+                 {1, 10000000}, kRestart, "subscriptions of one connection",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.subscriptions_per_connection_max =
+                       static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalLimits", "destinationsMax", Type::integer, "1000000", {1, 100000000},
+                 kRestart, "queues and durable topic lists that exist at a time",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.destinations_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalLimits", "transactionsPerConnectionMax", Type::integer, "1000", {1, 1000000},
+                 kRestart, "open transactions of one connection",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.transactions_per_connection_max =
+                       static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalLimits", "transactionOperationsMax", Type::integer, "1000000",
+                 {1, 100000000}, kRestart, "sends and acknowledgements in one transaction",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.transaction_operations_max =
+                       static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalLimits", "transactionBytesMax", Type::memory, "64mb", {1024, 1LL << 40},
+                 kRestart, "message bytes sent in one transaction",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.transaction_bytes_max = number(v);
+                 }),
+        honoured("pabalLimits", "parkedBytesMax", Type::memory, "1mb", {1024, 1LL << 40}, kRestart,
+                 "sends of one connection that wait for room",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.parked_bytes_max = number(v);
+                 }),
+        honoured("pabalLimits", "unwrittenBytesMax", Type::memory, "1mb", {1024, 1LL << 40},
+                 kRestart, "deliveries handed to one connection whose socket is full",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.unwritten_bytes_max = number(v);
+                 }),
+        honoured(
+            "pabalLimits", "topicPendingBytesMax", Type::memory, "32mb", {1024, 1LL << 40},
+            kRestart,
+            "messages that wait for one non-durable topic subscription; the oldest go first above",
+            [](Target& t, const Value& v, const SourceLocation&) {
+              t.config.limits.topic_pending_bytes_max = number(v);
+            }),
+        honoured("pabalLimits", "windowBytesMax", Type::memory, "64mb", {1024, 1LL << 40}, kRestart,
+                 "stored messages that are also kept in memory, of all destinations",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.window_bytes_max = number(v);
+                 }),
+        honoured("pabalLimits", "listWindowBytesMax", Type::memory, "8mb", {1024, 1LL << 40},
+                 kRestart, "the same, of one destination",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.list_window_bytes_max = number(v);
+                 }),
+        honoured("pabalLimits", "stepsPerEntryMax", Type::integer, "4096", {1, 1000000}, kRestart,
+                 "deliveries and the like before the engine is left for others",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.steps_per_entry_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalStore", "undurableBytesMax", Type::memory, "64mb", {64 << 10, 1LL << 40},
+                 kRestart, "submitted and not yet synced; sends wait above",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.store.undurable_bytes_max = number(v);
+                 }),
+        honoured("pabalStore", "groupBytesMax", Type::memory, "4mb", {64 << 10, 1LL << 40},
+                 kRestart, "of one journal entry, unless one batch is larger",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.store.group_bytes_max = number(v);
+                 }),
+        honoured("pabalStore", "unappliedBytesMax", Type::memory, "32mb", {1 << 20, 1LL << 40},
+                 kRestart, "how far the journal may run ahead of the index",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.store.unapplied_bytes_max = number(v);
+                 }),
+        honoured("pabalStore", "indexFlushJournalBytes", Type::memory, "64mb", {1 << 20, 1LL << 40},
+                 kRestart, "journal between two flushes of the index; bounds what a restart reads",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.store.index_flush_journal_bytes = number(v);
+                 }),
+        honoured("pabalStore", "indexMemoryBytesMax", Type::memory, "16mb", {1 << 20, 1LL << 40},
+                 kRestart, "index blocks kept in memory",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.store.index_memory_bytes_max = number(v);
+                 }),
+        honoured("pabalStomp", "commandLineBytesMax", Type::memory, "1024", {16, 1 << 20}, kReload,
+                 "longest command line of a frame",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.stomp.command_line_bytes_max = number(v);
+                 }),
+        honoured("pabalStomp", "headerLineBytesMax", Type::memory, "10240", {64, 1 << 20},
+                 kReload, "longest header line",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.stomp.header_line_bytes_max = number(v);
+                 }),
+        honoured("pabalStomp", "headersMax", Type::integer, "1000", {1, 100000},
+                 kReload, "headers of one frame",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.stomp.headers_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalStomp", "unconnectedFrameBytesMax", Type::memory, "64kb", {1024, 1 << 30},
+                 kReload, "largest frame of a peer that is not connected yet",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.stomp.unconnected_frame_bytes_max = number(v);
+                 }),
+        honoured("pabalStomp", "heartBeatMin", Type::milliseconds, "10", {1, 3600000}, kReload,
+                 "shortest interval at which the broker sends heart-beats",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.stomp.heart_beat_min = std::chrono::milliseconds(v.number);
+                 }),
+        honoured("pabalStomp", "queuePrefetch", Type::integer, "1000", {1, 65535}, kReload,
+                 "deliveries to one queue subscription that are not acknowledged, unless SUBSCRIBE "
+                 "says otherwise",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.stomp.queue_prefetch = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalStomp", "topicPrefetch", Type::integer, "32767", {1, 65535}, kReload,
+                 "the same for a topic subscription",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.stomp.topic_prefetch = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalStomp", "durablePrefetch", Type::integer, "100", {1, 65535}, kReload,
+                 "the same for a durable topic subscription",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.stomp.durable_prefetch = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalStomp", "prefetchMax", Type::integer, "65535", {1, 1000000}, kReload,
+                 "largest prefetch that a client gets",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.stomp.prefetch_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured(
+            "pabalHttp", "uri", Type::uri, "http://127.0.0.1:${http.port:8161}", {1, 4000},
+            kRestart,
+            "where /health and /metrics are served; port 0 takes a free one, `off` turns it off",
+            nullptr),
+        honoured("pabalHttp", "connectionsMax", Type::integer, "64", {1, 65535}, kRestart,
+                 "HTTP connections at a time",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.http.connections_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalHttp", "requestBytesMax", Type::memory, "1mb", {1024, 1 << 30}, kRestart,
+                 "largest request",
+                 [](Target& t, const Value& v,
+                    const SourceLocation&) { t.config.http.request_bytes_max = number(v); }),
+        honoured("pabalHttp", "requestTimeout", Type::milliseconds, "10000", {1, 3600000}, kRestart,
+                 "time for a request to come in",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.http.request_timeout = std::chrono::milliseconds(v.number);
+                 }),
+        honoured("pabalServer", "ioThreads", Type::integer, "1", {1, 256}, kRestart, "event loops",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.server.io_threads = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalServer", "drainTimeout", Type::milliseconds, "10000", {0, 3600000}, kReload,
+                 "SIGTERM: longest wait for what is in flight",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.server.drain_timeout = std::chrono::milliseconds(v.number);
+                 }),
+        honoured("pabalServer", "acceptBacklog", Type::integer, "1024", {1, 65535}, kRestart,
+                 "connections that wait to be accepted",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.server.accept_backlog = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalServer", "readBufferBytes", Type::memory, "256kb", {4096, 64 << 20},
+                 kRestart, "read buffer of one event loop",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.server.read_buffer_bytes = number(v);
+                 }),
+        honoured(
+            "pabalServer", "logLevel", Type::choice, "info", kAny, kReload,
+            "what is logged to stderr",
+            [](Target& t, const Value& v,
+               const SourceLocation&) { t.config.server.log_level = v.text; },
+            "error|warn|info|debug"),
+};
+
+}  // namespace
+
+std::span<const Option> pabal_options() noexcept {
+  return kOptions;
+}
+
+}  // namespace pabal::server
