@@ -26,6 +26,8 @@ std::string_view to_string(WaitReason reason) noexcept {
       return "reading from disk";
     case WaitReason::waiting_for_sync:
       return "waiting for a sync";
+    case WaitReason::no_room_for_dead_letter:
+      return "expired, and there is no room for dead letters";
     case WaitReason::damaged:
       return "the stored message is damaged";
     case WaitReason::working:
@@ -152,7 +154,7 @@ Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) 
     connection.client_id =
         "ID:pabal-" + std::to_string(store.epoch()) + "-" + std::to_string(serial);
   }
-  client_ids[connection.client_id] = connection.id;
+  if (!options.client_id.empty()) client_ids[options.client_id] = connection.id;
   return ConnectionDetails{connection.id, connection.origin, connection.client_id};
 }
 
@@ -169,7 +171,7 @@ void Engine::State::disconnect(ConnectionId id, TimePoint now) {
     connection->temporaries.pop_back();
     delete_temporary(destination, now);
   }
-  client_ids.erase(connection->client_id);
+  if (!connection->options.client_id.empty()) client_ids.erase(connection->client_id);
   connections.erase(id);
   room_was_made();
 }
@@ -285,9 +287,8 @@ void Engine::State::sweep(std::uint32_t& steps, TimePoint now) {
   // Copied: expiring may create the dead-letter queue, but a map keeps its other iterators.
   const auto next = std::next(at);
   sweep_at = next == lists.end() ? std::nullopt : std::optional<ListId>(next->first);
-  const bool more = sweep_list(*at->second, now);
-  if (more) sweep_at = at->first;
-  steps -= std::min<std::uint32_t>(steps, 16);
+  if (sweep_list(*at->second, steps, now)) sweep_at = at->first;
+  steps -= std::min<std::uint32_t>(steps, 16);  // for having looked
 }
 
 }  // namespace pabal::core

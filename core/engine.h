@@ -172,6 +172,7 @@ enum class WaitReason : std::uint8_t {
   socket_full,
   reading_from_disk,
   waiting_for_sync,
+  no_room_for_dead_letter,
   damaged,
   working,
 };
@@ -261,7 +262,8 @@ class Engine {
   Result<void> unsubscribe(SubscriptionId subscription, TimePoint now);
   /// Removes a durable subscription and what waits for it. Errors: not_found, in_use.
   Result<void> delete_durable(std::string_view client_id, std::string_view name, TimePoint now);
-  /// Adds credit beyond the prefetch (pull consumers). Errors: not_found.
+  /// Adds credit for so many deliveries beyond the prefetch (pull consumers: prefetch 0). Errors:
+  /// not_found.
   Result<void> grant(SubscriptionId subscription, std::uint32_t messages, TimePoint now);
   /// Settles the deliveries of the range that are still out; with a transaction, when that commits.
   /// Errors: not_found if not one delivery of the range is out; not_found for the transaction.

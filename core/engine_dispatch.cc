@@ -36,7 +36,17 @@ void Engine::State::dispatch(Reader& reader, std::uint32_t& steps, TimePoint now
     const auto candidate = next_entry(reader);
     if (!candidate) return;
     if (candidate->entry->message->expired(now)) {
-      expire(reader, candidate->priority, take(reader, *candidate));
+      if (expired_waiting.size() >= kExpiredWaitingMax) {
+        reader.waiting = WaitReason::no_room_for_dead_letter;
+        if (!std::exchange(reader.awaits_room, true)) awaiting_room.push_back(&reader);
+        return;
+      }
+      Entry entry = take(reader, *candidate);
+      if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
+      if (!expire(reader, candidate->priority, entry)) {
+        expired_waiting.push_back(
+            {reader.list.id, reader.id, candidate->priority, std::move(entry)});
+      }
       continue;
     }
     Subscription* consumer = pick_consumer(reader);
@@ -266,6 +276,9 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   Connection& connection = subscription.connection;
   const std::uint64_t bytes = entry.message->footprint();
   const bool direct = reader == nullptr;
+  if (subscription.out >= subscription.options.prefetch && subscription.granted > 0) {
+    --subscription.granted;
+  }
   ++subscription.out;
   const DeliveryId id{++subscription.last_delivery};
   const std::uint64_t number = ++connection.last_number;
@@ -412,6 +425,7 @@ void Engine::State::page_loaded(Page page) {
     Cursor& cursor = reader->cursor(place.priority);
     if (cursor.page_request != page.request) return;
     cursor.page_request = 0;
+    const std::uint64_t covered_before = std::max(cursor.next, cursor.page_end);
     for (auto& loaded : page.entries) {
       Entry entry;
       entry.sequence = loaded.sequence;
@@ -423,7 +437,7 @@ void Engine::State::page_loaded(Page page) {
     cursor.page_end = std::max(cursor.page_end, page.covered_to);
     // A page that brings nothing and gets nowhere would be asked for again for ever.
     cursor.damaged =
-        page.error.has_value() || (page.entries.empty() && page.covered_to <= cursor.next);
+        page.error.has_value() || (page.entries.empty() && page.covered_to <= covered_before);
     if (!page.entries.empty() && page.entries.back().sequence >= cursor.touched_to) {
       touch(*reader, place.priority, page.entries.back().sequence);
     }
@@ -461,9 +475,6 @@ void Engine::State::trim(MessageList& list) {
       lane.window_begin = lane.window.front().sequence + 1;
       window_removed(list, lane.window.front());
       lane.window.pop_front();
-    }
-    while (!lane.volatile_entries.empty() && !lane.volatile_entries.front().message) {
-      lane.volatile_entries.pop_front();
     }
   }
 }

@@ -89,11 +89,11 @@ Reader& Engine::State::add_reader(MessageList& list, ReaderId id) {
 
 /// Deliveries of the reader that are out can go nowhere any more, and nobody may point at it.
 void Engine::State::orphan(Reader& reader) {
-  const bool shared_ring = !reader.list.is_queue();
-  const auto forget = [&](InFlight& delivery) {
-    // A topic list's non-persistent message is on the account of the list's own ring.
-    if (!(delivery.entry.is_volatile && shared_ring)) {
-      unhold(*delivery.entry.message);
+  const auto forget = [&](int priority, Entry& entry) {
+    if (entry.is_volatile) {
+      release_volatile(reader, priority, entry);
+    } else {
+      unhold(*entry.message);
     }
   };
   while (reader.active()) {
@@ -101,7 +101,7 @@ void Engine::State::orphan(Reader& reader) {
     for (std::size_t i = 0; i < subscription.in_flight.size(); ++i) {
       InFlight& delivery = subscription.in_flight[i];
       if (delivery.reader != &reader) continue;
-      forget(delivery);
+      forget(delivery.priority, delivery.entry);
       delivery_done(subscription, delivery);
     }
     forget_settled(subscription);
@@ -110,16 +110,25 @@ void Engine::State::orphan(Reader& reader) {
   transactions.for_each([&](Transaction& transaction) {
     for (auto& [delivery, ack] : transaction.orphans) {
       if (delivery.reader != &reader || !delivery.entry.message) continue;
-      forget(delivery);
+      forget(delivery.priority, delivery.entry);
       delivery.entry.message.reset();
       delivery.reader = nullptr;
     }
   });
-  for (auto& [key, entry] : reader.returned) {
-    if (!(entry.is_volatile && shared_ring)) unhold(*entry.message);
+  for (auto& [key, entry] : reader.returned) forget(9 - key.first, entry);
+  reader.returned.clear();
+  for (std::size_t i = expired_waiting.size(); i > 0; --i) {
+    auto waiting = std::move(expired_waiting.front());
+    expired_waiting.pop_front();
+    if (waiting.list == reader.list.id && waiting.reader == reader.id) {
+      forget(waiting.priority, waiting.entry);
+    } else {
+      expired_waiting.push_back(std::move(waiting));
+    }
   }
   drop_pages(reader);
   std::erase(awaiting_durable, &reader);
+  std::erase(awaiting_room, &reader);
   if (reader.ready) {
     for (std::size_t i = ready_readers.size(); i > 0; --i) {
       Reader* other = ready_readers.front();
@@ -131,7 +140,7 @@ void Engine::State::orphan(Reader& reader) {
 
 void Engine::State::remove_reader(MessageList& list, Reader& reader) {
   orphan(reader);
-  // Non-persistent messages that it had not acknowledged: taken ones stand in `returned`.
+  // Non-persistent messages that it had not taken yet.
   for (int priority = 0; priority < kPriorities; ++priority) {
     if (!list.lanes[static_cast<std::size_t>(priority)]) continue;
     auto& ring = list.lane(priority).volatile_entries;
@@ -144,9 +153,6 @@ void Engine::State::remove_reader(MessageList& list, Reader& reader) {
       else
         at = lower_bound_sequence(ring, entry.sequence + 1);
     }
-  }
-  for (auto& [key, entry] : reader.returned) {
-    if (entry.is_volatile) release_volatile(reader, 9 - key.first, entry);
   }
   durables.erase(std::pair(reader.description.client_id, reader.description.name));
 
@@ -259,11 +265,13 @@ void Engine::State::recover(RecoveredState recovered) {
         Cursor& cursor = reader.cursor(found_cursor.priority);
         cursor.next = found_cursor.first;
         cursor.touched_to = found_cursor.touched_to;
-        cursor.recovered_touched_to = found_cursor.touched_to;
+        cursor.recovered_touched_to = std::min(found_cursor.touched_to, found_cursor.next);
         reader.depth += found_cursor.entries;
         reader.depth_bytes += found_cursor.bytes;
       }
     }
+    // A crash came between the batches that make or take away a list and its one reader.
+    if (list.readers.empty()) remove_list(list);
   }
 }
 

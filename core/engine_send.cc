@@ -202,15 +202,7 @@ void Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps
 
 void Engine::State::retry_parked(std::uint32_t& steps) {
   room_changed = false;
-  auto waiting = std::move(expired_waiting);
-  expired_waiting.clear();
-  for (auto& [list_id, reader_id, priority, entry] : waiting) {
-    const auto at = lists.find(list_id);
-    if (at == lists.end()) continue;
-    for (const auto& reader : at->second->readers) {
-      if (reader->id == reader_id) expire(*reader, priority, std::move(entry));
-    }
-  }
+  retry_expired(steps);
   // Each connection gets one turn; a limit that holds one up need not hold up the others.
   for (std::size_t turns = parked_connections.size(); turns > 0; --turns) {
     const ConnectionId id = parked_connections.front();

@@ -162,6 +162,7 @@ void Engine::State::delivery_done(Subscription& subscription, InFlight& delivery
   if (delivery.state == InFlight::State::out) --subscription.out;
   if (!subscription.automatic()) --subscription.connection.explicit_out;
   delivery.state = InFlight::State::settled;
+  ++subscription.settled;
   delivery.entry.message.reset();
   delivery.reader = nullptr;
 }
@@ -173,18 +174,15 @@ void Engine::State::forget_settled(Subscription& subscription) {
   auto& in_flight = subscription.in_flight;
   while (!in_flight.empty() && in_flight.front().state == InFlight::State::settled) {
     in_flight.pop_front();
+    --subscription.settled;
   }
-  if (in_flight.size() < kWorthCompacting || in_flight.size() < 4 * subscription.out) return;
-  std::size_t alive = 0;
-  for (std::size_t i = 0; i < in_flight.size(); ++i) {
-    alive += in_flight[i].state != InFlight::State::settled ? 1 : 0;
-  }
-  if (alive * 2 > in_flight.size()) return;
+  if (in_flight.size() < kWorthCompacting || subscription.settled * 2 < in_flight.size()) return;
   Ring<InFlight> kept;
   for (std::size_t i = 0; i < in_flight.size(); ++i) {
     if (in_flight[i].state != InFlight::State::settled) kept.push_back(std::move(in_flight[i]));
   }
   in_flight = std::move(kept);
+  subscription.settled = 0;
 }
 
 void Engine::State::credit_returned(Subscription& subscription) {
@@ -230,8 +228,7 @@ void Engine::State::release_volatile(Reader& reader, int priority, Entry& entry)
   if (at == ring.size() || ring[at].sequence != entry.sequence || !ring[at].message) return;
   if (--ring[at].references > 0) return;
   unhold(*ring[at].message);
-  ring[at].message.reset();
-  while (!ring.empty() && !ring.front().message) ring.pop_front();
+  leave_gap(reader.list.lane(priority), at);
 }
 
 void Engine::State::add_ack(const Reader& reader, int priority, std::uint64_t sequence) {
@@ -389,55 +386,83 @@ void Engine::State::dead_letter(Reader* reader, int priority, Entry& entry, std:
 
 // --- expiry --------------------------------------------------------------------------------------
 
-/// `entry` was taken and goes to nobody.
-void Engine::State::expire(Reader& reader, int priority, Entry entry) {
+/// `entry`, which is held, goes to nobody; false: its dead letter has no room, nothing changed.
+bool Engine::State::expire(Reader& reader, int priority, Entry& entry) {
   char cause[64] = "expired at ";
   *std::to_chars(cause + 11, cause + sizeof cause - 1, entry.message->expiration()).ptr = '\0';
-  if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
-  if (!admit_dead_letter(&reader, *entry.message, cause, true)) {
-    if (!entry.is_volatile) unhold(*entry.message);
-    expired_waiting.emplace_back(reader.list.id, reader.id, priority, std::move(entry));
-    return;
-  }
+  if (!admit_dead_letter(&reader, *entry.message, cause, true)) return false;
   dead_letter(&reader, priority, entry, cause, true, nullptr);
   ++reader.list.counters.expired;
   ++totals.expired;
+  return true;
+}
+
+/// Tries those again that had no room, until one has none.
+void Engine::State::retry_expired(std::uint32_t& steps) {
+  while (!expired_waiting.empty()) {
+    if (steps == 0) {
+      room_was_made();
+      return;
+    }
+    --steps;
+    auto& waiting = expired_waiting.front();
+    const auto& readers = lists.at(waiting.list)->readers;
+    const auto reader = std::find_if(readers.begin(), readers.end(),
+                                     [&](const auto& each) { return each->id == waiting.reader; });
+    PABAL_CHECK(reader != readers.end(), "orphan() takes what waits along");
+    if (!expire(**reader, waiting.priority, waiting.entry)) break;
+    expired_waiting.pop_front();
+  }
+  if (expired_waiting.size() >= kExpiredWaitingMax) return;
+  for (auto* reader : awaiting_room) {
+    reader->awaits_room = false;
+    mark_ready(*reader);
+  }
+  awaiting_room.clear();
 }
 
 /// Takes expired messages out of a queue's memory, a bounded number; true: there may be more. Those
 /// on disk are found when they are read back.
-bool Engine::State::sweep_list(MessageList& list, TimePoint now) {
-  constexpr std::size_t kExpiredMax = 400;
+bool Engine::State::sweep_list(MessageList& list, std::uint32_t& steps, TimePoint now) {
   if (!list.is_queue()) return false;
-  std::size_t found = 0;
   for (int priority = 0; priority < kPriorities; ++priority) {
     if (!list.lanes[static_cast<std::size_t>(priority)]) continue;
     Lane& lane = list.lane(priority);
     for (auto* ring : {&lane.window, &lane.volatile_entries}) {
+      const auto expired = [&](const Entry& entry) {
+        return entry.message->expired(now) && entry.visible_after <= durable;
+      };
       bool any = false;
-      for (std::size_t i = 0; i < ring->size() && !any; ++i) {
-        any = (*ring)[i].message->expired(now) && (*ring)[i].visible_after <= durable;
-      }
+      for (std::size_t i = 0; i < ring->size() && !any; ++i) any = expired((*ring)[i]);
       if (!any) continue;
+      bool going = true;
       Ring<Entry> kept;
-      std::vector<Entry> expired;
-      while (!ring->empty()) {
-        Entry& entry = ring->front();
-        if (expired.size() + found < kExpiredMax && entry.message->expired(now) &&
-            entry.visible_after <= durable) {
-          if (!entry.is_volatile) window_removed(list, entry);
-          expired.push_back(std::move(entry));
-        } else {
-          kept.push_back(std::move(entry));
+      for (std::size_t i = 0; i < ring->size(); ++i) {
+        Entry& entry = (*ring)[i];
+        if (going && steps > 0 && expired(entry)) {
+          --steps;
+          going = sweep_entry(list, priority, entry);
+          if (going) continue;
         }
-        ring->pop_front();
+        kept.push_back(std::move(entry));
       }
       *ring = std::move(kept);
-      found += expired.size();
-      for (auto& entry : expired) expire(list.reader(), priority, std::move(entry));
+      if (!going) return false;
+      if (steps == 0) return true;
     }
   }
-  return found >= kExpiredMax;
+  return false;
+}
+
+bool Engine::State::sweep_entry(MessageList& list, int priority, Entry& entry) {
+  if (entry.is_volatile) return expire(list.reader(), priority, entry);
+  held_bytes += entry.message->footprint();  // as if delivered
+  if (!expire(list.reader(), priority, entry)) {
+    held_bytes -= entry.message->footprint();
+    return false;
+  }
+  window_removed(list, entry);
+  return true;
 }
 
 }  // namespace pabal::core

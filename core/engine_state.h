@@ -56,7 +56,8 @@ class Subscription {
   Ring<InFlight> in_flight;  ///< ascending by id; settled ones are dropped from the front
   std::uint64_t last_delivery = 0;
   std::uint64_t out = 0;         ///< what the credit counts
-  std::uint64_t granted = 0;     ///< beyond the prefetch
+  std::uint64_t settled = 0;     ///< of in_flight
+  std::uint64_t granted = 0;     ///< beyond the prefetch; used up one by one
   std::vector<Reader*> readers;  ///< lists that it consumes from
   std::vector<Reader*> blocked;  ///< of these, the ones that wait for its credit
 
@@ -71,7 +72,7 @@ class Subscription {
   [[nodiscard]] bool has_waiting() const noexcept { return !pending.empty() || !returned.empty(); }
   [[nodiscard]] const Interest& interest() const noexcept { return options.interests.front(); }
   [[nodiscard]] bool automatic() const noexcept { return options.ack_mode == AckMode::automatic; }
-  [[nodiscard]] bool has_credit() const noexcept { return out < options.prefetch + granted; }
+  [[nodiscard]] bool has_credit() const noexcept { return out < options.prefetch || granted > 0; }
 };
 
 /// Deliveries in the outbox or the socket, of one subscription, one behind the other.
@@ -309,9 +310,11 @@ class Engine::State {
   void dead_letter(Reader* reader, int priority, Entry& entry, std::string_view cause, bool expired,
                    Batch* batch);
   Result<MessageRef> dead_letter_copy(const Message& message, std::string_view cause);
-  void expire(Reader& reader, int priority, Entry entry);
+  bool expire(Reader& reader, int priority, Entry& entry);
+  void retry_expired(std::uint32_t& steps);
   void auto_acknowledge(Subscription& subscription, std::uint64_t first, std::uint64_t last);
-  bool sweep_list(MessageList& list, TimePoint now);
+  bool sweep_list(MessageList& list, std::uint32_t& steps, TimePoint now);
+  bool sweep_entry(MessageList& list, int priority, Entry& entry);
 
   // --- engine_transaction.cc
   Result<TransactionId> begin(ConnectionId id);
@@ -386,8 +389,16 @@ class Engine::State {
   std::uint64_t last_page = 0;
   std::optional<ListId> sweep_at;  ///< the expiry sweep goes on here
   TimePoint next_sweep{};
-  /// Expired messages whose dead letter had no room; tried again when there is.
-  std::vector<std::tuple<ListId, ReaderId, int, Entry>> expired_waiting;
+  /// Expired messages, taken and held, whose dead letter had no room; tried again when there is. At
+  /// most kExpiredWaitingMax: then their readers stop at the next one.
+  struct ExpiredWaiting {
+    ListId list{};
+    ReaderId reader{};
+    int priority = 0;
+    Entry entry;
+  };
+  Ring<ExpiredWaiting> expired_waiting;
+  std::vector<Reader*> awaiting_room;
 
   // --- accounts
   Ticket durable = kNoTicket;      ///< as seen at the beginning of this entry
@@ -406,6 +417,7 @@ class Engine::State {
 
 /// Name of the shared dead-letter queue (ActiveMQ's default strategy).
 inline constexpr std::string_view kDeadLetterQueue = "ActiveMQ.DLQ";
+inline constexpr std::size_t kExpiredWaitingMax = 1024;
 /// A block of arrivals: how far ahead a touch is logged.
 inline constexpr std::uint64_t kTouchBlock = 256;
 

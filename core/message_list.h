@@ -54,6 +54,7 @@ struct Lane {
   std::uint64_t window_begin = 1;  ///< every live stored entry from here on is in `window`
   Ring<Entry> window;              ///< stored, ascending
   Ring<Entry> volatile_entries;    ///< ascending; in topic lists a null message is a gap
+  std::size_t gaps = 0;            ///< of them; never the first
 };
 
 /// A logged touch that is not known to be durable yet: everything below `end` may be delivered.
@@ -98,6 +99,7 @@ class Reader {
   WaitReason waiting = WaitReason::empty;
   bool ready = false;           ///< stands in the engine's queue of work
   bool awaits_durable = false;  ///< stands in the list to wake when the store has synced
+  bool awaits_room = false;     ///< stands in the list to wake when dead letters may have room
 
   [[nodiscard]] bool active() const noexcept { return !consumers.empty(); }
   Cursor& cursor(int priority);
@@ -149,6 +151,27 @@ std::size_t lower_bound_sequence(const EntryRing& ring, std::uint64_t sequence) 
     }
   }
   return low;
+}
+
+/// Every reader is done with the non-persistent message at `position` of a topic list's lane. Moves
+/// the others when most places are gaps: one message that nobody acknowledges must not keep the
+/// places of all that followed it.
+inline void leave_gap(Lane& lane, std::size_t position) {
+  constexpr std::size_t kWorthMoving = 128;
+  auto& ring = lane.volatile_entries;
+  ring[position].message.reset();
+  ++lane.gaps;
+  while (!ring.empty() && !ring.front().message) {
+    ring.pop_front();
+    --lane.gaps;
+  }
+  if (ring.size() < kWorthMoving || lane.gaps * 2 < ring.size()) return;
+  Ring<Entry> kept;
+  for (std::size_t i = 0; i < ring.size(); ++i) {
+    if (ring[i].message) kept.push_back(std::move(ring[i]));
+  }
+  ring = std::move(kept);
+  lane.gaps = 0;
 }
 
 }  // namespace pabal::core

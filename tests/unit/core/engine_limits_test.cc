@@ -129,6 +129,84 @@ TEST_F(EngineLimitsTest, ExpiredMessagesWithoutRoomForTheDeadLetterWait) {
   EXPECT_EQ(drain("ActiveMQ.DLQ").size(), 1U);
 }
 
+// Goal: an expired message that waits for room is neither read back a second time nor lost.
+TEST_F(EngineLimitsTest, ExpiredWithoutRoomIsSweptOnce) {
+  EngineLimits limits;
+  limits.window_bytes_max = 1;
+  limits.list_window_bytes_max = 100'000;
+  open({}, limits);
+  const auto who = connect();
+  engine_->tick(now_);
+  Send send;
+  send.expiration = to_millis(now_) + 1;
+  for (int i = 1; i <= 3; ++i) {
+    send.body = std::to_string(i);
+    publish(who, send);
+  }
+  store_->set_admission(Admission::refused);
+  now_ += milliseconds(60'000);
+  engine_->tick(now_);
+  run();
+  const auto consumer = connect();
+  subscribe(consumer, {});
+  EXPECT_TRUE(deliveries().empty());
+  EXPECT_EQ(view("queue://q").depth, 3U);
+  store_->set_admission(Admission::granted);
+  engine_->space_changed(now_);
+  run();
+  EXPECT_EQ(view("queue://q").depth, 0U);
+  EXPECT_EQ(bodies(drain("ActiveMQ.DLQ")), numbers(1, 3));
+  run();
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+}
+
+TEST_F(EngineLimitsTest, ExpiredWithoutRoomOfATemporaryQueueGoesWithIt) {
+  const auto who = connect();
+  const auto temporary = engine_->create_temporary(who.id, DestinationKind::temporary_queue);
+  Send send;
+  send.kind = temporary->kind;
+  send.name = temporary->name;
+  send.expiration = to_millis(now_) + 1;
+  publish(who, send);
+  now_ += milliseconds(5);
+  store_->set_admission(Admission::refused);
+  Sub sub;
+  sub.kind = temporary->kind;
+  sub.name = temporary->name;
+  subscribe(who, sub);
+  EXPECT_TRUE(deliveries().empty());
+  engine_->disconnect(who.id, now_);
+  store_->set_admission(Admission::granted);
+  engine_->space_changed(now_);
+  run();
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+}
+
+// Goal: a backlog that expired while the disk is full is bounded in memory and in steps.
+TEST_F(EngineLimitsTest, ABacklogOfExpiredMessagesWithoutRoomIsBounded) {
+  EngineLimits limits;
+  limits.steps_per_entry_max = 100;
+  limits.list_window_bytes_max = 10'000;
+  open({}, limits);
+  const auto who = connect();
+  Send send;
+  send.expiration = to_millis(now_) + 1;
+  for (int i = 0; i < 5000; ++i) publish(who, send);
+  now_ += milliseconds(5);
+  store_->set_admission(Admission::refused);
+  subscribe(who, {});
+  EXPECT_TRUE(deliveries().empty());
+  EXPECT_EQ(view("queue://q").depth, 5000U);
+  EXPECT_EQ(view("queue://q").waiting, WaitReason::no_room_for_dead_letter);
+  EXPECT_LT(engine_->snapshot().bytes_held, 2000 * message(who, send)->footprint());
+  store_->set_admission(Admission::granted);
+  engine_->space_changed(now_);
+  EXPECT_TRUE(deliveries().empty());
+  EXPECT_EQ(view("queue://q").depth, 0U);
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+  EXPECT_LE(engine_->snapshot().steps_longest_entry, 100U);
+}
+
 TEST_F(EngineLimitsTest, SendsThatMustWaitForRoomKeepTheirOrderAndTheirCommit) {
   const auto who = connect();
   const auto transaction = *engine_->begin(who.id);

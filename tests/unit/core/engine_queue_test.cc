@@ -106,6 +106,23 @@ TEST_F(EngineQueueTest, GrantsAddCreditForPullConsumers) {
   EXPECT_EQ(bodies(deliveries()), numbers(1, 2));
 }
 
+TEST_F(EngineQueueTest, AGrantIsUsedUpByOneDelivery) {
+  const auto who = connect();
+  Sub sub;
+  sub.prefetch = 0;
+  const auto subscription = subscribe(who, sub);
+  fill(who, 3);
+  ASSERT_TRUE(engine_->grant(subscription, 1, now_));
+  const auto got = deliveries();
+  ASSERT_EQ(bodies(got), numbers(1, 1));
+  ack(subscription, got[0]);
+  EXPECT_TRUE(deliveries().empty()) << "one pull, one message";
+  ASSERT_TRUE(engine_->grant(subscription, 1, now_));
+  ASSERT_EQ(bodies(deliveries()), numbers(2, 2));
+  ASSERT_TRUE(engine_->grant(subscription, 1, now_));
+  EXPECT_EQ(bodies(deliveries()), numbers(3, 3)) << "though the second is not acknowledged";
+}
+
 TEST_F(EngineQueueTest, AutomaticAcknowledgesWhatIsWritten) {
   const auto who = connect();
   Sub sub;

@@ -172,6 +172,50 @@ TEST_F(EngineRestartTest, DurableSubscriptionsComeBackWithTheirPlace) {
   EXPECT_EQ(bodies(deliveries()), (std::vector<std::string>{"2", "4"}));
 }
 
+// A crash between the batches that make a list and its first reader, or take the last one away.
+TEST_F(EngineRestartTest, AListThatNobodyReadsCollectsNothing) {
+  auto who = connect("client");
+  Sub sub;
+  sub.kind = DestinationKind::topic;
+  sub.name = "t";
+  sub.durable = "d";
+  const Ticket before = store_->submitted();
+  subscribe(who, sub);
+  restart(Ticket{raw(before) + 1});
+  who = connect("client");
+  Send send;
+  send.kind = DestinationKind::topic;
+  send.name = "t";
+  publish(who, send);
+  send.persistent = false;
+  publish(who, send);
+  run();
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+  EXPECT_EQ(engine_->snapshot().bytes_window, 0U);
+  subscribe(who, sub);
+  publish(who, send);
+  EXPECT_EQ(deliveries().size(), 1U);
+}
+
+// The mark may be set in vain, but what was sent after the start cannot have been seen before it.
+TEST_F(EngineRestartTest, WhatIsSentAfterTheStartIsNotMarked) {
+  auto who = connect();
+  subscribe(who, {});
+  fill(who, 1);
+  EXPECT_EQ(deliveries().size(), 1U);
+  sync();
+  restart();
+  who = connect();
+  subscribe(who, {});
+  fill(who, 1);
+  run();
+  sync();
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 2U);
+  EXPECT_TRUE(got[0].redelivered);
+  EXPECT_FALSE(got[1].redelivered);
+}
+
 TEST_F(EngineRestartTest, IdsOfMessagesNeverRepeat) {
   const auto before = connect();
   sync();

@@ -217,6 +217,31 @@ TEST_F(EngineTopicTest, RequeuedKeepsItsOrderAndIsMarked) {
   EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
 }
 
+// Goal: what a transaction acknowledged of a durable subscription that is deleted before its end
+// is accounted for.
+TEST_F(EngineTopicTest, DeletingASubscriptionWithAcknowledgementsInATransactionLeavesNothing) {
+  const auto who = connect("client");
+  const auto subscription = subscribe(who, sub("t", "d"));
+  const auto other = connect("other");
+  const auto stays = subscribe(other, sub("t", "d"));
+  publish(who, topic("t", "1", false));
+  publish(who, topic("t", "2", true));
+  const auto transaction = *engine_->begin(who.id);
+  for (const auto& delivery : deliveries()) {
+    if (delivery.subscription == stays) {
+      ack(stays, delivery);
+    } else {
+      ack(subscription, delivery, AckKind::consumed, transaction);
+    }
+  }
+  ASSERT_TRUE(engine_->unsubscribe(subscription, now_));
+  ASSERT_TRUE(engine_->delete_durable("client", "d", now_));
+  EXPECT_EQ(engine_->commit(transaction, 0, now_).disposition, Disposition::done);
+  run();
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+  EXPECT_EQ(store_->status().bytes_live, 0U);
+}
+
 TEST_F(EngineTopicTest, AutomaticSubscribersCostNoMemoryOnceWritten) {
   const auto who = connect();
   auto fast = sub("t", "", AckMode::automatic);

@@ -148,6 +148,25 @@ TEST_F(EngineTransactionTest, PoisonInATransactionIsOneBatchWithTheRest) {
   EXPECT_EQ(view("queue://q").depth, 0U);
 }
 
+TEST_F(EngineTransactionTest, PoisonOutlivesItsTopicSubscription) {
+  const auto who = connect();
+  Sub sub;
+  sub.kind = DestinationKind::topic;
+  sub.name = "t";
+  const auto subscription = subscribe(who, sub);
+  Send send;
+  send.kind = DestinationKind::topic;
+  send.name = "t";
+  publish(who, send);
+  const auto got = deliveries();
+  const auto transaction = begin(who);
+  ack(subscription, got[0], AckKind::poisoned, transaction);
+  ASSERT_TRUE(engine_->unsubscribe(subscription, now_));
+  engine_->commit(transaction, 0, now_);
+  EXPECT_EQ(drain("ActiveMQ.DLQ").size(), 1U);
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+}
+
 TEST_F(EngineTransactionTest, TopicsTakePartToo) {
   const auto who = connect("client");
   Sub sub;
