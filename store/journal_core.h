@@ -41,6 +41,9 @@ class JournalCore : public core::Store {
   /// false while preparing fails; it is worth calling again after a second. write, sync: one
   /// thread; apply, flush, reclaim: one thread; prepare: one; page: one.
   virtual bool step(Step step) = 0;
+  /// Whether the last attempt of that step failed and the next should come after a pause (a
+  /// second): preparing on a full disk, flushing an index that cannot be written.
+  [[nodiscard]] virtual bool troubled(Step step) const noexcept = 0;
   /// Whether the journal failed; nothing becomes durable any more.
   [[nodiscard]] virtual bool failed() const noexcept = 0;
   /// Writes the index's changes down now, whether due or not (for a stop). Where apply runs.

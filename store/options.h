@@ -15,6 +15,7 @@ struct JournalStoreOptions {
   std::uint64_t first_segment_bytes = 1ULL
                                       << 20;  ///< of a start that finds none ready: small is quick
   std::uint64_t bytes_limit = 0;              ///< storeUsage: live message bytes; 0: none
+  std::uint64_t ballast_bytes = 8ULL << 20;   ///< set aside for the index's files on a full disk
   std::uint64_t undurable_bytes_max = 64ULL << 20;  ///< sends wait above this
   std::uint64_t group_bytes_max = 4ULL << 20;  ///< of one journal entry, unless one batch is larger
   std::uint64_t unapplied_bytes_max = 32ULL

@@ -1,8 +1,13 @@
 #include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <utility>
 
+#include <gtest/gtest.h>
+
+#include "store/journal_store.h"
 #include "store/memory/memory_store.h"
 #include "tests/contract/store_under_test.h"
 
@@ -115,6 +120,65 @@ class ManualMemory final : public StoreUnderTest {
   store::MemoryStore store_;
 };
 
+/// A directory of its own that goes with the object.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string pattern = testing::TempDir() + "pabal-contract-XXXXXX";
+    PABAL_CHECK(::mkdtemp(pattern.data()) != nullptr, "a temporary directory can be made");
+    path_ = pattern;
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// As a broker uses it: journal, LevelDB and threads, in small segments.
+class Journal final : public StoreUnderTest {
+ public:
+  explicit Journal(std::uint64_t bytes_limit) : bytes_limit_(bytes_limit) { open(); }
+  ~Journal() override { store_->close(); }
+  core::Store& store() override { return *store_; }
+  void sync() override { recorder_->wait_for_durable(*store_, store_->submitted()); }
+  core::Page read(const core::PageRequest& request) override {
+    store_->read(request);
+    return recorder_->wait_for_page(request.id);
+  }
+  void reopen() override {
+    sync();
+    store_->close();
+    store_.reset();
+    open();
+  }
+  void wait_for_space_changed(std::uint64_t times) override {
+    recorder_->wait_for_space_changes(times);
+  }
+
+ private:
+  void open() {
+    recorder_ = std::make_unique<Recorder>();
+    store::JournalStoreOptions options;
+    options.directory = directory_.path() + "/store";
+    options.segment_bytes = 4 << 20;
+    options.first_segment_bytes = 2 << 20;
+    options.ballast_bytes = 64 << 10;
+    options.bytes_limit = bytes_limit_;
+    auto store = store::JournalStore::open(options, *recorder_);
+    PABAL_CHECK(store.has_value(), "the store opens");
+    store_ = std::move(*store);
+  }
+
+  TemporaryDirectory directory_;
+  std::uint64_t bytes_limit_;
+  std::unique_ptr<Recorder> recorder_;
+  std::unique_ptr<store::JournalStore> store_;
+};
+
 template <class Kind>
 Implementation implementation(std::string name) {
   return {std::move(name), [](std::uint64_t bytes_limit) -> std::unique_ptr<StoreUnderTest> {
@@ -128,6 +192,7 @@ std::vector<Implementation> implementations() {
   return {
       implementation<ThreadedMemory>("Memory"),
       implementation<ManualMemory>("MemoryManual"),
+      implementation<Journal>("Journal"),
   };
 }
 

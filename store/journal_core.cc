@@ -1,0 +1,520 @@
+#include "store/journal_core.h"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <utility>
+
+#include "store/annotated_mutex.h"
+#include "store/journal/journal_writer.h"
+#include "store/pager.h"
+#include "store/reclaimer.h"
+#include "store/recovery.h"
+
+namespace pabal::store {
+
+using core::Admission;
+using core::StoreOp;
+using core::StoreOpKind;
+using core::Ticket;
+
+namespace {
+
+/// What an entry takes beside a send's message bytes: its share of headers and padding, its step.
+constexpr std::uint64_t kSendOverhead = 160;
+
+/// When the index thread is woken for what became durable.
+constexpr std::size_t kGroupsUnapplied = 64;
+constexpr std::uint64_t kBytesUnapplied = 1ULL << 20;
+
+class JournalCoreImpl final : public JournalCore {
+ public:
+  JournalCoreImpl(const JournalStoreOptions& options, FileSystem& files, KeyValueFactory& factory,
+                  core::StoreListener& listener, Waker* waker)
+      : options_(options),
+        files_(files),
+        paths_(options.directory),
+        listener_(listener),
+        waker_(waker),
+        pool_(files, paths_.journal, options),
+        index_(factory, paths_.index, options.index_memory_bytes_max),
+        pager_(index_, pool_),
+        reclaimer_(index_, pool_, pending_, options.segment_bytes) {}
+
+  Result<void> start();
+
+  // core::Store
+  core::RecoveredState recovered() override { return index_.recovered(); }
+  std::uint64_t epoch() const noexcept override { return epoch_; }
+  Admission admit(std::uint64_t bytes) override;
+  void release(std::uint64_t bytes) override;
+  std::string refusal() const override;
+  Ticket append(std::span<StoreOp> ops) override;
+  bool cancel(Ticket ticket, core::ListId list) override;
+  Ticket submitted() const noexcept override { return pending_.submitted(); }
+  Ticket durable() const noexcept override { return pending_.durable(); }
+  void read(const core::PageRequest& request) override;
+  core::StoreStatus status() const override;
+
+  // JournalCore
+  bool step(Step step) override;
+  bool troubled(Step step) const noexcept override;
+  bool failed() const noexcept override { return failed_.load(); }
+  Result<void> flush_now() override;
+
+ private:
+  bool step_write();
+  bool step_sync();
+  bool step_apply();
+  bool step_flush();
+  bool step_reclaim();
+  bool step_prepare();
+  bool step_page();
+  void publish(DurableGroup group);
+  void fail(const Error& error);
+  void fail_index(const Error& error);
+  bool reopen_index();
+  Result<void> flush();
+  void wake(Step step) noexcept {
+    if (waker_ != nullptr) waker_->wake(step);
+  }
+  [[nodiscard]] std::pair<Admission, std::string> judge(std::uint64_t bytes) const;
+  void use_up(std::uint64_t bytes);
+  void tell_space();
+
+  const JournalStoreOptions options_;
+  FileSystem& files_;
+  const StorePaths paths_;
+  core::StoreListener& listener_;
+  Waker* const waker_;
+  std::unique_ptr<DirectoryLock> lock_;
+  SegmentPool pool_;
+  Index index_;
+  PendingQueue pending_;
+  std::unique_ptr<JournalWriter> writer_;
+  Pager pager_;
+  Reclaimer reclaimer_;
+  std::uint64_t epoch_ = 0;
+  std::atomic<bool> failed_{false};
+
+  // Written inside the engine.
+  std::atomic<std::uint64_t> granted_bytes_{0};
+  std::atomic<std::uint64_t> granted_sends_{0};
+  std::atomic<bool> reserve_made_{false};
+
+  // Between the engine and the threads.
+  std::atomic<std::uint64_t> asked_bytes_{0};
+  std::atomic<Admission> told_{Admission::granted};
+  std::atomic<bool> asked_{false};  // somebody was told `later` or `refused`
+  std::atomic<bool> full_{false};
+  mutable Mutex refusal_mutex_;
+  std::string refusal_ PABAL_GUARDED_BY(refusal_mutex_);
+
+  // Between the store thread and the index thread.
+  Mutex durable_mutex_;
+  std::deque<DurableGroup> durable_groups_ PABAL_GUARDED_BY(durable_mutex_);
+  std::atomic<std::uint64_t> unapplied_bytes_{0};  // of journal
+  std::atomic<std::uint64_t> unapplied_message_bytes_{0};
+  std::atomic<bool> write_waits_{false};  // for room, or for the index
+
+  // The store thread's.
+  bool written_ = false;
+  std::atomic<std::uint64_t> groups_synced_{0};
+  std::atomic<std::uint64_t> bytes_written_{0};
+
+  // The index thread's; the ticket is read by the pager.
+  std::atomic<std::uint64_t> applied_ticket_{0};
+  std::uint64_t applied_internal_ = 0;
+  std::uint64_t unflushed_bytes_ = 0;
+  std::atomic<bool> flush_fails_{false};
+  bool ballast_released_ = false;
+};
+
+// --- start ---------------------------------------------------------------------------------------
+
+Result<void> JournalCoreImpl::start() {
+  if (auto made = files_.create_directory(paths_.journal); !made) return made;
+  auto lock = files_.lock(paths_.lock);
+  if (!lock) return lock.error();
+  lock_ = std::move(*lock);
+  Recovery recovery(files_, paths_, pool_, index_);
+  if (auto done = recovery.run(); !done) return done;
+  auto beginning = recovery.begin_epoch();
+  if (!beginning) return beginning.error();
+  epoch_ = beginning->epoch;
+  writer_ = std::make_unique<JournalWriter>(pending_, pool_, std::move(beginning->mark),
+                                            std::move(beginning->active), beginning->last,
+                                            options_.group_bytes_max);
+  return {};
+}
+
+// --- inside the engine ---------------------------------------------------------------------------
+
+/// What admit() would say now, with the reason; changes nothing.
+std::pair<Admission, std::string> JournalCoreImpl::judge(std::uint64_t bytes) const {
+  const std::uint64_t underway = pending_.undurable_bytes() + granted_bytes_.load();
+  if (options_.bytes_limit != 0 &&
+      index_.bytes_live() + unapplied_message_bytes_.load() + underway + bytes >
+          options_.bytes_limit) {
+    return {Admission::refused, "store full: the limit of " + std::to_string(options_.bytes_limit) +
+                                    " bytes (storeUsage) is reached"};
+  }
+  if (underway > 0 && underway + bytes > options_.undurable_bytes_max) {
+    return {Admission::later, "the store is writing"};
+  }
+  const std::uint64_t room = pool_.room();
+  const std::uint64_t reserve = pool_.reserve();
+  // Until the reserve was made for the first time, what there is serves both.
+  const std::uint64_t kept = reserve_made_.load() ? reserve : std::min(reserve, room / 2);
+  const std::uint64_t needed =
+      underway + bytes + kSendOverhead * (granted_sends_.load() + 1) + kept;
+  const bool large = bytes > options_.segment_bytes / 4;
+  if (needed <= room && (!large || pool_.fits(bytes + kSendOverhead))) {
+    return {Admission::granted, {}};
+  }
+  const auto failure = pool_.failing() ? pool_.failure() : std::nullopt;
+  if (failure) return {Admission::refused, "store full: " + failure->text};
+  return {Admission::later, "room is being made"};
+}
+
+Admission JournalCoreImpl::admit(std::uint64_t bytes) {
+  if (pool_.room() > 2 * pool_.reserve()) reserve_made_.store(true);
+  auto [admission, reason] = judge(bytes);
+  if (admission == Admission::granted) {
+    granted_bytes_.fetch_add(bytes);
+    granted_sends_.fetch_add(1);
+    full_.store(false);
+    return admission;
+  }
+  {
+    MutexLock lock(refusal_mutex_);
+    refusal_ = std::move(reason);
+  }
+  full_.store(admission == Admission::refused);
+  if (bytes > options_.segment_bytes / 4) pool_.want(bytes + kSendOverhead);
+  asked_bytes_.store(bytes);
+  told_.store(admission);
+  asked_.store(true);
+  wake(Step::prepare);
+  return admission;
+}
+
+/// Takes what was set aside back, as far as there is something.
+void JournalCoreImpl::use_up(std::uint64_t bytes) {
+  granted_bytes_.store(granted_bytes_.load() - std::min(granted_bytes_.load(), bytes));
+  if (granted_sends_.load() > 0) granted_sends_.fetch_sub(1);
+}
+
+void JournalCoreImpl::release(std::uint64_t bytes) {
+  use_up(bytes);
+  if (granted_bytes_.load() == 0) granted_sends_.store(0);
+  if (asked_.load()) wake(Step::prepare);  // whose thread then tells
+}
+
+std::string JournalCoreImpl::refusal() const {
+  MutexLock lock(refusal_mutex_);
+  return refusal_;
+}
+
+Ticket JournalCoreImpl::append(std::span<StoreOp> ops) {
+  for (const StoreOp& op : ops) {
+    if (op.kind != StoreOpKind::add) continue;
+    use_up(op.message->flat().size());
+  }
+  bool sleeping = false;
+  const Ticket ticket = pending_.append(ops, sleeping);
+  if (sleeping) wake(Step::write);
+  return ticket;
+}
+
+bool JournalCoreImpl::cancel(Ticket ticket, core::ListId list) {
+  bool sleeping = false;
+  const bool cancelled = pending_.cancel(ticket, list, sleeping);
+  if (sleeping) wake(Step::write);
+  return cancelled;
+}
+
+void JournalCoreImpl::read(const core::PageRequest& request) {
+  pager_.add(request);
+  wake(core::raw(request.after) > applied_ticket_.load() ? Step::apply : Step::page);
+}
+
+// --- steps ---------------------------------------------------------------------------------------
+
+bool JournalCoreImpl::step(Step step) {
+  switch (step) {
+    case Step::write:
+      return step_write();
+    case Step::sync:
+      return step_sync();
+    case Step::apply:
+      return step_apply();
+    case Step::flush:
+      return step_flush();
+    case Step::reclaim:
+      return step_reclaim();
+    case Step::prepare:
+      return step_prepare();
+    case Step::page:
+      return step_page();
+  }
+  return false;
+}
+
+bool JournalCoreImpl::troubled(Step step) const noexcept {
+  if (step == Step::prepare) return pool_.failing();
+  if (step == Step::flush) return flush_fails_.load();
+  return false;
+}
+
+bool JournalCoreImpl::step_write() {
+  if (failed() || written_) return false;
+  if (unapplied_bytes_.load() > options_.unapplied_bytes_max) {
+    write_waits_.store(true);
+    // The index may have caught up before it could see that.
+    if (unapplied_bytes_.load() > options_.unapplied_bytes_max) return false;
+  }
+  const auto outcome = writer_->write();
+  if (!outcome) {
+    fail(outcome.error());
+    return false;
+  }
+  switch (*outcome) {
+    case WriteOutcome::nothing:
+      return !pending_.rest();
+    case WriteOutcome::no_room:
+      write_waits_.store(true);
+      wake(Step::prepare);
+      return false;
+    case WriteOutcome::passed:
+      publish(writer_->take());
+      return true;
+    case WriteOutcome::written:
+      written_ = true;
+      return true;
+  }
+  return false;
+}
+
+bool JournalCoreImpl::step_sync() {
+  if (failed() || !written_) return false;
+  if (const auto synced = writer_->sync(); !synced) {
+    fail(synced.error());
+    return false;
+  }
+  written_ = false;
+  groups_synced_.fetch_add(1, std::memory_order_relaxed);
+  publish(writer_->take());
+  if (const auto marked = writer_->advance_mark(); !marked) {
+    fail(marked.error());
+    return false;
+  }
+  return true;
+}
+
+void JournalCoreImpl::publish(DurableGroup group) {
+  const std::uint64_t bytes = group.has_entry ? group.position.end - group.position.offset : 0;
+  const bool told = group.last != core::kNoTicket;
+  const Ticket last = group.last;
+  const std::uint64_t message_bytes = group.message_bytes;
+  unapplied_bytes_.fetch_add(bytes);
+  unapplied_message_bytes_.fetch_add(message_bytes);
+  bytes_written_.fetch_add(bytes, std::memory_order_relaxed);
+  if (told) {
+    pending_.publish(last, message_bytes);
+    listener_.durable_advanced();
+  }
+  bool many = false;
+  {
+    MutexLock lock(durable_mutex_);
+    durable_groups_.push_back(std::move(group));
+    many = durable_groups_.size() >= kGroupsUnapplied;
+  }
+  // The index thread looks by itself now and then; a wake-up per group would cost more than its
+  // work.
+  if (many || unapplied_bytes_.load() >= kBytesUnapplied || pager_.waiting() || asked_.load()) {
+    wake(Step::apply);
+  }
+  tell_space();
+}
+
+bool JournalCoreImpl::step_apply() {
+  if (failed() || !index_.usable()) return false;
+  DurableGroup group;
+  {
+    MutexLock lock(durable_mutex_);
+    if (!durable_groups_.empty()) {
+      group = std::move(durable_groups_.front());
+      durable_groups_.pop_front();
+    }
+  }
+  const bool nothing = group.last == core::kNoTicket && !group.has_entry && group.internal == 0;
+  if (nothing) {
+    const auto worked = index_.work();
+    if (!worked) fail_index(worked.error());
+    return worked && *worked;
+  }
+  if (group.has_entry) {
+    const auto applied = index_.apply(group.position, group.ops, group.payload_offset);
+    if (!applied) {
+      fail_index(applied.error());
+      return false;
+    }
+    const std::uint64_t bytes = group.position.end - group.position.offset;
+    unflushed_bytes_ += bytes;
+    unapplied_bytes_.fetch_sub(bytes);
+  }
+  unapplied_message_bytes_.fetch_sub(group.message_bytes);
+  if (group.internal != 0) applied_internal_ = group.internal;
+  if (group.last != core::kNoTicket) applied_ticket_.store(core::raw(group.last));
+  if (pager_.waiting()) wake(Step::page);
+  if (write_waits_.exchange(false)) wake(Step::write);
+  tell_space();
+  return true;
+}
+
+bool JournalCoreImpl::step_flush() {
+  if (failed()) return false;
+  if (!index_.usable() && !reopen_index()) return false;
+  const bool due = unflushed_bytes_ >= options_.index_flush_journal_bytes || index_.memory_full() ||
+                   reclaimer_.wants_flush() || flush_fails_.load();
+  return due && flush().has_value();
+}
+
+Result<void> JournalCoreImpl::flush_now() {
+  if (failed()) return Error{Errc::store_io, "the store has failed"};
+  if (!index_.usable() && !reopen_index()) {
+    return Error{Errc::store_io, "the index cannot be opened"};
+  }
+  return flush();
+}
+
+Result<void> JournalCoreImpl::flush() {
+  if (flush_fails_.load()) {
+    // LevelDB takes no more writes after one that failed, until it is opened again. That needs some
+    // room itself, and a closed index answers no reads: so only when there seems to be some.
+    if (pool_.failing() && !ballast_released_) ballast_released_ = pool_.release_ballast();
+    if (pool_.failing() && !ballast_released_) return Error{Errc::store_full, "no room to flush"};
+    if (!reopen_index()) return Error{Errc::store_io, "the index cannot be opened"};
+  }
+  if (!index_.begin_flush()) {
+    unflushed_bytes_ = 0;
+    flush_fails_.store(false);
+    return {};
+  }
+  const auto written = index_.write_flush();
+  index_.end_flush(written.has_value());
+  if (!written) {
+    flush_fails_.store(true);
+    if (written.error().code == Errc::store_full && pool_.release_ballast()) {
+      ballast_released_ = true;
+    }
+    return written;
+  }
+  flush_fails_.store(false);
+  ballast_released_ = false;
+  unflushed_bytes_ = 0;
+  wake(Step::prepare);
+  return {};
+}
+
+bool JournalCoreImpl::reopen_index() {
+  std::optional<IndexUnusable> unusable;
+  const auto reopened = index_.reopen(unusable);
+  if (unusable) fail_index({Errc::store_io, unusable->reason});
+  return reopened && !unusable;
+}
+
+bool JournalCoreImpl::step_reclaim() {
+  if (failed() || !index_.usable()) return false;
+  const auto done = reclaimer_.step(applied_internal_);
+  if (!done) {
+    fail_index(done.error());
+    return false;
+  }
+  if (*done) {
+    wake(Step::write);
+    wake(Step::prepare);
+  }
+  return *done;
+}
+
+bool JournalCoreImpl::step_prepare() {
+  const bool done = pool_.prepare_step();
+  if (done && write_waits_.exchange(false)) wake(Step::write);
+  tell_space();
+  return done;
+}
+
+bool JournalCoreImpl::step_page() {
+  auto page = pager_.step(Ticket{applied_ticket_.load()});
+  if (!page) return false;
+  listener_.page_loaded(std::move(*page));
+  return true;
+}
+
+// --- trouble and answers -------------------------------------------------------------------------
+
+/// After a failed write or sync of the journal nobody knows what is on the disk: nothing becomes
+/// durable any more.
+void JournalCoreImpl::fail(const Error& error) {
+  if (failed_.exchange(true)) return;
+  listener_.failed({error.code, "the journal failed: " + error.text});
+}
+
+/// The journal is good; the next start builds the index again.
+void JournalCoreImpl::fail_index(const Error& error) {
+  if (failed_.exchange(true)) return;
+  const auto asked = files_.open(paths_.rebuild, OpenMode::create);
+  listener_.failed({error.code, "the index failed (" + error.text +
+                                    "); the next start builds it again from the journal" +
+                                    (asked ? "" : ", if " + paths_.rebuild + " is made by hand")});
+}
+
+/// Tells those who were put off, once the answer would be another.
+void JournalCoreImpl::tell_space() {
+  if (!asked_.load(std::memory_order_relaxed)) return;
+  if (judge(asked_bytes_.load()).first == told_.load() || !asked_.exchange(false)) return;
+  listener_.space_changed();
+}
+
+core::StoreStatus JournalCoreImpl::status() const {
+  core::StoreStatus status;
+  status.epoch = epoch_;
+  status.bytes_live = index_.bytes_live() + unapplied_message_bytes_.load();
+  status.bytes_on_disk = pool_.bytes_on_disk() + files_.bytes_under(paths_.index);
+  status.bytes_limit = options_.bytes_limit;
+  status.segments = pool_.segments();
+  status.groups_synced = groups_synced_.load();
+  status.bytes_written = bytes_written_.load();
+  status.batches_cancelled = pending_.batches_cancelled();
+  status.messages_relocated = reclaimer_.messages_relocated();
+  status.submitted = pending_.submitted();
+  status.durable = pending_.durable();
+  status.full = full_.load();
+  if (status.full) status.full_reason = refusal();
+  return status;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<JournalCore>> JournalCore::open(const JournalStoreOptions& options,
+                                                       core::StoreListener& listener,
+                                                       Waker* waker) {
+  JournalStoreOptions checked = options;
+  checked.segment_bytes =
+      align_up(std::max<std::uint64_t>(checked.segment_bytes, 64 << 10), kPageBytes);
+  checked.first_segment_bytes =
+      align_up(std::max<std::uint64_t>(checked.first_segment_bytes, 32 << 10), kPageBytes);
+  checked.ballast_bytes = align_up(checked.ballast_bytes, kPageBytes);
+  if (checked.segment_bytes > kSegmentBytesMax / 4) {
+    return Error{Errc::invalid_argument, "segments larger than 512 MB are not possible"};
+  }
+  FileSystem& files = checked.files != nullptr ? *checked.files : posix_file_system();
+  KeyValueFactory& factory = checked.index != nullptr ? *checked.index : leveldb_factory();
+  auto core = std::make_unique<JournalCoreImpl>(checked, files, factory, listener, waker);
+  if (auto started = core->start(); !started) return started.error();
+  return std::unique_ptr<JournalCore>(std::move(core));
+}
+
+}  // namespace pabal::store

@@ -1,0 +1,207 @@
+#include "store/journal_store.h"
+
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <pthread.h>
+#include <thread>
+#include <utility>
+
+#include "store/journal_core.h"
+
+namespace pabal::store {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kPause{1000};  // before trying again what failed
+constexpr std::chrono::milliseconds kIdle{200};    // then looks whether segments can go
+constexpr int kGroupsPerReclaim = 32;
+
+/// A thread's bell: rung by anybody, heard once.
+class Bell {
+ public:
+  void ring() noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      if (rung_) return;
+      rung_ = true;
+    }
+    bell_.notify_one();
+  }
+  /// True: rung; false: the time passed.
+  bool wait(std::chrono::milliseconds time) {
+    std::unique_lock lock(mutex_);
+    const bool rung = bell_.wait_for(lock, time, [this] { return rung_; });
+    rung_ = false;
+    return rung;
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    bell_.wait(lock, [this] { return rung_; });
+    rung_ = false;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable bell_;
+  bool rung_ = false;
+};
+
+class JournalStoreImpl final : public JournalStore, private Waker {
+ public:
+  JournalStoreImpl() = default;
+  ~JournalStoreImpl() override { close(); }
+
+  Result<void> start(const JournalStoreOptions& options, core::StoreListener& listener) {
+    auto core = JournalCore::open(options, listener, this);
+    if (!core) return core.error();
+    core_ = std::move(*core);
+    write_thread_ = std::thread([this] { run_write(); });
+    index_thread_ = std::thread([this] { run_index(); });
+    page_thread_ = std::thread([this] { run_page(); });
+    prepare_thread_ = std::thread([this] { run_prepare(); });
+    return {};
+  }
+
+  void close() override {
+    if (!core_ || closed_) return;
+    closed_ = true;
+    // Each thread ends when it has nothing left to do, in the order in which work flows.
+    stop(write_thread_, write_stops_, write_bell_);
+    stop(index_thread_, index_stops_, index_bell_);
+    stop(page_thread_, page_stops_, page_bell_);
+    stop(prepare_thread_, prepare_stops_, prepare_bell_);
+    (void)core_->flush_now();  // a failure only makes the next start read more of the journal
+  }
+
+  core::RecoveredState recovered() override { return core_->recovered(); }
+  std::uint64_t epoch() const noexcept override { return core_->epoch(); }
+  core::Admission admit(std::uint64_t bytes) override { return core_->admit(bytes); }
+  void release(std::uint64_t bytes) override { core_->release(bytes); }
+  std::string refusal() const override { return core_->refusal(); }
+  core::Ticket append(std::span<core::StoreOp> ops) override { return core_->append(ops); }
+  bool cancel(core::Ticket ticket, core::ListId list) override {
+    return core_->cancel(ticket, list);
+  }
+  core::Ticket submitted() const noexcept override { return core_->submitted(); }
+  core::Ticket durable() const noexcept override { return core_->durable(); }
+  void read(const core::PageRequest& request) override { core_->read(request); }
+  core::StoreStatus status() const override { return core_->status(); }
+
+ private:
+  void wake(Step step) noexcept override {
+    switch (step) {
+      case Step::write:
+      case Step::sync:
+        return write_bell_.ring();
+      case Step::apply:
+      case Step::flush:
+      case Step::reclaim:
+        return index_bell_.ring();
+      case Step::page:
+        return page_bell_.ring();
+      case Step::prepare:
+        return prepare_bell_.ring();
+    }
+  }
+
+  static void stop(std::thread& thread, std::atomic<bool>& stops, Bell& bell) {
+    stops.store(true);
+    bell.ring();
+    thread.join();
+  }
+
+  void run_write() {
+    pthread_setname_np(pthread_self(), "store");
+    for (;;) {
+      while (core_->step(Step::write) || core_->step(Step::sync)) {
+        (void)core_->step(Step::sync);
+      }
+      const bool drained = core_->durable() == core_->submitted() || core_->failed();
+      if (write_stops_.load() && drained) return;
+      // Stopping while a segment is awaited: looks again, so as not to depend on who rings.
+      if (write_stops_.load()) {
+        (void)write_bell_.wait(kIdle);
+      } else {
+        write_bell_.wait();
+      }
+    }
+  }
+
+  void run_index() {
+    pthread_setname_np(pthread_self(), "index");
+    int groups = 0;
+    Clock::time_point retry{};
+    for (;;) {
+      bool worked = false;
+      while (core_->step(Step::apply)) {
+        worked = true;
+        if (++groups >= kGroupsPerReclaim) break;
+        flush_if_due(retry);
+      }
+      if (groups >= kGroupsPerReclaim || !worked) {
+        groups = 0;
+        // With the store thread gone, what reclaiming appends would never be written.
+        while (!index_stops_.load() && core_->step(Step::reclaim)) worked = true;
+      }
+      if (flush_if_due(retry)) worked = true;
+      if (worked) continue;
+      if (index_stops_.load()) return;
+      (void)index_bell_.wait(kIdle);
+    }
+  }
+
+  bool flush_if_due(Clock::time_point& retry) {
+    if (core_->troubled(Step::flush) && Clock::now() < retry) return false;
+    const bool flushed = core_->step(Step::flush);
+    if (core_->troubled(Step::flush)) retry = Clock::now() + kPause;
+    return flushed;
+  }
+
+  void run_page() {
+    pthread_setname_np(pthread_self(), "pager");
+    while (!page_stops_.load()) {
+      while (core_->step(Step::page)) {
+      }
+      if (!page_stops_.load()) page_bell_.wait();
+    }
+  }
+
+  void run_prepare() {
+    pthread_setname_np(pthread_self(), "prepare");
+    while (!prepare_stops_.load()) {
+      while (!prepare_stops_.load() && core_->step(Step::prepare)) {
+      }
+      if (prepare_stops_.load()) return;
+      (void)prepare_bell_.wait(kPause);
+      // A full disk is not asked again and again by everybody who wants to send.
+      if (core_->troubled(Step::prepare)) pause_preparing();
+    }
+  }
+
+  void pause_preparing() {
+    const auto until = Clock::now() + kPause / 4;
+    while (!prepare_stops_.load() && Clock::now() < until) {
+      (void)prepare_bell_.wait(kPause / 4);
+    }
+  }
+
+  std::unique_ptr<JournalCore> core_;
+  bool closed_ = false;
+  Bell write_bell_, index_bell_, page_bell_, prepare_bell_;
+  std::atomic<bool> write_stops_{false}, index_stops_{false}, page_stops_{false},
+      prepare_stops_{false};
+  std::thread write_thread_, index_thread_, page_thread_, prepare_thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<JournalStore>> JournalStore::open(const JournalStoreOptions& options,
+                                                         core::StoreListener& listener) {
+  auto store = std::make_unique<JournalStoreImpl>();
+  if (auto started = store->start(options, listener); !started) return started.error();
+  return std::unique_ptr<JournalStore>(std::move(store));
+}
+
+}  // namespace pabal::store

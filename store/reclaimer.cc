@@ -1,0 +1,282 @@
+#include "store/reclaimer.h"
+
+#include <algorithm>
+
+namespace pabal::store {
+namespace {
+
+constexpr std::uint64_t kBatchBytes = 1ULL << 20;
+constexpr int kEntriesAtOnce = 512;
+constexpr std::size_t kRangesAtOnce = 64 * 1024;
+constexpr std::uint64_t kStepBytes = 64;  // more than any step without texts takes
+
+}  // namespace
+
+Result<bool> Reclaimer::step(std::uint64_t applied) {
+  if (release_finished()) return true;
+  if (!job_) return choose();
+  if (applied < job_->waits_for) return false;
+  if (job_->appended) {
+    finished_.push_back({job_->segment.file->number, index_.position().index});
+    job_.reset();
+    return true;
+  }
+  if (auto done = scan(); !done) return done.error();
+  return true;
+}
+
+bool Reclaimer::release_finished() {
+  const std::uint64_t flushed = index_.flushed().index;
+  const auto gone = std::erase_if(finished_, [&](const Finished& each) {
+    if (each.index > flushed) return false;
+    pool_.condemn(each.segment);
+    return true;
+  });
+  return gone > 0;
+}
+
+/// The emptiest first: dead ones at once, others when more is dead than alive.
+bool Reclaimer::choose() {
+  const auto live = index_.live_by_segment();
+  std::uint64_t bytes_total = 0;
+  std::uint64_t live_total = 0;
+  const ClosedSegment* best = nullptr;
+  std::uint64_t best_live = 0;
+  const std::vector<ClosedSegment> closed = pool_.closed();
+  for (const ClosedSegment& segment : closed) {
+    const std::uint64_t number = segment.file->number;
+    const bool taken = std::any_of(finished_.begin(), finished_.end(),
+                                   [&](const Finished& each) { return each.segment == number; });
+    if (taken) continue;
+    const auto found = live.find(number);
+    const std::uint64_t bytes = segment.file->bytes;
+    const std::uint64_t used = found == live.end() ? 0 : std::min(found->second, bytes);
+    bytes_total += bytes;
+    live_total += used;
+    if (damaged_.contains(number)) continue;
+    if (best == nullptr || used * best->file->bytes < best_live * bytes) {
+      best = &segment;
+      best_live = used;
+    }
+  }
+  if (best == nullptr) return false;
+  if (best_live > 0) {
+    const bool mostly_dead = bytes_total > 2 * live_total + 2 * segment_bytes_;
+    if (!mostly_dead || best_live > best->file->bytes / 4 * 3) return false;
+    if (pool_.room() < best_live + kBatchBytes) return false;
+  }
+  job_.emplace();
+  job_->segment = *best;
+  job_->has_live = best_live > 0;
+  const SegmentFile& file = *best->file;
+  job_->scanner = std::make_unique<SegmentScanner>(*file.file, file.number, file.epoch, file.bytes,
+                                                   kSegmentHeaderBytes, Verify::ops);
+  return true;
+}
+
+Result<void> Reclaimer::scan() {
+  if (job_->scanned) {
+    finish_scan();
+    return {};
+  }
+  EntryView entry;
+  for (int i = 0; i < kEntriesAtOnce && job_->batch.bytes < kBatchBytes; ++i) {
+    const auto scan = job_->scanner->next(entry);
+    if (!scan || *scan == Scan::end) {
+      give_up();
+      return {};
+    }
+    if (*scan == Scan::closed) {
+      job_->scanned = true;
+      break;
+    }
+    OpReader ops(entry.ops, entry.payload_offset);
+    while (ops.next(op_)) {
+      if (auto kept = keep(op_, entry.header.index); !kept) return kept;
+      if (!job_) return {};  // given up
+    }
+  }
+  if (job_->ranges > kRangesAtOnce) keep_acknowledged();
+  if (job_->batch.bytes >= kBatchBytes) append();
+  return {};
+}
+
+/// Something in it cannot be read. What counts there is still where the index says; the segment
+/// stays, for `pabal store check` to report.
+void Reclaimer::give_up() {
+  damaged_.insert(job_->segment.file->number);
+  job_.reset();
+}
+
+Result<void> Reclaimer::keep(const JournalOp& op, std::uint64_t index) {
+  switch (op.kind) {
+    case JournalOpKind::add:
+    case JournalOpKind::relocate:
+      for (const Place& place : op.places) mention(place.list, index);
+      return job_->has_live ? keep_message(op) : Result<void>();
+    case JournalOpKind::acknowledge: {
+      mention(op.list, index);
+      std::uint64_t first = op.first;
+      if (!index_.clip_acknowledged(op.list, op.reader, op.priority, first, op.last)) return {};
+      job_->acknowledged[{core::raw(op.list), core::raw(op.reader), op.priority}].emplace_back(
+          first, op.last);
+      ++job_->ranges;
+      return {};
+    }
+    case JournalOpKind::count_delivery:
+    case JournalOpKind::set_count:
+      return keep_counts(op);
+    case JournalOpKind::touch:
+    case JournalOpKind::create_list:
+    case JournalOpKind::create_reader:
+    case JournalOpKind::delete_reader:
+    case JournalOpKind::list_state:
+      mention(op.list, index);
+      return {};
+    case JournalOpKind::delete_list:
+      // As long as a segment from before may tell of the list.
+      if (pool_.older_than(job_->segment.last_index, job_->segment.file->number)) {
+        OpWriter(job_->batch.ops).delete_list(op.list);
+        job_->batch.bytes += kStepBytes;
+      }
+      return {};
+    case JournalOpKind::high_ids:
+      return {};
+    case JournalOpKind::put_attachment:
+    case JournalOpKind::delete_attachment:
+    case JournalOpKind::restore_attachment:
+    case JournalOpKind::restore_tombstone:
+      return keep_attachment(op, index);
+  }
+  return {};
+}
+
+void Reclaimer::mention(core::ListId list, std::uint64_t index) {
+  const std::uint64_t id = core::raw(list);
+  if (job_->lists.contains(id)) return;
+  if (!index_.has_list(list) || index <= index_.list_state_as_of(list)) return;
+  job_->lists.insert(id);
+}
+
+Result<void> Reclaimer::keep_message(const JournalOp& op) {
+  const SegmentFile& segment = *job_->segment.file;
+  Relocation relocation;
+  std::vector<std::pair<core::ReaderId, std::uint32_t>> counts;
+  std::string count_steps;
+  for (const Place& place : op.places) {
+    counts.clear();
+    const auto live = index_.is_at(place, segment.number, op.payload_offset, &counts);
+    if (!live) return live.error();
+    if (!*live) continue;
+    relocation.places.push_back(place);
+    for (const auto& [reader, count] : counts) {
+      OpWriter(count_steps).set_count(place.list, reader, place.priority, place.sequence, count);
+    }
+  }
+  if (relocation.places.empty()) return {};
+  std::string record(kPayloadHeaderBytes + op.payload_bytes, '\0');
+  const auto got = segment.file->read(op.payload_offset, std::as_writable_bytes(std::span(record)));
+  const auto flat = got && *got == record.size()
+                        ? decode_payload(record, segment.number, op.payload_offset)
+                        : std::nullopt;
+  auto message = flat ? core::Message::from_flat(std::as_bytes(std::span(*flat)))
+                      : Result<core::MessageRef>(Error{Errc::store_io, "damaged"});
+  if (!message) {
+    give_up();
+    return {};
+  }
+  relocation.message = std::move(*message);
+  relocation.old_segment = segment.number;
+  relocation.old_offset = op.payload_offset;
+  job_->batch.bytes +=
+      record.size() + kStepBytes + relocation.places.size() * kStepBytes + count_steps.size();
+  job_->batch.ops += count_steps;
+  job_->batch.relocations.push_back(std::move(relocation));
+  messages_relocated_.fetch_add(1, std::memory_order_relaxed);
+  return {};
+}
+
+Result<void> Reclaimer::keep_counts(const JournalOp& op) {
+  std::vector<std::pair<core::ReaderId, std::uint32_t>> counts;
+  // A failed delivery was one of few messages: such ranges are short.
+  for (std::uint64_t sequence = op.first; sequence <= op.last; ++sequence) {
+    counts.clear();
+    const auto live = index_.is_at({op.list, op.priority, sequence}, 0, 0, &counts);
+    if (!live) return live.error();
+    for (const auto& [reader, count] : counts) {
+      if (reader != op.reader) continue;
+      OpWriter(job_->batch.ops).set_count(op.list, reader, op.priority, sequence, count);
+      job_->batch.bytes += kStepBytes;
+    }
+  }
+  return {};
+}
+
+Result<void> Reclaimer::keep_attachment(const JournalOp& op, std::uint64_t index) {
+  auto attachment = index_.attachment(op.key);
+  if (!attachment) return attachment.error();
+  OpWriter out(job_->batch.ops);
+  if (*attachment) {
+    if ((*attachment)->held_at != index) return {};
+    out.restore_attachment(op.key, (*attachment)->value, (*attachment)->version);
+    job_->batch.bytes += kStepBytes + op.key.size() + (*attachment)->value.size();
+    return {};
+  }
+  const bool deletion =
+      op.kind == JournalOpKind::delete_attachment || op.kind == JournalOpKind::restore_tombstone;
+  if (!deletion || !pool_.older_than(job_->segment.last_index, job_->segment.file->number)) {
+    return {};
+  }
+  out.restore_tombstone(op.key, op.kind == JournalOpKind::delete_attachment ? index : op.version);
+  job_->batch.bytes += kStepBytes + op.key.size();
+  return {};
+}
+
+void Reclaimer::keep_acknowledged() {
+  OpWriter out(job_->batch.ops);
+  for (auto& [key, ranges] : job_->acknowledged) {
+    std::sort(ranges.begin(), ranges.end());
+    const auto& [list, reader, priority] = key;
+    for (std::size_t at = 0; at < ranges.size();) {
+      auto [first, last] = ranges[at++];
+      while (at < ranges.size() && ranges[at].first <= last + 1) {
+        last = std::max(last, ranges[at++].second);
+      }
+      out.range(JournalOpKind::acknowledge, core::ListId{list}, core::ReaderId{reader}, priority,
+                first, last);
+      job_->batch.bytes += kStepBytes;
+    }
+  }
+  job_->acknowledged.clear();
+  job_->ranges = 0;
+}
+
+/// After the last entry: the states, as they are now, say all that the segment said about them.
+void Reclaimer::finish_scan() {
+  keep_acknowledged();
+  OpWriter out(job_->batch.ops);
+  while (!job_->lists.empty() && job_->batch.bytes < kBatchBytes) {
+    const core::ListId list{*job_->lists.begin()};
+    job_->lists.erase(job_->lists.begin());
+    if (!index_.has_list(list)) continue;
+    const std::size_t before = job_->batch.ops.size();
+    out.list_state(index_.list_state(list));
+    job_->batch.bytes += job_->batch.ops.size() - before;
+  }
+  if (job_->lists.empty()) {
+    const auto [list, reader] = index_.high_ids();
+    out.high_ids(list, reader);
+    job_->batch.bytes += kStepBytes;
+    job_->appended = true;
+  }
+  append();
+}
+
+void Reclaimer::append() {
+  job_->batch.number = ++batch_number_;
+  job_->waits_for = batch_number_;
+  pending_.append_internal(std::move(job_->batch));
+  job_->batch = {};
+}
+
+}  // namespace pabal::store

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "store/index/index.h"
+#include "store/journal/pending.h"
+#include "store/journal/segment_pool.h"
+#include "store/journal/segment_scanner.h"
+
+namespace pabal::store {
+
+/// Takes segments back. What still counts in the emptiest one is appended again as ordinary steps:
+/// live messages, and the facts that an index rebuilt from the segments left would miss
+/// (acknowledgements of messages elsewhere, states of lists, attachments, deletions). When P is
+/// past that, the segment goes. Home: the index thread.
+class Reclaimer {
+ public:
+  Reclaimer(Index& index, SegmentPool& pool, PendingQueue& pending, std::uint64_t segment_bytes)
+      : index_(index), pool_(pool), pending_(pending), segment_bytes_(segment_bytes) {}
+
+  /// One bounded piece of work. `applied`: the last of this reclaimer's batches that the index has
+  /// seen. False: nothing to do at the moment. Errors: the index is damaged.
+  Result<bool> step(std::uint64_t applied);
+  /// Segments wait for P to pass what was appended for them.
+  [[nodiscard]] bool wants_flush() const noexcept { return !finished_.empty() && !job_; }
+  [[nodiscard]] std::uint64_t messages_relocated() const noexcept {
+    return messages_relocated_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  using AcknowledgedKey = std::tuple<std::uint64_t, std::uint64_t, std::uint8_t>;
+  struct Job {
+    ClosedSegment segment;
+    bool has_live = false;
+    std::unique_ptr<SegmentScanner> scanner;
+    InternalBatch batch;
+    std::set<std::uint64_t> lists;  // whose state must be written again
+    std::map<AcknowledgedKey, std::vector<std::pair<std::uint64_t, std::uint64_t>>> acknowledged;
+    std::size_t ranges = 0;
+    bool scanned = false;
+    bool appended = false;        // everything was
+    std::uint64_t waits_for = 0;  // number of the last batch appended
+  };
+  struct Finished {
+    std::uint64_t segment = 0;
+    std::uint64_t index = 0;  // P must be at or past this entry
+  };
+
+  bool release_finished();
+  bool choose();
+  Result<void> scan();
+  Result<void> keep(const JournalOp& op, std::uint64_t index);
+  Result<void> keep_message(const JournalOp& op);
+  Result<void> keep_counts(const JournalOp& op);
+  Result<void> keep_attachment(const JournalOp& op, std::uint64_t index);
+  void mention(core::ListId list, std::uint64_t index);
+  void keep_acknowledged();
+  void finish_scan();
+  void append();
+  void give_up();
+
+  Index& index_;
+  SegmentPool& pool_;
+  PendingQueue& pending_;
+  const std::uint64_t segment_bytes_;
+  std::optional<Job> job_;
+  std::vector<Finished> finished_;
+  std::set<std::uint64_t> damaged_;  // segments that cannot be read; left as they are
+  std::uint64_t batch_number_ = 0;
+  std::atomic<std::uint64_t> messages_relocated_{0};
+  JournalOp op_;
+};
+
+}  // namespace pabal::store
