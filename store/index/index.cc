@@ -173,7 +173,8 @@ void Index::clear() {
   segments_.clear();
   lists_.clear();
   graveyard_.clear();
-  bytes_live_ = memory_bytes_ = 0;
+  bytes_live_ = 0;
+  memory_bytes_ = 0;
   last_list_ = {};
   last_reader_ = {};
   changed_ = false;
@@ -440,11 +441,6 @@ std::map<std::uint64_t, std::uint64_t> Index::live_by_segment() const {
     if (use.live > 0) live[segment] = use.live;
   }
   return live;
-}
-
-std::uint64_t Index::bytes_live() const {
-  MutexLock lock(mutex_);
-  return bytes_live_;
 }
 
 std::uint64_t Index::memory_bytes() const {

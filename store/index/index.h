@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -124,7 +125,9 @@ class Index {
   [[nodiscard]] LogPosition flushed() const;
   [[nodiscard]] std::uint64_t live_bytes(std::uint64_t segment) const;
   [[nodiscard]] std::map<std::uint64_t, std::uint64_t> live_by_segment() const;
-  [[nodiscard]] std::uint64_t bytes_live() const;
+  [[nodiscard]] std::uint64_t bytes_live() const noexcept {
+    return bytes_live_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] std::uint64_t memory_bytes() const;
   /// More blocks are in memory than should be: a flush would let them go.
   [[nodiscard]] bool memory_full() const { return memory_bytes() > memory_bytes_max_; }
@@ -255,7 +258,8 @@ class Index {
   std::vector<std::string> removed_keys_ PABAL_GUARDED_BY(mutex_);
   std::map<std::string, AttachmentRow, std::less<>> attachments_ PABAL_GUARDED_BY(mutex_);
   std::map<std::uint64_t, SegmentUse> segments_ PABAL_GUARDED_BY(mutex_);
-  std::uint64_t bytes_live_ PABAL_GUARDED_BY(mutex_) = 0;
+  /// Changed under the mutex, read without it: the engine asks for every send.
+  std::atomic<std::uint64_t> bytes_live_{0};
   std::uint64_t memory_bytes_ PABAL_GUARDED_BY(mutex_) = 0;
   core::ListId last_list_ PABAL_GUARDED_BY(mutex_){};
   core::ReaderId last_reader_ PABAL_GUARDED_BY(mutex_){};
