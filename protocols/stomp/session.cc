@@ -219,6 +219,7 @@ void StompSession::encode_answer(const Answer& answer, protocols::Output& output
     }
     case AnswerKind::receipt:
       if (answer.after == core::kNoTicket) {
+        flush_receipts(output);
         append_receipt(output.ready(), view(answer.receipt), version_);
         break;
       }
@@ -247,11 +248,11 @@ void StompSession::encode_error(const Answer& answer, protocols::Output& output)
   const std::string_view receipt = view(answer.receipt);
   const ErrorFrame frame{view(answer.text), view(answer.detail), to_string(answer.command),
                          answer.receipt.present() ? &receipt : nullptr, answer.lists_versions};
+  flush_receipts(output);  // if they can leave at once, they leave in the order of the frames
   if (answer.after == core::kNoTicket) {
     append_error(output.ready(), frame, version_);
     return;
   }
-  flush_receipts(output);
   std::string bytes;
   append_error(bytes, frame, version_);
   output.hold(answer.after, bytes, false);
