@@ -1,0 +1,104 @@
+#include "protocols/stomp/frame_encoder.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "protocols/stomp/frame_cache.h"
+#include "protocols/stomp/text.h"
+
+namespace pabal::stomp {
+namespace {
+
+using namespace std::string_literals;
+
+core::MessageRef build(const core::MessageBuilder& builder) {
+  auto message = builder.build();
+  EXPECT_TRUE(message);
+  return *message;
+}
+
+std::string headers_of(const core::Message& message, Version version) {
+  std::string text;
+  append_common_headers(text, message, version, nullptr);
+  return text;
+}
+
+TEST(FrameEncoderTest, EscapesByVersion) {
+  const std::string text = "a\nb:c\\d\re\0f"s;
+  const auto escaped = [&](Version version) {
+    std::string out;
+    append_escaped(out, text, version);
+    return out;
+  };
+  EXPECT_EQ(escaped(Version::v1_0), "a\\nb:c\\d\ref");
+  EXPECT_EQ(escaped(Version::v1_1), "a\\nb\\cc\\\\d\ref");
+  EXPECT_EQ(escaped(Version::v1_2), "a\\nb\\cc\\\\d\\ref");
+}
+
+TEST(FrameEncoderTest, WritesPropertiesOfEveryTypeAsText) {
+  core::MessageBuilder builder;
+  builder.destination_name = "q";
+  builder.body_kind = core::BodyKind::text;
+  builder.add_boolean("b", true);
+  builder.add_integer("i", core::PropertyType::int32, -4);
+  builder.add_real("d", core::PropertyType::float64, 1.5);
+  builder.add_string("s:1", "x:y");
+  builder.add_raw("n", core::PropertyType::null, {});
+  builder.add_string("message-id", "forged");
+  const auto message = build(builder);
+  EXPECT_EQ(headers_of(*message, Version::v1_2),
+            "destination:/queue/q\nmessage-id:ID\\cpabal-0-0\\c-1\\c1\\c0\nexpires:0\npriority:4\n"
+            "timestamp:0\nb:true\ni:-4\nd:1.5\ns\\c1:x\\cy\n");
+}
+
+// A JMS client will send bodies and ids that no STOMP client makes.
+TEST(FrameEncoderTest, BodiesWithoutAPlainFormAreEmpty) {
+  for (const auto kind : {core::BodyKind::map, core::BodyKind::stream, core::BodyKind::object,
+                          core::BodyKind::none}) {
+    core::MessageBuilder builder;
+    builder.destination_name = "q";
+    builder.body_kind = kind;
+    builder.body = "opaque\0bytes"s;
+    const auto message = build(builder);
+    EXPECT_EQ(plain_body(*message), "");
+    EXPECT_EQ(headers_of(*message, Version::v1_2).find("content-length"), std::string::npos);
+  }
+}
+
+TEST(FrameEncoderTest, ForeignIdsAreEscaped) {
+  core::MessageBuilder builder;
+  builder.destination_name = "q";
+  const std::string id = "ID:host\n" + std::string(500, 'x');
+  builder.foreign_id = id;
+  const auto message = build(builder);
+  EXPECT_NE(headers_of(*message, Version::v1_0).find("\nmessage-id:ID:host\\nxxx"),
+            std::string::npos);
+  EXPECT_NE(headers_of(*message, Version::v1_2).find("\nmessage-id:ID\\chost\\nxxx"),
+            std::string::npos);
+}
+
+TEST(FrameCacheTest, AnswersPerMessageAndVersion) {
+  FrameCache cache;
+  std::vector<core::MessageRef> messages;
+  for (int i = 0; i < 100; ++i) {
+    core::MessageBuilder builder;
+    builder.destination_name = "a:b";
+    builder.priority = static_cast<std::uint8_t>(i % 10);
+    builder.sequence = static_cast<std::uint64_t>(i);
+    const std::string body(i % 3 == 0 ? 100'000 : 10, 'x');  // some are too large to remember
+    builder.body_kind = core::BodyKind::bytes;
+    builder.body = body;
+    messages.push_back(build(builder));
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (const auto& message : messages) {
+      for (const Version version : {Version::v1_0, Version::v1_2, Version::v1_2}) {
+        ASSERT_EQ(cache.common_headers(message, version), headers_of(*message, version));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pabal::stomp
