@@ -14,6 +14,10 @@ if(PABAL_SANITIZE)
     -fsanitize=${PABAL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(pabal_flags INTERFACE -fsanitize=${PABAL_SANITIZE})
 endif()
+if(PABAL_FUZZ)
+  # Coverage in our libraries too, or the fuzzer would be blind to them.
+  target_compile_options(pabal_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # pabal_library(name SOURCES … HEADERS … DEPENDS …): one module of the broker. DEPENDS are linked
 # publicly, in the direction of the arrows in ARCHITECTURE.md.
