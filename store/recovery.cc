@@ -196,6 +196,10 @@ Result<void> Recovery::read_all(Verify verify, const EntryHandler& handle) {
 }
 
 Result<void> Recovery::rebuild(std::string why) {
+  if (!may_rebuild_) {
+    return Error{Errc::store_io,
+                 "the index cannot be used (" + why + "); the next start builds it again"};
+  }
   rebuilt_because_ = log_.empty() ? std::string() : std::move(why);
   last_ = synced_ = {};
   last_closed_ = true;

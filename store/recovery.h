@@ -33,8 +33,10 @@ struct StorePaths {
 /// nothing. Reads only what the index has not seen, unless the index must be built again.
 class Recovery {
  public:
-  Recovery(FileSystem& files, const StorePaths& paths, SegmentPool& pool, Index& index)
-      : files_(files), paths_(paths), pool_(pool), index_(index) {}
+  /// `may_rebuild` false: an index that cannot be used is an error.
+  Recovery(FileSystem& files, const StorePaths& paths, SegmentPool& pool, Index& index,
+           bool may_rebuild = true)
+      : files_(files), paths_(paths), pool_(pool), index_(index), may_rebuild_(may_rebuild) {}
 
   /// Finds the segments, the log's end and the index's state as of it. Errors: store_io for damage,
   /// with segment and offset.
@@ -80,6 +82,7 @@ class Recovery {
   const StorePaths paths_;
   SegmentPool& pool_;
   Index& index_;
+  const bool may_rebuild_;
 
   std::vector<LogSegment> log_;
   std::vector<SegmentRef> empty_;
