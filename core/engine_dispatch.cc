@@ -74,12 +74,13 @@ std::optional<Engine::State::Candidate> Engine::State::next_entry(Reader& reader
       return Candidate{&reader.returned.begin()->second, priority, Candidate::From::returned, 0};
     }
     if (!reader.list.lanes[static_cast<std::size_t>(priority)]) continue;
-    WaitReason lane_why = WaitReason::empty;
-    if (auto candidate = next_in_lane(reader, priority, lane_why)) return candidate;
-    if (lane_why == WaitReason::empty) continue;
-    why = lane_why;
-    // What is on disk must not be overtaken by a lower priority; what is not visible yet may.
-    if (why == WaitReason::reading_from_disk) break;
+    LaneWait wait;
+    if (auto candidate = next_in_lane(reader, priority, wait)) return candidate;
+    if (wait.why == WaitReason::empty) continue;
+    why = wait.why;
+    // What is on its way from disk, or waits for its mark, must not be overtaken by a lower
+    // priority; what is not visible yet may.
+    if (wait.holds_lower) break;
   }
   reader.waiting = why;
   if (why == WaitReason::waiting_for_sync && !reader.awaits_durable) {
@@ -90,7 +91,7 @@ std::optional<Engine::State::Candidate> Engine::State::next_entry(Reader& reader
 }
 
 std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Reader& reader, int priority,
-                                                                    WaitReason& why) {
+                                                                    LaneWait& wait) {
   Lane& lane = reader.list.lane(priority);
   Cursor& cursor = reader.cursor(priority);
   const bool queue = reader.list.is_queue();
@@ -125,11 +126,12 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Reader& read
   }
   if (!best) {
     if (known != kEverything) {
-      why = cursor.damaged ? WaitReason::damaged : WaitReason::reading_from_disk;
+      wait.why = cursor.damaged ? WaitReason::damaged : WaitReason::reading_from_disk;
+      wait.holds_lower = !cursor.damaged;
     }
     return std::nullopt;
   }
-  if (!may_leave(reader, cursor, priority, *best->entry, why)) return std::nullopt;
+  if (!may_leave(reader, cursor, priority, *best->entry, wait)) return std::nullopt;
   return best;
 }
 
@@ -137,10 +139,11 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Reader& read
 /// that is not durable, or its block is not yet logged as touched, so that a crash would hand it
 /// out a second time without the mark.
 bool Engine::State::may_leave(Reader& reader, Cursor& cursor, int priority, const Entry& entry,
-                              WaitReason& why) {
-  why = WaitReason::waiting_for_sync;
+                              LaneWait& wait) {
+  wait.why = WaitReason::waiting_for_sync;
   const Ticket synced = std::max(durable, store.durable());
   if (entry.visible_after > synced) return false;
+  wait.holds_lower = true;
   if (entry.is_volatile) return true;
   // The next block is touched half a block ahead, so that a backlog does not stop at each border.
   const bool backlog = reader.depth > reader.in_flight + kTouchBlock / 2;

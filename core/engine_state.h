@@ -256,8 +256,13 @@ class Engine::State {
   void dispatch(Reader& reader, std::uint32_t& steps, TimePoint now);
   /// The message to go next; without one, reader.waiting says why.
   std::optional<Candidate> next_entry(Reader& reader);
-  std::optional<Candidate> next_in_lane(Reader& reader, int priority, WaitReason& why);
-  bool may_leave(Reader& reader, Cursor& cursor, int priority, const Entry& entry, WaitReason& why);
+  /// Why a lane has nothing to give now.
+  struct LaneWait {
+    WaitReason why = WaitReason::empty;
+    bool holds_lower = false;  ///< its turn is near: a lower priority must not overtake it
+  };
+  std::optional<Candidate> next_in_lane(Reader& reader, int priority, LaneWait& wait);
+  bool may_leave(Reader& reader, Cursor& cursor, int priority, const Entry& entry, LaneWait& wait);
   Entry take(Reader& reader, const Candidate& candidate);
   Subscription* pick_consumer(Reader& reader);
   void list_for_wake(Reader& reader);

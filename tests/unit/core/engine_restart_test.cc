@@ -74,6 +74,29 @@ TEST_F(EngineRestartTest, NothingLeavesBeforeItsMarkIsDurable) {
   EXPECT_EQ(deliveries().size(), 3U);
 }
 
+TEST_F(EngineRestartTest, ALowerPriorityDoesNotOvertakeABacklogThatWaitsForItsMarks) {
+  const auto who = connect();
+  Send low;
+  low.priority = 0;
+  low.body = "low";
+  publish(who, low);
+  fill(who, 2000);
+  sync();
+  const auto reader = connect();
+  Sub sub;
+  sub.prefetch = 5000;
+  subscribe(reader, sub);
+  std::vector<std::string> got;
+  for (int syncs = 0; syncs < 100; ++syncs) {
+    for (auto& body : bodies(deliveries())) got.push_back(std::move(body));
+    engine_->written(reader.id, last_number_, now_);
+    sync();
+  }
+  auto expected = numbers(1, 2000);
+  expected.emplace_back("low");
+  EXPECT_EQ(got, expected);
+}
+
 TEST_F(EngineRestartTest, ABacklogWaitsForOneSyncNotForOneAtEachBlock) {
   fill(connect(), 2000);
   sync();
