@@ -23,7 +23,9 @@ class VolumeTest(unittest.TestCase):
         padding = b'.' * (size - 20)
         largest = sent = 0
         with Broker() as broker:
-            holder, producer, consumer = broker.connect(), broker.connect(), broker.connect()
+            holder, producer, consumer = (broker.connect() for _ in range(3))
+            for client in (holder, producer, consumer):
+                self.addCleanup(client.close)
             holder.publish('/queue/deep', 'straggler')
             holder.subscribe('/queue/deep', ack='client', **{'activemq.prefetchSize': '1'})
             self.assertEqual(holder.expect('MESSAGE').body, b'straggler')
