@@ -46,6 +46,7 @@ struct StompSession::SendFields {
   const std::string_view* destination = nullptr;
   const std::string_view* reply_to = nullptr;
   const std::string_view* message_type = nullptr;
+  const std::string_view* transformation = nullptr;
   std::optional<std::int64_t> expires;
   std::optional<std::int64_t> expires_in;
 };
@@ -130,9 +131,8 @@ bool StompSession::read_send_header(SendHeader kind, const Header& header, SendF
       builder.add_string(header.name, value);
       break;
     case SendHeader::transformation:
-      if (!is_unsupported_transformation(value)) break;
-      refuse(command, "transformation '" + std::string(value) + "' is not supported yet");
-      return false;
+      fields.transformation = &header.value;
+      break;
     case SendHeader::group_id:
       // A consumer would get the parts of a group in parallel with others, and nobody would know.
       refuse(command, "message groups (JMSXGroupID) are not supported yet");
@@ -160,6 +160,13 @@ void StompSession::build_message(const Frame& frame, const SendFields& fields, C
   const auto destination = parse_destination(*fields.destination);
   if (!destination) {
     refuse(command, destination.error().text);
+    return;
+  }
+  // reference/stomp.md §11: with content-length the body stays bytes, whatever the header says.
+  if (fields.transformation != nullptr && !frame.has_content_length &&
+      is_unsupported_transformation(*fields.transformation)) {
+    refuse(command,
+           "transformation '" + std::string(*fields.transformation) + "' is not supported yet");
     return;
   }
   core::MessageBuilder& builder = cache_.builder();
