@@ -13,20 +13,14 @@ int main(int count, char** words) {
   std::ios::sync_with_stdio(false);
   // clang-format off
   constexpr const cli::Command* kCommands[] = {
-#ifdef PABAL_HAS_SERVE
       &cli::kServeCommand,
-#endif
-#ifdef PABAL_HAS_CHECK
       &cli::kCheckCommand,
-#endif
       &cli::kStatusCommand,
       &cli::kSendCommand,
       &cli::kReceiveCommand,
       &cli::kBenchCommand,
-#ifdef PABAL_HAS_STORE_TOOLS
       &cli::kStoreCheckCommand,
       &cli::kStoreMapCommand,
-#endif
   };
   // clang-format on
   cli::Terminal terminal{std::cin, std::cout, std::cerr};

@@ -1,0 +1,288 @@
+#include "server/broker.h"
+
+#include <future>
+#include <latch>
+#include <utility>
+
+#include "protocols/stomp/session.h"
+#include "store/journal_store.h"
+#include "store/memory/memory_store.h"
+
+namespace pabal::server {
+namespace {
+
+/// Destinations that one look inside the engine copies: an entry must stay short.
+constexpr std::size_t kReportPage = 128;
+constexpr std::size_t kReportSubscriptionsMax = 100;
+/// So much more than its longest body may a WebSocket message be.
+constexpr std::uint64_t kWebSocketSlackBytes = 1 << 20;
+
+stomp::SessionOptions session_options(const Config& config, const StompSettings& settings) {
+  stomp::SessionOptions options;
+  options.command_line_bytes_max = settings.command_line_bytes_max;
+  options.header_line_bytes_max = settings.header_line_bytes_max;
+  options.headers_max = settings.headers_max;
+  options.body_bytes_max = settings.body_bytes_max;
+  options.frame_bytes_max = settings.frame_bytes_max;
+  options.unconnected_frame_bytes_max = settings.unconnected_frame_bytes_max;
+  options.connect_timeout = settings.connect_timeout;
+  options.default_heart_beat.client_sends = settings.default_heart_beat_client_sends;
+  options.default_heart_beat.client_wants = settings.default_heart_beat_client_wants;
+  options.heart_beat_grace = settings.heart_beat_grace;
+  options.heart_beat_min = settings.heart_beat_min;
+  options.queue_prefetch = settings.queue_prefetch;
+  options.topic_prefetch = settings.topic_prefetch;
+  options.durable_prefetch = settings.durable_prefetch;
+  options.prefetch_max = settings.prefetch_max;
+  options.server = "Pabal/" + std::string(version());
+  options.broker_name = config.broker_name;
+  return options;
+}
+
+store::JournalStoreOptions journal_options(const StoreSettings& settings) {
+  store::JournalStoreOptions options;
+  options.directory = settings.directory;
+  options.segment_bytes = settings.segment_bytes;
+  options.bytes_limit = settings.bytes_limit;
+  options.undurable_bytes_max = settings.undurable_bytes_max;
+  options.group_bytes_max = settings.group_bytes_max;
+  options.unapplied_bytes_max = settings.unapplied_bytes_max;
+  options.index_flush_journal_bytes = settings.index_flush_journal_bytes;
+  options.index_memory_bytes_max = settings.index_memory_bytes_max;
+  return options;
+}
+
+}  // namespace
+
+std::string_view version() noexcept {
+  return PABAL_VERSION;
+}
+
+/// An endpoint and the session options that it hands out by reference.
+struct Broker::StompListener {
+  stomp::SessionOptions options;
+  Endpoint endpoint;
+};
+
+Broker::Broker(Config config, Logger& logger)
+    : config_(std::move(config)),
+      logger_(logger),
+      started_(std::chrono::steady_clock::now()),
+      gate_(logger, config_.server.io_threads),
+      http_(*this, logger) {
+  budget_.connections_max = config_.limits.connections_max;
+}
+
+Broker::~Broker() {
+  stop();
+}
+
+// --- start ---------------------------------------------------------------------------------------
+
+core::Result<void> Broker::start() {
+  make_loops();
+  if (auto bound = bind_listeners(); !bound) return bound;
+  if (auto bound = bind_http(); !bound) return bound;
+  if (auto opened = open_store(); !opened) return opened;
+  make_engine();
+  begin_to_serve();
+  return {};
+}
+
+void Broker::make_loops() {
+  for (std::uint32_t i = 0; i < config_.server.io_threads; ++i) {
+    EventLoop::Options options;
+    options.read_buffer_bytes = config_.server.read_buffer_bytes;
+    options.ticks = i == 0;
+    frame_caches_.push_back(std::make_unique<stomp::FrameCache>());
+    loops_.push_back(std::make_unique<EventLoop>(core::HomeId{i}, gate_, logger_, options));
+  }
+}
+
+std::unique_ptr<Broker::StompListener> Broker::make_endpoint(const ListenerConfig& listener) {
+  auto made = std::make_unique<StompListener>();
+  made->options = session_options(config_, listener.stomp);
+  Endpoint& endpoint = made->endpoint;
+  endpoint.name = listener.name;
+  endpoint.scheme = listener.protocol == Protocol::websocket ? "ws" : "tcp";
+  endpoint.protocol = listener.protocol;
+  endpoint.connections_max = listener.connections_max;
+  endpoint.connect_timeout = listener.stomp.connect_timeout;
+  endpoint.message_bytes_max = listener.stomp.frame_bytes_max + kWebSocketSlackBytes;
+  endpoint.budget = &budget_;
+  endpoint.make_session = [this, &options = made->options](const protocols::PeerInfo& peer) {
+    return stomp::make_session(options, peer, *frame_caches_[core::raw(peer.home)]);
+  };
+  return made;
+}
+
+core::Result<void> Broker::bind_listeners() {
+  std::vector<EventLoop*> loops;
+  for (const auto& loop : loops_) loops.push_back(loop.get());
+  for (const auto& config : config_.listeners) {
+    if (!config.open) {
+      logger_.warn("listener", "not opened",
+                   {{"listener", config.name},
+                    {"scheme", config.scheme},
+                    {"because", config.closed_because}});
+      continue;
+    }
+    endpoints_.push_back(make_endpoint(config));
+    auto listener = std::make_unique<Listener>(endpoints_.back()->endpoint, loops, logger_);
+    if (auto opened = listener->open(config, config_.server.accept_backlog); !opened) {
+      return opened;
+    }
+    listeners_.push_back(std::move(listener));
+  }
+  return {};
+}
+
+core::Result<void> Broker::bind_http() {
+  if (config_.http.enabled) return http_.open(config_.http);
+  if (!config_.http.closed_because.empty()) {
+    logger_.warn("http", "not opened", {{"because", config_.http.closed_because}});
+  }
+  return {};
+}
+
+core::Result<void> Broker::open_store() {
+  if (config_.store.memory) {
+    store::MemoryStoreOptions options;
+    options.bytes_max = config_.store.bytes_limit;
+    auto memory = std::make_unique<store::MemoryStore>(options);
+    memory_store_ = memory.get();
+    memory_store_->start(gate_);
+    store_ = std::move(memory);
+    return {};
+  }
+  auto opened = store::JournalStore::open(journal_options(config_.store), gate_);
+  if (!opened) {
+    return core::Error{opened.error().code,
+                       "store " + config_.store.directory + ": " + opened.error().text};
+  }
+  journal_store_ = opened->get();
+  store_ = std::move(*opened);
+  return {};
+}
+
+void Broker::make_engine() {
+  engine_ = std::make_unique<core::Engine>(*store_, config_.limits, config_.server.io_threads);
+  gate_.attach(*engine_, *store_);
+}
+
+void Broker::begin_to_serve() {
+  for (const auto& loop : loops_) loop->start();
+  for (const auto& listener : listeners_) {
+    listener->start();
+    logger_.info("listener", "listening",
+                 {{"listener", listener->endpoint().name},
+                  {"protocol", to_string(listener->endpoint().protocol)},
+                  {"port", listener->port()}});
+  }
+  if (http_.port() != 0) http_.start();
+  serving_ = true;
+}
+
+std::string Broker::ready_line() const {
+  std::string line = "pabal ready";
+  for (const auto& listener : listeners_) {
+    line += " " + listener->endpoint().name + "=" + std::to_string(listener->port());
+  }
+  if (http_.port() != 0) line += " http=" + std::to_string(http_.port());
+  return line;
+}
+
+// --- stop, in reverse ----------------------------------------------------------------------------
+
+void Broker::stop() {
+  if (serving_) {
+    std::latch closed(1);
+    boost::asio::post(loops_.front()->context(), [this, &closed] {
+      for (const auto& listener : listeners_) listener->close();
+      closed.count_down();
+    });
+    closed.wait();
+    std::vector<std::future<void>> drained;
+    for (const auto& loop : loops_) {
+      drained.push_back(loop->drain("the broker is stopping", config_.server.drain_timeout));
+    }
+    for (auto& loop : drained) loop.wait();
+    serving_ = false;
+  }
+  http_.stop();
+  for (const auto& loop : loops_) loop->stop();
+  close_store();
+  listeners_.clear();
+  loops_.clear();
+  endpoints_.clear();
+}
+
+void Broker::close_store() {
+  engine_.reset();
+  if (journal_store_ != nullptr) journal_store_->close();
+  if (memory_store_ != nullptr) memory_store_->stop();
+  journal_store_ = nullptr;
+  memory_store_ = nullptr;
+  store_.reset();
+}
+
+// --- while it runs -------------------------------------------------------------------------------
+
+core::Result<void> Broker::reload(const Config& config) {
+  std::string fixed;
+  for (const auto& change : diff(config_, config)) {
+    if (change.reloadable) continue;
+    fixed += (fixed.empty() ? "" : ", ") + change.path + " (" + change.before + " → " +
+             change.after + ")";
+  }
+  if (!fixed.empty()) {
+    return core::Error{core::Errc::bad_state, "needs a restart: " + fixed};
+  }
+  if (const auto level = parse_log_level(config.server.log_level)) logger_.set_level(*level);
+  config_ = config;
+  return {};
+}
+
+StatusReport Broker::report(std::string_view after, std::size_t limit) {
+  StatusReport report;
+  report.broker_name = config_.broker_name;
+  report.version = version();
+  report.uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
+  report.resident_bytes = resident_bytes();
+  for (const auto& listener : listeners_) {
+    const Endpoint& endpoint = listener->endpoint();
+    report.listeners.push_back({endpoint.name, std::string(to_string(endpoint.protocol)),
+                                listener->port(), endpoint.open.load(), endpoint.accepted.load(),
+                                endpoint.refused.load()});
+  }
+  for (const auto& loop : loops_) {
+    const LoopCounters& counters = std::as_const(*loop).counters();
+    report.connections += counters.connections.load();
+    report.bytes_in += counters.bytes_in.load();
+    report.bytes_out += counters.bytes_out.load();
+    report.turns += counters.turns.load();
+  }
+  report.engine_entries = gate_.entries();
+  report.engine_longest_entry = gate_.longest_entry();
+  report.store = store_->status();
+  report.store_failed = gate_.store_failed();
+  report.engine = gate_.inspect([](const core::Engine& engine) { return engine.snapshot(); });
+  report.durable_subscriptions = gate_.inspect([](const core::Engine& engine) {
+    return engine.durable_subscriptions(kReportSubscriptionsMax);
+  });
+  std::string last(after);
+  while (report.destinations.size() < limit) {
+    const std::size_t count = std::min(kReportPage, limit - report.destinations.size());
+    auto page =
+        gate_.inspect([&](const core::Engine& engine) { return engine.destinations(last, count); });
+    const bool whole = page.size() == count;
+    for (auto& destination : page) report.destinations.push_back(std::move(destination));
+    if (!whole) break;
+    last = report.destinations.back().destination.to_text();
+    report.destinations_cut = report.destinations.size() == limit;
+  }
+  return report;
+}
+
+}  // namespace pabal::server

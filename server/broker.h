@@ -1,0 +1,90 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/engine.h"
+#include "core/result.h"
+#include "core/store.h"
+#include "protocols/stomp/frame_cache.h"
+#include "protocols/stomp/session_options.h"
+#include "server/config/config.h"
+#include "server/endpoint.h"
+#include "server/engine_gate.h"
+#include "server/event_loop.h"
+#include "server/http_endpoint.h"
+#include "server/listener.h"
+#include "server/logger.h"
+#include "server/status_report.h"
+
+namespace pabal::store {
+class JournalStore;
+class MemoryStore;
+}  // namespace pabal::store
+
+namespace pabal::server {
+
+/// The whole broker, wired: loops, gate, store, engine, listeners, management. The only place that
+/// knows concrete types. Thread: the one that made it; report() also management's.
+class Broker final : public StatusSource {
+ public:
+  Broker(Config config, Logger& logger);
+  ~Broker() override;
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  /// Binds every port, opens the store, then starts accepting. Errors: whatever could not be had,
+  /// with its place in the configuration; nothing is left open then. Once.
+  core::Result<void> start();
+  /// "pabal ready stomp=61613 http=8161"; after start().
+  [[nodiscard]] std::string ready_line() const;
+  /// Graceful: accepts no more, reads no more, lets what was submitted become durable and its
+  /// replies go out, says farewell, closes the store. Idempotent.
+  void stop();
+  /// Takes over what may change while it runs. Errors: bad_state, naming the changes that need a
+  /// restart; then nothing was changed.
+  core::Result<void> reload(const Config& config);
+
+  StatusReport report(std::string_view after, std::size_t limit) override;
+  [[nodiscard]] const std::vector<std::unique_ptr<Listener>>& listeners() const noexcept {
+    return listeners_;
+  }
+  [[nodiscard]] std::uint16_t http_port() const noexcept { return http_.port(); }
+
+ private:
+  struct StompListener;
+
+  void make_loops();
+  core::Result<void> bind_listeners();
+  core::Result<void> bind_http();
+  core::Result<void> open_store();
+  void make_engine();
+  void begin_to_serve();
+  void close_store();
+  std::unique_ptr<StompListener> make_endpoint(const ListenerConfig& listener);
+
+  Config config_;
+  Logger& logger_;
+  const std::chrono::steady_clock::time_point started_;
+  ConnectionBudget budget_;
+  EngineGate gate_;
+  std::vector<std::unique_ptr<stomp::FrameCache>> frame_caches_;  // by home
+  std::vector<std::unique_ptr<StompListener>> endpoints_;
+  std::vector<std::unique_ptr<EventLoop>> loops_;
+  std::unique_ptr<core::Store> store_;
+  store::JournalStore* journal_store_ = nullptr;  // store_, if it is one
+  store::MemoryStore* memory_store_ = nullptr;    // store_, if it is one
+  std::unique_ptr<core::Engine> engine_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  HttpEndpoint http_;
+  bool serving_ = false;
+};
+
+/// "0.1.0".
+std::string_view version() noexcept;
+
+}  // namespace pabal::server

@@ -1,0 +1,205 @@
+#include "server/http_endpoint.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+
+#include <Poco/Exception.h>
+#include <Poco/Net/HTTPRequestHandler.h>
+#include <Poco/Net/HTTPRequestHandlerFactory.h>
+#include <Poco/Net/HTTPServer.h>
+#include <Poco/Net/HTTPServerParams.h>
+#include <Poco/Net/HTTPServerRequest.h>
+#include <Poco/Net/HTTPServerResponse.h>
+#include <Poco/Net/ServerSocket.h>
+#include <Poco/ThreadPool.h>
+#include <Poco/URI.h>
+
+namespace pabal::server {
+namespace {
+
+using Poco::Net::HTTPRequest;
+using Poco::Net::HTTPResponse;
+using Poco::Net::HTTPServerRequest;
+using Poco::Net::HTTPServerResponse;
+
+/// Destinations of one /api/status page and of /metrics: so many labels a Prometheus server bears.
+constexpr std::size_t kPageDefault = 100;
+constexpr std::size_t kPageMax = 1000;
+constexpr std::size_t kMetricsDestinationsMax = 1000;
+constexpr std::size_t kPathBytesMax = 2048;
+constexpr int kThreadsMax = 4;
+
+struct Answer {
+  HTTPResponse::HTTPStatus status = HTTPResponse::HTTP_OK;
+  std::string type = "application/json";
+  std::string body;
+};
+
+Answer error_answer(HTTPResponse::HTTPStatus status, const std::string& text) {
+  return {status, "application/json", "{\"error\":\"" + text + "\"}\n"};
+}
+
+Answer health(StatusSource& source) {
+  const auto report = source.report({}, 0);
+  return {illness(report).empty() ? HTTPResponse::HTTP_OK : HTTPResponse::HTTP_SERVICE_UNAVAILABLE,
+          "application/json", format_health(report)};
+}
+
+Answer metrics(StatusSource& source) {
+  return {HTTPResponse::HTTP_OK, "text/plain; version=0.0.4; charset=utf-8",
+          format_metrics(source.report({}, kMetricsDestinationsMax))};
+}
+
+Answer status(StatusSource& source, const Poco::URI& uri) {
+  std::string after;
+  std::size_t limit = kPageDefault;
+  for (const auto& [name, value] : uri.getQueryParameters()) {
+    if (name == "after") {
+      after = value;
+    } else if (name == "limit") {
+      const auto* end = value.data() + value.size();
+      const auto [stop, error] = std::from_chars(value.data(), end, limit);
+      if (error != std::errc() || stop != end || limit > kPageMax) {
+        return error_answer(HTTPResponse::HTTP_BAD_REQUEST,
+                            "limit is a number from 0 to " + std::to_string(kPageMax));
+      }
+    } else {
+      return error_answer(HTTPResponse::HTTP_BAD_REQUEST, "parameters are after and limit");
+    }
+  }
+  return {HTTPResponse::HTTP_OK, "application/json", format_status(source.report(after, limit))};
+}
+
+Answer answer_to(const HTTPServerRequest& request, StatusSource& source) {
+  if (request.getMethod() != HTTPRequest::HTTP_GET &&
+      request.getMethod() != HTTPRequest::HTTP_HEAD) {
+    return error_answer(HTTPResponse::HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD");
+  }
+  if (request.getURI().size() > kPathBytesMax) {
+    return error_answer(HTTPResponse::HTTP_REQUEST_URI_TOO_LONG, "the path is too long");
+  }
+  const Poco::URI uri(request.getURI());
+  const std::string& path = uri.getPath();
+  if (path == "/health") return health(source);
+  if (path == "/metrics") return metrics(source);
+  if (path == "/api/status") return status(source, uri);
+  return error_answer(HTTPResponse::HTTP_NOT_FOUND, "try /health, /metrics or /api/status");
+}
+
+class Handler final : public Poco::Net::HTTPRequestHandler {
+ public:
+  Handler(StatusSource& source, Logger& logger) : source_(source), logger_(logger) {}
+
+  void handleRequest(HTTPServerRequest& request, HTTPServerResponse& response) override {
+    try {
+      const Answer answer = answer_to(request, source_);
+      response.setStatusAndReason(answer.status);
+      response.setContentType(answer.type);
+      response.set("Cache-Control", "no-store");
+      response.set("X-Content-Type-Options", "nosniff");
+      if (answer.status == HTTPResponse::HTTP_METHOD_NOT_ALLOWED)
+        response.set("Allow", "GET, HEAD");
+      // A body that nobody asked for is not read, so the connection cannot go on.
+      if (request.hasContentLength() || request.getChunkedTransferEncoding()) {
+        response.setKeepAlive(false);
+      }
+      response.setContentLength64(static_cast<Poco::Int64>(answer.body.size()));
+      auto& out = response.send();
+      if (request.getMethod() != HTTPRequest::HTTP_HEAD) out << answer.body;
+    } catch (const Poco::Exception& exception) {
+      logger_.peer_fault("http", "request failed", {{"error", exception.displayText()}});
+      if (!response.sent()) {
+        response.setStatusAndReason(HTTPResponse::HTTP_BAD_REQUEST);
+        response.setContentLength64(0);
+        response.send();
+      }
+    }
+  }
+
+ private:
+  StatusSource& source_;
+  Logger& logger_;
+};
+
+class HandlerFactory final : public Poco::Net::HTTPRequestHandlerFactory {
+ public:
+  HandlerFactory(StatusSource& source, Logger& logger) : source_(source), logger_(logger) {}
+  Poco::Net::HTTPRequestHandler* createRequestHandler(const HTTPServerRequest&) override {
+    return new Handler(source_, logger_);  // Poco deletes it
+  }
+
+ private:
+  StatusSource& source_;
+  Logger& logger_;
+};
+
+Poco::Net::HTTPServerParams::Ptr make_parameters(const HttpSettings& settings) {
+  const Poco::Timespan timeout(
+      static_cast<Poco::Timespan::TimeDiff>(settings.request_timeout.count() * 1000));
+  Poco::Net::HTTPServerParams::Ptr parameters = new Poco::Net::HTTPServerParams;
+  parameters->setMaxThreads(kThreadsMax);
+  parameters->setMaxQueued(static_cast<int>(settings.connections_max));
+  parameters->setTimeout(timeout);
+  parameters->setKeepAliveTimeout(timeout);
+  parameters->setMaxKeepAliveRequests(100);
+  parameters->setKeepAlive(true);
+  return parameters;
+}
+
+}  // namespace
+
+class HttpEndpoint::Server {
+ public:
+  Server(StatusSource& source, Logger& logger, const HttpSettings& settings)
+      : socket_(Poco::Net::SocketAddress(settings.host, settings.port)),
+        pool_(1, kThreadsMax, 30),
+        server_(new HandlerFactory(source, logger), pool_, socket_, make_parameters(settings)) {}
+
+  [[nodiscard]] std::uint16_t port() const { return socket_.address().port(); }
+  void start() { server_.start(); }
+  void stop() {
+    server_.stopAll(true);
+    pool_.stopAll();
+  }
+
+ private:
+  Poco::Net::ServerSocket socket_;
+  Poco::ThreadPool pool_;
+  Poco::Net::HTTPServer server_;
+};
+
+HttpEndpoint::HttpEndpoint(StatusSource& source, Logger& logger)
+    : source_(source), logger_(logger) {}
+
+HttpEndpoint::~HttpEndpoint() {
+  stop();
+}
+
+core::Result<void> HttpEndpoint::open(const HttpSettings& settings) {
+  try {
+    server_ = std::make_unique<Server>(source_, logger_, settings);
+    return {};
+  } catch (const Poco::Exception& exception) {
+    const std::string where = settings.location.line != 0 ? settings.location.to_text() + ": " : "";
+    return core::Error{core::Errc::invalid_argument,
+                       where + "listener http: cannot listen on " + settings.host + ":" +
+                           std::to_string(settings.port) + ": " + exception.displayText()};
+  }
+}
+
+std::uint16_t HttpEndpoint::port() const noexcept {
+  return server_ ? server_->port() : 0;
+}
+
+void HttpEndpoint::start() {
+  server_->start();
+}
+
+void HttpEndpoint::stop() {
+  if (!server_) return;
+  server_->stop();
+  server_.reset();
+}
+
+}  // namespace pabal::server

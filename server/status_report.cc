@@ -1,0 +1,345 @@
+#include "server/status_report.h"
+
+#include <array>
+#include <cstdio>
+#include <fcntl.h>
+#include <sstream>
+#include <unistd.h>
+
+#include <Poco/JSON/Array.h>
+#include <Poco/JSON/Object.h>
+
+namespace pabal::server {
+namespace {
+
+using Poco::JSON::Array;
+using Poco::JSON::Object;
+
+Poco::UInt64 number(std::uint64_t value) {
+  return value;
+}
+
+std::string to_text(const Object& object) {
+  std::ostringstream out;
+  object.stringify(out);
+  out << '\n';
+  return out.str();
+}
+
+Object::Ptr counters_json(const core::DestinationCounters& counters) {
+  Object::Ptr json = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+  json->set("enqueued", number(counters.enqueued));
+  json->set("dequeued", number(counters.dequeued));
+  json->set("dispatched", number(counters.dispatched));
+  json->set("expired", number(counters.expired));
+  json->set("deadLettered", number(counters.dead_lettered));
+  json->set("redelivered", number(counters.redelivered));
+  return json;
+}
+
+Object::Ptr engine_json(const StatusReport& report) {
+  const auto& engine = report.engine;
+  Object::Ptr json = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+  json->set("connections", number(engine.connections));
+  json->set("connectionsTotal", number(engine.connections_total));
+  json->set("connectionsParked", number(engine.connections_parked));
+  json->set("subscriptions", number(engine.subscriptions));
+  json->set("queues", number(engine.queues));
+  json->set("durableSubscriptions", number(engine.durable_subscriptions));
+  json->set("transactions", number(engine.transactions));
+  json->set("bytesHeld", number(engine.bytes_held));
+  json->set("bytesWindow", number(engine.bytes_window));
+  json->set("entries", number(report.engine_entries));
+  json->set("longestEntryMicros",
+            number(static_cast<std::uint64_t>(report.engine_longest_entry.count() / 1000)));
+  json->set("longestEntrySteps", number(engine.steps_longest_entry));
+  json->set("totals", counters_json(engine.totals));
+  return json;
+}
+
+Object::Ptr store_json(const StatusReport& report) {
+  const auto& store = report.store;
+  Object::Ptr json = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+  json->set("epoch", number(store.epoch));
+  json->set("bytesLive", number(store.bytes_live));
+  json->set("bytesOnDisk", number(store.bytes_on_disk));
+  json->set("bytesLimit", number(store.bytes_limit));
+  json->set("segments", number(store.segments));
+  json->set("groupsSynced", number(store.groups_synced));
+  json->set("bytesWritten", number(store.bytes_written));
+  json->set("batchesCancelled", number(store.batches_cancelled));
+  json->set("messagesRelocated", number(store.messages_relocated));
+  json->set("submitted", number(core::raw(store.submitted)));
+  json->set("durable", number(core::raw(store.durable)));
+  json->set("full", store.full);
+  if (store.full) json->set("fullReason", store.full_reason);
+  json->set("failed", report.store_failed);
+  return json;
+}
+
+Array::Ptr listeners_json(const StatusReport& report) {
+  Array::Ptr list = new Array;
+  for (const auto& listener : report.listeners) {
+    Object::Ptr json = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+    json->set("name", listener.name);
+    json->set("protocol", listener.protocol);
+    json->set("port", static_cast<int>(listener.port));
+    json->set("connections", number(listener.open));
+    json->set("accepted", number(listener.accepted));
+    json->set("refused", number(listener.refused));
+    list->add(json);
+  }
+  return list;
+}
+
+Array::Ptr destinations_json(const StatusReport& report) {
+  Array::Ptr list = new Array;
+  for (const auto& destination : report.destinations) {
+    Object::Ptr json = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+    json->set("destination", destination.destination.to_text());
+    json->set("depth", number(destination.depth));
+    json->set("depthBytes", number(destination.depth_bytes));
+    json->set("inFlight", number(destination.in_flight));
+    json->set("consumers", static_cast<int>(destination.consumers));
+    json->set("waiting", std::string(core::to_string(destination.waiting)));
+    json->set("counters", counters_json(destination.counters));
+    list->add(json);
+  }
+  return list;
+}
+
+Array::Ptr subscriptions_json(const StatusReport& report) {
+  Array::Ptr list = new Array;
+  for (const auto& subscription : report.durable_subscriptions) {
+    Object::Ptr json = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+    json->set("clientId", subscription.client_id);
+    json->set("name", subscription.name);
+    json->set("destination", subscription.destination.to_text());
+    json->set("selector", subscription.selector);
+    json->set("active", subscription.active);
+    json->set("depth", number(subscription.depth));
+    json->set("inFlight", number(subscription.in_flight));
+    json->set("waiting", std::string(core::to_string(subscription.waiting)));
+    list->add(json);
+  }
+  return list;
+}
+
+// --- Prometheus text format ----------------------------------------------------------------------
+
+/// Writes one metric family after another.
+class Metrics {
+ public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    text_.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ");
+    text_.append(name).append(" ").append(type).append("\n");
+  }
+  void value(std::uint64_t number, std::string_view labels = {}) {
+    text_.append(name_);
+    if (!labels.empty()) text_.append("{").append(labels).append("}");
+    text_.append(" ").append(std::to_string(number)).append("\n");
+  }
+  void single(std::string_view name, std::string_view type, std::string_view help,
+              std::uint64_t number) {
+    family(name, type, help);
+    value(number);
+  }
+  void seconds(std::string_view name, std::string_view type, std::string_view help,
+               double seconds) {
+    family(name, type, help);
+    std::array<char, 32> digits{};
+    std::snprintf(digits.data(), digits.size(), " %.9f\n", seconds);
+    text_.append(name_).append(digits.data());
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string name_;
+  std::string text_;
+};
+
+std::string label(std::string_view name, std::string_view value) {
+  std::string text(name);
+  text += "=\"";
+  for (const char c : value) {
+    if (c == '\\' || c == '"') text += '\\';
+    if (c == '\n') {
+      text += "\\n";
+    } else {
+      text += c;
+    }
+  }
+  return text + "\"";
+}
+
+void broker_metrics(Metrics& metrics, const StatusReport& report) {
+  metrics.family("pabal_info", "gauge", "The running broker.");
+  metrics.value(1, label("version", report.version) + "," + label("broker", report.broker_name));
+  metrics.single("pabal_up_seconds", "gauge", "Seconds since the start.",
+                 static_cast<std::uint64_t>(report.uptime.count()));
+  metrics.single("pabal_healthy", "gauge", "1: nothing is refused for lack of space.",
+                 illness(report).empty() ? 1 : 0);
+  metrics.single("pabal_resident_bytes", "gauge", "Memory of the process.", report.resident_bytes);
+  metrics.single("pabal_connections", "gauge", "Open sockets.", report.connections);
+  metrics.single("pabal_received_bytes_total", "counter", "Bytes read from sockets.",
+                 report.bytes_in);
+  metrics.single("pabal_sent_bytes_total", "counter", "Bytes written to sockets.",
+                 report.bytes_out);
+  metrics.family("pabal_listener_connections", "gauge", "Open sockets of a listener.");
+  for (const auto& listener : report.listeners) {
+    metrics.value(listener.open, label("listener", listener.name));
+  }
+  metrics.family("pabal_listener_accepted_total", "counter", "Connections taken by a listener.");
+  for (const auto& listener : report.listeners) {
+    metrics.value(listener.accepted, label("listener", listener.name));
+  }
+  metrics.family("pabal_listener_refused_total", "counter", "Connections refused by a listener.");
+  for (const auto& listener : report.listeners) {
+    metrics.value(listener.refused, label("listener", listener.name));
+  }
+}
+
+void engine_metrics(Metrics& metrics, const StatusReport& report) {
+  const auto& engine = report.engine;
+  metrics.single("pabal_clients", "gauge", "Clients that are logged on.", engine.connections);
+  metrics.single("pabal_clients_parked", "gauge", "Clients whose sends wait for room.",
+                 engine.connections_parked);
+  metrics.single("pabal_subscriptions", "gauge", "Active subscriptions.", engine.subscriptions);
+  metrics.single("pabal_durable_subscriptions", "gauge", "Durable subscriptions, active or not.",
+                 engine.durable_subscriptions);
+  metrics.single("pabal_queues", "gauge", "Queues.", engine.queues);
+  metrics.single("pabal_transactions", "gauge", "Open transactions.", engine.transactions);
+  metrics.single("pabal_messages_held_bytes", "gauge", "Messages that must stay in memory.",
+                 engine.bytes_held);
+  metrics.single("pabal_messages_window_bytes", "gauge", "Stored messages also kept in memory.",
+                 engine.bytes_window);
+  metrics.single("pabal_enqueued_total", "counter", "Messages accepted.", engine.totals.enqueued);
+  metrics.single("pabal_dequeued_total", "counter", "Messages settled.", engine.totals.dequeued);
+  metrics.single("pabal_dispatched_total", "counter", "Deliveries.", engine.totals.dispatched);
+  metrics.single("pabal_expired_total", "counter", "Messages expired.", engine.totals.expired);
+  metrics.single("pabal_dead_lettered_total", "counter", "Messages dead-lettered.",
+                 engine.totals.dead_lettered);
+  metrics.single("pabal_redelivered_total", "counter", "Deliveries repeated.",
+                 engine.totals.redelivered);
+  metrics.single("pabal_engine_entries_total", "counter", "Entries into the engine.",
+                 report.engine_entries);
+  metrics.single("pabal_loop_turns_total", "counter", "Turns of the event loops.", report.turns);
+  metrics.seconds("pabal_engine_longest_entry_seconds", "gauge", "Longest stay in the engine.",
+                  static_cast<double>(report.engine_longest_entry.count()) / 1e9);
+}
+
+void store_metrics(Metrics& metrics, const StatusReport& report) {
+  const auto& store = report.store;
+  metrics.single("pabal_store_live_bytes", "gauge", "Messages that somebody still needs.",
+                 store.bytes_live);
+  metrics.single("pabal_store_disk_bytes", "gauge", "Journal and index files.",
+                 store.bytes_on_disk);
+  metrics.single("pabal_store_limit_bytes", "gauge", "storeUsage; 0: none.", store.bytes_limit);
+  metrics.single("pabal_store_segments", "gauge", "Journal segments.", store.segments);
+  metrics.single("pabal_store_groups_synced_total", "counter", "Syncs of the journal.",
+                 store.groups_synced);
+  metrics.single("pabal_store_written_bytes_total", "counter", "Bytes written to the journal.",
+                 store.bytes_written);
+  metrics.single("pabal_store_cancelled_total", "counter", "Batches consumed before written.",
+                 store.batches_cancelled);
+  metrics.single("pabal_store_relocated_total", "counter", "Messages moved to free segments.",
+                 store.messages_relocated);
+  const auto submitted = core::raw(store.submitted);
+  const auto durable = core::raw(store.durable);
+  metrics.single("pabal_store_undurable_batches", "gauge", "Submitted and not synced yet.",
+                 submitted > durable ? submitted - durable : 0);
+  metrics.single("pabal_store_full", "gauge", "1: sends are refused.", store.full ? 1 : 0);
+}
+
+void destination_metrics(Metrics& metrics, const StatusReport& report) {
+  using Snapshot = core::DestinationSnapshot;
+  struct Family {
+    const char* name;
+    const char* type;
+    const char* help;
+    std::uint64_t (*value)(const Snapshot&);
+  };
+  static constexpr Family kFamilies[] = {
+      {"pabal_destination_depth", "gauge", "Messages not settled.",
+       [](const Snapshot& s) -> std::uint64_t { return s.depth; }},
+      {"pabal_destination_depth_bytes", "gauge", "Their bytes.",
+       [](const Snapshot& s) -> std::uint64_t { return s.depth_bytes; }},
+      {"pabal_destination_in_flight", "gauge", "Messages out to consumers.",
+       [](const Snapshot& s) -> std::uint64_t { return s.in_flight; }},
+      {"pabal_destination_consumers", "gauge", "Consumers.",
+       [](const Snapshot& s) -> std::uint64_t { return s.consumers; }},
+      {"pabal_destination_enqueued_total", "counter", "Messages accepted.",
+       [](const Snapshot& s) -> std::uint64_t { return s.counters.enqueued; }},
+      {"pabal_destination_dequeued_total", "counter", "Messages settled.",
+       [](const Snapshot& s) -> std::uint64_t { return s.counters.dequeued; }},
+  };
+  for (const auto& family : kFamilies) {
+    metrics.family(family.name, family.type, family.help);
+    for (const auto& destination : report.destinations) {
+      metrics.value(family.value(destination),
+                    label("destination", destination.destination.to_text()));
+    }
+  }
+  metrics.single("pabal_destinations_cut", "gauge",
+                 "1: there are more destinations than are listed here.",
+                 report.destinations_cut ? 1 : 0);
+}
+
+}  // namespace
+
+std::string illness(const StatusReport& report) {
+  if (report.store_failed) return "the store failed";
+  if (report.store.full) return "the store is full: " + report.store.full_reason;
+  return {};
+}
+
+std::string format_health(const StatusReport& report) {
+  const std::string reason = illness(report);
+  Object json(Poco::JSON_PRESERVE_KEY_ORDER);
+  json.set("status", reason.empty() ? "ok" : "unhealthy");
+  if (!reason.empty()) json.set("reason", reason);
+  return to_text(json);
+}
+
+std::string format_status(const StatusReport& report) {
+  Object json(Poco::JSON_PRESERVE_KEY_ORDER);
+  json.set("broker", report.broker_name);
+  json.set("version", report.version);
+  json.set("uptimeSeconds", number(static_cast<std::uint64_t>(report.uptime.count())));
+  json.set("healthy", illness(report).empty());
+  json.set("residentBytes", number(report.resident_bytes));
+  json.set("connections", number(report.connections));
+  json.set("bytesIn", number(report.bytes_in));
+  json.set("bytesOut", number(report.bytes_out));
+  json.set("listeners", listeners_json(report));
+  json.set("engine", engine_json(report));
+  json.set("store", store_json(report));
+  json.set("destinations", destinations_json(report));
+  json.set("destinationsCut", report.destinations_cut);
+  json.set("durableSubscriptions", subscriptions_json(report));
+  return to_text(json);
+}
+
+std::string format_metrics(const StatusReport& report) {
+  Metrics metrics;
+  broker_metrics(metrics, report);
+  engine_metrics(metrics, report);
+  store_metrics(metrics, report);
+  destination_metrics(metrics, report);
+  return metrics.take();
+}
+
+std::uint64_t resident_bytes() {
+  const int file = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 0;
+  std::array<char, 128> text{};
+  const auto count = ::read(file, text.data(), text.size() - 1);
+  ::close(file);
+  unsigned long long total = 0;
+  unsigned long long resident = 0;
+  if (count <= 0 || std::sscanf(text.data(), "%llu %llu", &total, &resident) != 2) return 0;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace pabal::server
