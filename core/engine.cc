@@ -233,6 +233,13 @@ void Engine::State::see_durable() {
     mark_ready(*reader);
   }
   awaiting_durable.clear();
+  for (const auto id : subscriptions_awaiting_durable) {
+    auto* subscription = subscriptions.find(id);
+    if (subscription == nullptr) continue;
+    subscription->awaits_durable = false;
+    mark_ready(*subscription);
+  }
+  subscriptions_awaiting_durable.clear();
   if (parked_connections.empty()) return;
   room_was_made();  // undurable bytes are a limit too
 }

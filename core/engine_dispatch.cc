@@ -338,11 +338,14 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
 
 // --- topic subscriptions without a list ----------------------------------------------------------
 
-void Engine::State::offer_topic_message(Subscription& subscription, const MessageRef& message) {
+void Engine::State::offer_topic_message(Subscription& subscription, const MessageRef& message,
+                                        Ticket visible_after) {
   if (subscription.interest().no_local && message->origin() == subscription.connection.origin) {
     return;
   }
-  if (!subscription.has_waiting() && subscription.has_credit() &&
+  const bool visible =
+      visible_after == kNoTicket || visible_after <= std::max(durable, store.durable());
+  if (visible && !subscription.has_waiting() && subscription.has_credit() &&
       has_socket_room(subscription.connection)) {
     Entry entry;
     entry.sequence = ++subscription.last_sequence;
@@ -353,13 +356,15 @@ void Engine::State::offer_topic_message(Subscription& subscription, const Messag
   }
   subscription.pending_bytes += message->footprint();
   held_bytes += message->footprint();
-  subscription.pending.push_back(message);
+  subscription.pending.push_back({message, visible_after});
+  if (visible_after != kNoTicket) mark_ready(subscription);
 }
 
 void Engine::State::deliver_pending(Subscription& subscription, std::uint32_t& steps,
                                     TimePoint now) {
   while (subscription.has_waiting() && subscription.has_credit() &&
          has_socket_room(subscription.connection)) {
+    if (subscription.returned.empty() && !first_pending_is_visible(subscription)) return;
     if (steps == 0) {
       mark_ready(subscription);
       return;
@@ -378,6 +383,19 @@ void Engine::State::deliver_pending(Subscription& subscription, std::uint32_t& s
   subscription.pending.shrink();
 }
 
+/// A message of a transaction waits until that is durable, and holds up what came after it: a crash
+/// must not leave a client with a message of a transaction that never was.
+bool Engine::State::first_pending_is_visible(Subscription& subscription) {
+  const Ticket visible_after = subscription.pending.front().visible_after;
+  if (visible_after == kNoTicket || visible_after <= std::max(durable, store.durable()))
+    return true;
+  if (!subscription.awaits_durable) {
+    subscription.awaits_durable = true;
+    subscriptions_awaiting_durable.push_back(subscription.id);
+  }
+  return false;
+}
+
 Entry Engine::State::take_waiting(Subscription& subscription) {
   Entry entry;
   if (const auto back = subscription.returned.begin(); back != subscription.returned.end()) {
@@ -386,7 +404,7 @@ Entry Engine::State::take_waiting(Subscription& subscription) {
     return entry;
   }
   entry.sequence = ++subscription.last_sequence;
-  entry.message = std::move(subscription.pending.front());
+  entry.message = std::move(subscription.pending.front().message);
   entry.is_volatile = true;
   subscription.pending.pop_front();
   return entry;

@@ -70,7 +70,7 @@ std::optional<Outcome> Engine::State::try_send(const MessageRef& message,
     if (!batch_.operations.empty()) ticket = store.append(batch_.operations);
     place(batch_, ticket, kNoTicket);
   }
-  if (topic != nullptr) publish_to(*topic, message);
+  if (topic != nullptr) publish_to(*topic, message, kNoTicket);
   return Outcome{Disposition::done, ticket, std::nullopt};
 }
 
@@ -349,12 +349,12 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
   batch.clear();
 }
 
-void Engine::State::publish_to(Topic& topic, const MessageRef& message) {
+void Engine::State::publish_to(Topic& topic, const MessageRef& message, Ticket visible_after) {
   ++topic.counters.enqueued;
   if (topic.lists.empty()) ++totals.enqueued;
   for (auto* subscription : topic.subscriptions) {
     ++topic.counters.dispatched;
-    offer_topic_message(*subscription, message);
+    offer_topic_message(*subscription, message, visible_after);
   }
 }
 

@@ -45,6 +45,12 @@ struct InFlight {
   TransactionId transaction{};
 };
 
+/// A topic message that waits for the credit of one subscription.
+struct PendingMessage {
+  MessageRef message;
+  Ticket visible_after = kNoTicket;  ///< sent in a transaction: not before this is durable
+};
+
 class Subscription {
  public:
   Subscription(SubscriptionId subscription_id, Connection& owner, SubscribeOptions wanted)
@@ -61,13 +67,14 @@ class Subscription {
   std::vector<Reader*> readers;  ///< lists that it consumes from
   std::vector<Reader*> blocked;  ///< of these, the ones that wait for its credit
 
-  // Non-durable topic subscriptions only: what waits for credit.
-  Ring<MessageRef> pending;
+  // Non-durable topic subscriptions only: what waits for credit, or for its transaction's sync.
+  Ring<PendingMessage> pending;
   /// What was delivered and requeued, by the order of its first delivery: goes before `pending`.
   std::map<std::uint64_t, Entry> returned;
   std::uint64_t pending_bytes = 0;  ///< of both
   std::uint64_t last_sequence = 0;  ///< of those taken from `pending`
   bool ready = false;               ///< stands in the engine's queue of work
+  bool awaits_durable = false;      ///< stands in the list to wake when the store has synced
 
   [[nodiscard]] bool has_waiting() const noexcept { return !pending.empty() || !returned.empty(); }
   [[nodiscard]] const Interest& interest() const noexcept { return options.interests.front(); }
@@ -229,7 +236,8 @@ class Engine::State {
   void prepare(const MessageRef& message, Batch& batch);
   /// Queues what `batch` has placed. `visible_after`: a transaction's ticket, else none.
   void place(Batch& batch, Ticket stored, Ticket visible_after);
-  void publish_to(Topic& topic, const MessageRef& message);
+  /// `visible_after`: a transaction's ticket, else none.
+  void publish_to(Topic& topic, const MessageRef& message, Ticket visible_after);
   void log_touches(MessageList& list, int priority, std::uint64_t sequence);
   static bool stored_in(const Message& message, const MessageList& list) {
     return message.persistent() && list.stored;
@@ -272,7 +280,9 @@ class Engine::State {
   void deliver(Subscription& subscription, Reader* reader, int priority, Entry entry);
   void deliver_pending(Subscription& subscription, std::uint32_t& steps, TimePoint now);
   Entry take_waiting(Subscription& subscription);
-  void offer_topic_message(Subscription& subscription, const MessageRef& message);
+  void offer_topic_message(Subscription& subscription, const MessageRef& message,
+                           Ticket visible_after);
+  bool first_pending_is_visible(Subscription& subscription);
   void request_page(Reader& reader, int priority);
   void page_loaded(Page page);
   void touch(Reader& reader, int priority, std::uint64_t up_to);
@@ -382,6 +392,7 @@ class Engine::State {
   Ring<Reader*> ready_readers;
   Ring<Subscription*> ready_subscriptions;
   std::vector<Reader*> awaiting_durable;
+  std::vector<SubscriptionId> subscriptions_awaiting_durable;
   Ring<ConnectionId> parked_connections;
   bool room_changed = false;  ///< parked sends are worth another try
   std::vector<ListId> lists_to_trim;

@@ -180,7 +180,7 @@ void Engine::State::unsubscribe(Subscription& subscription) {
   while (!subscription.readers.empty()) detach(subscription, *subscription.readers.back());
 
   while (!subscription.pending.empty()) {
-    unhold(*subscription.pending.front());
+    unhold(*subscription.pending.front().message);
     subscription.pending.pop_front();
   }
   for (const auto& [sequence, entry] : subscription.returned) unhold(*entry.message);

@@ -122,7 +122,7 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
     unhold(*message);
     if (is_queue(message->destination_kind())) continue;
     Topic* topic = nullptr;
-    if (route(*message, topic) && topic != nullptr) publish_to(*topic, message);
+    if (route(*message, topic) && topic != nullptr) publish_to(*topic, message, ticket);
   }
   end_transaction(transaction);
   return Outcome{Disposition::done, ticket, std::nullopt};

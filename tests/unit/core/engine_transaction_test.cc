@@ -210,5 +210,41 @@ TEST_F(EngineTransactionTest, AnotherConnectionsTransactionIsUnknown) {
   EXPECT_EQ(publish(two, {}, transaction).error->code, Errc::not_found);
 }
 
+// Before, a crash could leave a topic's subscriber with a message of a transaction that never was.
+TEST_F(EngineTransactionTest, TopicSubscribersWaitUntilTheCommitIsDurable) {
+  open({.manual_durability = true});
+  const auto kept = connect("kept");
+  Sub topic;
+  topic.kind = DestinationKind::topic;
+  topic.name = "t";
+  Sub durable = topic;
+  durable.durable = "d";
+  subscribe(kept, durable);
+  const auto who = connect();
+  const auto plain = subscribe(who, topic);
+  store_->make_durable(store_->submitted());
+  const auto of_plain = [&] {
+    std::vector<std::string> bodies;
+    for (const auto& delivery : deliveries()) {
+      if (delivery.subscription == plain) bodies.emplace_back(delivery.message->body());
+    }
+    return bodies;
+  };
+
+  const auto transaction = begin(who);
+  Send send;
+  send.kind = DestinationKind::topic;
+  send.name = "t";
+  send.body = "first";
+  publish(who, send, transaction);
+  const auto committed = engine_->commit(transaction, 0, now_);
+  ASSERT_NE(committed.after, kNoTicket);
+  send.body = "second";
+  publish(who, send);
+  EXPECT_EQ(of_plain(), std::vector<std::string>{}) << "and what comes later does not overtake";
+  store_->make_durable(committed.after);
+  EXPECT_EQ(of_plain(), (std::vector<std::string>{"first", "second"}));
+}
+
 }  // namespace
 }  // namespace pabal::core
