@@ -267,7 +267,7 @@ bool Engine::State::run(TimePoint now) {
       ready_subscriptions.pop_front();
       subscription->ready = false;
       deliver_pending(*subscription, steps, now);
-    } else if (room_changed) {
+    } else if (room_changed || parked_turns > 0) {
       retry_parked(steps);
     } else if (sweep_at) {
       sweep(steps, now);
@@ -282,7 +282,8 @@ bool Engine::State::run(TimePoint now) {
   lists_to_trim.clear();
   limit_windows();
   steps_longest_entry = std::max<std::uint64_t>(steps_longest_entry, budget - steps);
-  return !ready_readers.empty() || !ready_subscriptions.empty() || room_changed || sweep_at;
+  return !ready_readers.empty() || !ready_subscriptions.empty() || room_changed ||
+         parked_turns > 0 || sweep_at;
 }
 
 void Engine::State::sweep(std::uint32_t& steps, TimePoint now) {

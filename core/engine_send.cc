@@ -170,9 +170,10 @@ void Engine::State::read_on(Connection& connection) {
   order(connection, ConnectionOrder::resume_reading, "");
 }
 
-/// Sends what the connection has parked while there is room.
-void Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps) {
-  while (!connection.parked.empty() && steps > 0) {
+/// Sends what the connection has parked while there is room; false: the steps ran out first.
+bool Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps) {
+  while (!connection.parked.empty()) {
+    if (steps == 0) return false;
     --steps;
     const Parked parked = connection.parked.front();
     std::optional<Outcome> outcome;
@@ -186,7 +187,7 @@ void Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps
       outcome = commit_now(*transaction);
     } else {
       outcome = try_send(parked.message, transaction);
-      if (!outcome) return;
+      if (!outcome) return true;
       unpark_front(connection);
       // Its client may have asked for the commit already, without knowing of this.
       if (transaction != nullptr && outcome->disposition == Disposition::failed) {
@@ -198,29 +199,28 @@ void Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps
     }
     read_on(connection);
   }
+  return true;
 }
 
+/// Each connection gets one turn after a change; a limit that holds one up need not hold up the
+/// others.
 void Engine::State::retry_parked(std::uint32_t& steps) {
-  room_changed = false;
-  retry_expired(steps);
-  // Each connection gets one turn; a limit that holds one up need not hold up the others.
-  for (std::size_t turns = parked_connections.size(); turns > 0; --turns) {
+  if (room_changed) {
+    room_changed = false;
+    retry_expired(steps);
+    parked_turns = parked_connections.size();
+  }
+  while (parked_turns > 0 && steps > 0) {
+    --parked_turns;
     const ConnectionId id = parked_connections.front();
     parked_connections.pop_front();
     auto* connection = connections.find(id);
     if (connection == nullptr) continue;
-    if (steps == 0) {
-      room_changed = true;
-      parked_connections.push_back(id);
-      continue;
-    }
-    retry_parked_of(*connection, steps);
-    if (connection->parked.empty()) {
-      connection->park_listed = false;
-    } else {
-      parked_connections.push_back(id);
-      if (steps == 0) room_changed = true;
-    }
+    const bool had_its_turn = retry_parked_of(*connection, steps);
+    connection->park_listed = !connection->parked.empty();
+    if (!connection->park_listed) continue;
+    parked_connections.push_back(id);
+    if (!had_its_turn) ++parked_turns;
   }
 }
 

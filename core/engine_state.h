@@ -227,7 +227,7 @@ class Engine::State {
   void drop_parked(Connection& connection, std::optional<TransactionId> transaction);
   void unpark_front(Connection& connection);
   void read_on(Connection& connection);
-  void retry_parked_of(Connection& connection, std::uint32_t& steps);
+  bool retry_parked_of(Connection& connection, std::uint32_t& steps);
   void retry_parked(std::uint32_t& steps);
   /// Which lists the message goes to, into route_; for a topic also its other subscriptions.
   Result<void> route(const Message& message, Topic*& topic);
@@ -394,7 +394,8 @@ class Engine::State {
   std::vector<Reader*> awaiting_durable;
   std::vector<SubscriptionId> subscriptions_awaiting_durable;
   Ring<ConnectionId> parked_connections;
-  bool room_changed = false;  ///< parked sends are worth another try
+  bool room_changed = false;     ///< parked sends are worth another try
+  std::size_t parked_turns = 0;  ///< of them, connections that have not had it yet
   std::vector<ListId> lists_to_trim;
   struct PageFor {
     ListId list{};

@@ -388,6 +388,25 @@ TEST_F(EngineLimitsTest, AcknowledgingARangeOverTheTransactionLimitChangesNothin
   EXPECT_EQ(bodies(deliveries()), numbers(4, 4));
 }
 
+// Goal: more parked connections than steps, and no room for any of them, is not work without end.
+TEST_F(EngineLimitsTest, ParkedConnectionsWithoutRoomComeToRest) {
+  EngineLimits limits;
+  limits.steps_per_entry_max = 3;
+  open({}, limits);
+  store_->set_admission(Admission::later);
+  std::vector<ConnectionDetails> clients;
+  for (int i = 0; i < 10; ++i) {
+    clients.push_back(connect());
+    EXPECT_EQ(publish(clients.back(), {}).disposition, Disposition::parked);
+  }
+  engine_->space_changed(now_);
+  run();
+  store_->set_admission(Admission::granted);
+  engine_->space_changed(now_);
+  run();
+  EXPECT_EQ(view("queue://q").depth, 10U);
+}
+
 TEST_F(EngineLimitsTest, ASocketThatIsFullHoldsItsConsumerOnly) {
   EngineLimits limits;
   limits.unwritten_bytes_max = 3000;
