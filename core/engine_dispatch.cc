@@ -343,9 +343,11 @@ void Engine::State::offer_topic_message(Subscription& subscription, const Messag
   if (subscription.interest().no_local && message->origin() == subscription.connection.origin) {
     return;
   }
-  const bool visible =
-      visible_after == kNoTicket || visible_after <= std::max(durable, store.durable());
-  if (visible && !subscription.has_waiting() && subscription.has_credit() &&
+  // What can expire goes through `pending`, where the time is looked at.
+  const bool at_once =
+      message->expiration() == 0 &&
+      (visible_after == kNoTicket || visible_after <= std::max(durable, store.durable()));
+  if (at_once && !subscription.has_waiting() && subscription.has_credit() &&
       has_socket_room(subscription.connection)) {
     Entry entry;
     entry.sequence = ++subscription.last_sequence;
@@ -357,7 +359,7 @@ void Engine::State::offer_topic_message(Subscription& subscription, const Messag
   subscription.pending_bytes += message->footprint();
   held_bytes += message->footprint();
   subscription.pending.push_back({message, visible_after});
-  if (visible_after != kNoTicket) mark_ready(subscription);
+  if (!at_once) mark_ready(subscription);
 }
 
 void Engine::State::deliver_pending(Subscription& subscription, std::uint32_t& steps,

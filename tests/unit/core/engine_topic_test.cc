@@ -46,6 +46,19 @@ TEST_F(EngineTopicTest, NobodyThereCostsNothing) {
   EXPECT_TRUE(engine_->destinations("", 10).empty());
 }
 
+TEST_F(EngineTopicTest, NobodyGetsWhatHasExpired) {
+  const auto who = connect();
+  subscribe(who, sub("t"));
+  auto late = topic("t", "late");
+  late.expiration = to_millis(now_);
+  publish(who, late);
+  auto in_time = topic("t", "in time");
+  in_time.expiration = to_millis(now_) + 1;
+  publish(who, in_time);
+  EXPECT_EQ(bodies(deliveries()), (std::vector<std::string>{"in time"}));
+  EXPECT_EQ(engine_->snapshot().totals.expired, 1U);
+}
+
 TEST_F(EngineTopicTest, SlowSubscribersKeepTheirOwnBacklog) {
   const auto who = connect();
   auto slow = sub("t");
