@@ -1,0 +1,47 @@
+#include "tests/sim/lying_store.h"
+
+namespace pabal::sim {
+
+using core::StoreOp;
+using core::StoreOpKind;
+
+core::Ticket LyingStore::append(std::span<StoreOp> ops) {
+  if (sabotage_ == Sabotage::tear_batches && ops.size() > 1) {
+    const auto half = ops.size() / 2;
+    // A reference belongs to the message before it: no store takes it alone.
+    if (ops[half].kind != StoreOpKind::add_reference) {
+      store_.append(ops.first(half));
+      return store_.append(ops.subspan(half));
+    }
+  }
+  for (StoreOp& op : ops) {
+    if (drops(op.kind)) op = StoreOp{};
+  }
+  return store_.append(ops);
+}
+
+bool LyingStore::drops(StoreOpKind kind) {
+  switch (sabotage_) {
+    case Sabotage::lose_durable:
+      return kind == StoreOpKind::add && ++seen_ % 16 == 0;
+    case Sabotage::resurrect:
+      return kind == StoreOpKind::acknowledge && ++seen_ % 16 == 0;
+    case Sabotage::forget_touches:
+      return kind == StoreOpKind::touch;
+    case Sabotage::forget_counts:
+      return kind == StoreOpKind::count_delivery;
+    case Sabotage::none:
+    case Sabotage::lose_early:
+    case Sabotage::tear_batches:
+    case Sabotage::drop_marks:
+    case Sabotage::swap_deliveries:
+    case Sabotage::repeat_deliveries:
+    case Sabotage::lose_deliveries:
+    case Sabotage::invent_counts:
+    case Sabotage::commit_instead:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace pabal::sim

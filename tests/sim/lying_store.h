@@ -1,0 +1,37 @@
+#pragma once
+
+#include "core/store.h"
+#include "tests/sim/sabotage.h"
+
+namespace pabal::sim {
+
+/// Hands everything on to a real store, but for one lie.
+class LyingStore final : public core::Store {
+ public:
+  LyingStore(core::Store& store, Sabotage sabotage) : store_(store), sabotage_(sabotage) {}
+
+  core::RecoveredState recovered() override { return store_.recovered(); }
+  [[nodiscard]] std::uint64_t epoch() const noexcept override { return store_.epoch(); }
+  core::Admission admit(std::uint64_t bytes) override { return store_.admit(bytes); }
+  void release(std::uint64_t bytes) override { store_.release(bytes); }
+  [[nodiscard]] std::string refusal() const override { return store_.refusal(); }
+  core::Ticket append(std::span<core::StoreOp> ops) override;
+  bool cancel(core::Ticket ticket, core::ListId list) override {
+    return store_.cancel(ticket, list);
+  }
+  [[nodiscard]] core::Ticket submitted() const noexcept override { return store_.submitted(); }
+  [[nodiscard]] core::Ticket durable() const noexcept override {
+    return sabotage_ == Sabotage::lose_early ? store_.submitted() : store_.durable();
+  }
+  void read(const core::PageRequest& request) override { store_.read(request); }
+  [[nodiscard]] core::StoreStatus status() const override { return store_.status(); }
+
+ private:
+  [[nodiscard]] bool drops(core::StoreOpKind kind);
+
+  core::Store& store_;
+  const Sabotage sabotage_;
+  std::uint64_t seen_ = 0;
+};
+
+}  // namespace pabal::sim

@@ -1,0 +1,248 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/engine.h"
+
+namespace pabal::sim {
+
+using core::Ticket;
+
+/// A message as its sender knows it; the number is in the body.
+struct Message {
+  std::uint64_t number = 0;
+  std::uint64_t producer = 0;
+  std::uint64_t order = 0;  ///< position among what its producer did, by effect
+  core::Destination destination;
+  std::uint8_t priority = 0;
+  bool persistent = false;
+  std::int64_t expiration = 0;
+  std::uint64_t origin = 0;
+  bool dead = false;  ///< in the dead-letter queue, or was
+  std::string cause;  ///< of that; empty: it expired
+};
+
+struct List;
+
+/// A message in a queue or with a subscription, as far as it can be known from outside.
+struct Place {
+  enum class State : std::uint8_t {
+    parked,          ///< sent without asking for an answer, and no room: it may be there already
+    here,            ///< waits
+    out,             ///< with a consumer
+    in_transaction,  ///< acknowledged in a transaction that is open
+    gone,
+  };
+  Message* message = nullptr;
+  List* list = nullptr;
+  State state = State::here;
+  bool stored = false;
+  bool may_be_cancelled = false;           ///< `removed` may have taken the send back unwritten
+  Ticket added = core::kNoTicket;          ///< durable from here on
+  Ticket visible_after = core::kNoTicket;  ///< of its transaction
+  std::uint64_t since = 0;                 ///< entry of the engine in which it came or came back
+  Ticket removed = core::kNoTicket;        ///< with state gone: gone for good from here on
+  Ticket removed_from = core::kNoTicket;   ///< and not yet before this
+  std::uint32_t deliveries = 0;            ///< failed or lost ones
+  std::vector<Ticket> counted;             ///< tickets of the counts of this epoch
+  std::uint64_t epoch = 0;                 ///< in which it was sent
+  bool dispatched = false;                 ///< in this epoch
+  bool received = false;                   ///< ever, by a client
+};
+
+enum class ListKind : std::uint8_t { queue, temporary_queue, durable, transient, dead_letters };
+
+struct List {
+  ListKind kind = ListKind::queue;
+  core::Destination destination;  ///< a topic: the pattern
+  std::string client_id;          ///< durable
+  std::string name;               ///< durable
+  std::uint64_t connection = 0;   ///< owner of a temporary or transient one
+  bool no_local = false;          ///< transient
+  std::uint64_t origin = 0;       ///< of its consumer, for no_local
+  bool deleted = false;
+  Ticket created = core::kNoTicket;
+  Ticket deleted_by = core::kNoTicket;
+  std::map<std::uint64_t, Place> places;  ///< by message number
+  /// By producer and priority: the highest order that was delivered for the first time.
+  std::map<std::pair<std::uint64_t, std::uint8_t>, std::uint64_t> first_deliveries;
+
+  [[nodiscard]] bool topic() const {
+    return kind == ListKind::durable || kind == ListKind::transient;
+  }
+  [[nodiscard]] std::string text() const;
+};
+
+struct Out {
+  Place* place = nullptr;
+  std::uint64_t transaction = 0;  ///< zero: none
+  bool received = false;
+};
+
+/// A consumer.
+struct Consumer {
+  core::SubscriptionId id{};
+  std::uint64_t connection = 0;
+  core::Destination destination;
+  List* list = nullptr;  ///< of a topic; null: queues
+  bool automatic = false;
+  std::uint32_t prefetch = 0;
+  std::map<std::uint64_t, Out> out;  ///< by delivery id
+};
+
+struct TransactionModel {
+  std::uint64_t connection = 0;
+  std::vector<Message*> sends;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> acks;  ///< consumer, delivery
+  std::vector<Place*> orphans;  ///< acknowledged in it; their consumer has gone
+};
+
+/// What the store handed back at a start: the judge reads it before the engine does.
+struct RecoveredLane {
+  core::ListDescription list;
+  core::ReaderDescription reader;
+  core::RecoveredCursor cursor;
+  std::vector<core::PageEntry> entries;
+};
+
+/// The judge: what clients did, what they may expect, and every way in which the broker broke its
+/// promise. It knows no rule but the promises of design.md §1 and what the calls answered.
+class Model {
+ public:
+  /// The engine is entered; `durable` and `submitted`: of the store at that time.
+  void entry_begins(Ticket durable, Ticket submitted) {
+    ++entry_;
+    durable_ = durable;
+    submitted_ = submitted;
+  }
+  /// The engine is left: what `written` removed has gone to the store by now.
+  void entry_ends(Ticket submitted);
+
+  [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+  void violation(std::string text) { violations_.push_back(std::move(text)); }
+
+  // --- sending
+  Message& create(std::uint64_t producer, core::Destination destination, bool persistent,
+                  std::uint8_t priority, std::int64_t expiration, std::uint64_t origin);
+  /// Its effect comes no earlier than that of what the producer did before.
+  void order(Message& message) { message.order = ++orders_[message.producer]; }
+  void sent(Message& message, Ticket after);
+  void parked_silently(Message& message);
+
+  // --- consuming
+  void subscribed(core::SubscriptionId id, std::uint64_t connection, std::uint64_t origin,
+                  const std::string& client_id, const core::SubscribeOptions& options,
+                  Ticket submitted);
+  void unsubscribed(core::SubscriptionId id, Ticket submitted);
+  void durable_deleted(const std::string& client_id, const std::string& name, Ticket submitted);
+  void dispatched(const core::Delivery& delivery, core::TimePoint now);
+  void received(const core::Delivery& delivery);
+  /// Automatic: the socket has taken it.
+  void written(const core::Delivery& delivery);
+  void acknowledged(core::SubscriptionId id, core::DeliveryRange range, core::AckKind kind,
+                    const std::string& cause, Ticket after);
+  void acknowledged_in(std::uint64_t transaction, core::SubscriptionId id,
+                       core::DeliveryRange range);
+
+  // --- transactions
+  void begun(std::uint64_t transaction, std::uint64_t connection);
+  void sent_in(std::uint64_t transaction, Message& message);
+  void refused_in(std::uint64_t transaction, Message& message);
+  void ordered_in(std::uint64_t transaction);
+  void committed(std::uint64_t transaction, Ticket after);
+  void rolled_back(std::uint64_t transaction, Ticket submitted);
+  [[nodiscard]] bool open(std::uint64_t transaction) const {
+    return transactions_.contains(transaction);
+  }
+
+  // --- connections
+  void temporary_created(const core::Destination& destination, std::uint64_t connection);
+  void disconnected(std::uint64_t connection, Ticket submitted);
+
+  // --- the end of a process and the start of the next
+  void crashed(Ticket durable, core::TimePoint now);
+  void recovered(const core::RecoveredState& state, const std::vector<RecoveredLane>& lanes);
+
+  // --- what must hold
+  void check_depths(const core::Engine& engine, core::TimePoint now);
+  /// Nothing may be left to deliver. `final`: and nothing out.
+  void check_drained(core::TimePoint now);
+
+  // --- for clients that choose
+  [[nodiscard]] const Consumer* consumer(core::SubscriptionId id) const;
+  [[nodiscard]] const Message* message_of(core::SubscriptionId id, core::DeliveryId delivery) const;
+  [[nodiscard]] std::vector<core::Destination> temporaries() const;
+  /// Whether a durable subscription of this pattern was deleted and may come back with a crash.
+  [[nodiscard]] bool ghost_of(const std::string& client_id, const std::string& name,
+                              const std::string& pattern, Ticket durable) const;
+  [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
+  [[nodiscard]] std::uint64_t messages() const { return messages_.size(); }
+  [[nodiscard]] std::uint64_t deliveries() const { return deliveries_; }
+
+ private:
+  List& queue(const core::Destination& destination);
+  List* durable(const std::string& client_id, const std::string& name);
+  Place& place(Message& message, List& list, Ticket added);
+  void place_everywhere(Message& message, Ticket after, Ticket visible_after, Place::State state);
+  void remove(Place& place, Ticket removed, bool plain);
+  void give_back(Place& place, Ticket counted);
+  void end_consumer(Consumer& consumer, Ticket submitted);
+  void dead_letter(Place& place, const std::string& cause, bool expired, Ticket after);
+  Place* place_of(const core::Delivery& delivery, const Consumer& consumer);
+  void check_dispatch(const core::Delivery& delivery, Place& place, core::TimePoint now);
+  void check_dead_letter(const core::Delivery& delivery, const Message& message);
+  void check_priority(const Place& place, core::TimePoint now);
+  Place* appeared_dead(Message& message, List& dead_letters, core::TimePoint now);
+  Message* known(const core::Message& message);
+
+  // recovery
+  struct Found {
+    std::map<const Place*, const core::PageEntry*> entries;
+    std::set<const List*> lists;
+  };
+  Found match(const core::RecoveredState& state, const std::vector<RecoveredLane>& lanes);
+  void match_lane(const RecoveredLane& lane, List& list, Found& found);
+  List* list_of(const core::ListDescription& list, const core::ReaderDescription& reader);
+  void settle_list(List& list, const Found& found, Ticket survivors);
+  Ticket survived(const Found& found) const;
+  void settle(const Found& found, Ticket survivors);
+  void settle_place(Place& place, const Found& found, Ticket survivors);
+  [[nodiscard]] bool moved_by_expiry(const Place& place, const Found& found) const;
+  [[nodiscard]] static std::string text(const Place& place);
+
+  std::vector<std::string> violations_;
+  std::vector<std::unique_ptr<Message>> messages_;  ///< number - 1
+  std::vector<std::unique_ptr<List>> lists_;
+  std::map<std::uint64_t, Consumer> consumers_;
+  std::map<std::uint64_t, List*> consumed_;  ///< by consumer, gone ones too; null: queues
+  std::map<std::uint64_t, TransactionModel> transactions_;
+  std::map<std::uint64_t, std::uint64_t> orders_;
+  std::vector<Place*> written_;  ///< removed in this entry; the ticket comes at its end
+  std::uint64_t epoch_ = 1;
+  std::uint64_t entry_ = 0;
+  std::uint64_t rollback_entry_ = 0;  ///< the last in which one was rolled back
+  Ticket durable_ = core::kNoTicket;
+  Ticket submitted_ = core::kNoTicket;
+  std::uint64_t deliveries_ = 0;
+  Ticket durable_at_crash_ = core::kNoTicket;
+  std::int64_t crashed_at_ = 0;
+};
+
+/// The number in a message's body; 0 if there is none.
+std::uint64_t number_of(const core::Message& message);
+/// The body of message `number`: the number, and as much filler as the number says.
+std::string body_of(std::uint64_t number);
+/// `*` and `>` as design.md says, written a second time on purpose.
+bool pattern_matches(const std::string& pattern, const std::string& name);
+
+/// Of a send whose effect nobody was told: later than everything.
+inline constexpr Ticket kUnknownTicket{~0ULL};
+inline constexpr const char* kDeadLetters = "ActiveMQ.DLQ";
+
+}  // namespace pabal::sim

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace pabal::sim {
+
+/// A lie that is told between the broker and the judge, to see that the judge notices. A judge that
+/// cannot fail is worth nothing.
+enum class Sabotage : std::uint8_t {
+  none,
+  // --- the store's (below the engine)
+  lose_durable,    ///< every 16th message is never stored
+  lose_early,      ///< durable() runs ahead of the truth
+  forget_touches,  ///< what may have been delivered before a crash is not logged
+  forget_counts,   ///< delivery counts are not logged
+  resurrect,       ///< every 16th acknowledgement is never stored
+  tear_batches,    ///< a batch is stored in two halves
+  // --- the dispatcher's (above the engine)
+  drop_marks,         ///< no delivery is marked as redelivered
+  swap_deliveries,    ///< two neighbours for one consumer change places
+  repeat_deliveries,  ///< every 16th is handed out twice
+  lose_deliveries,    ///< every 16th is never handed out
+  invent_counts,      ///< a mark counts as a failed delivery, so restarts alone make poison
+  // --- the client's
+  commit_instead,  ///< a transaction that is rolled back takes effect
+};
+
+inline constexpr std::array<std::pair<Sabotage, std::string_view>, 12> kSabotages{{
+    {Sabotage::lose_durable, "lose_durable"},
+    {Sabotage::lose_early, "lose_early"},
+    {Sabotage::forget_touches, "forget_touches"},
+    {Sabotage::forget_counts, "forget_counts"},
+    {Sabotage::resurrect, "resurrect"},
+    {Sabotage::tear_batches, "tear_batches"},
+    {Sabotage::drop_marks, "drop_marks"},
+    {Sabotage::swap_deliveries, "swap_deliveries"},
+    {Sabotage::repeat_deliveries, "repeat_deliveries"},
+    {Sabotage::lose_deliveries, "lose_deliveries"},
+    {Sabotage::invent_counts, "invent_counts"},
+    {Sabotage::commit_instead, "commit_instead"},
+}};
+
+}  // namespace pabal::sim

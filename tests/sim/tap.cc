@@ -1,0 +1,90 @@
+#include "tests/sim/tap.h"
+
+#include <cstdio>
+
+#include "tests/sim/model.h"
+
+namespace pabal::sim {
+namespace {
+
+const char* name_of(core::StoreOpKind kind) {
+  switch (kind) {
+    case core::StoreOpKind::none:
+      return "none";
+    case core::StoreOpKind::add:
+      return "add";
+    case core::StoreOpKind::add_reference:
+      return "add_reference";
+    case core::StoreOpKind::acknowledge:
+      return "acknowledge";
+    case core::StoreOpKind::touch:
+      return "touch";
+    case core::StoreOpKind::count_delivery:
+      return "count_delivery";
+    case core::StoreOpKind::create_list:
+      return "create_list";
+    case core::StoreOpKind::delete_list:
+      return "delete_list";
+    case core::StoreOpKind::create_reader:
+      return "create_reader";
+    case core::StoreOpKind::delete_reader:
+      return "delete_reader";
+    case core::StoreOpKind::put_attachment:
+      return "put_attachment";
+    case core::StoreOpKind::delete_attachment:
+      return "delete_attachment";
+  }
+  return "?";
+}
+
+}  // namespace
+
+core::Ticket Tap::append(std::span<core::StoreOp> ops) {
+  for (const core::StoreOp& op : ops) {
+    for (const std::uint64_t value :
+         {static_cast<std::uint64_t>(op.kind), static_cast<std::uint64_t>(op.priority),
+          core::raw(op.list), core::raw(op.reader), op.first, op.last}) {
+      mix(value);
+    }
+    if (op.message) mix(number_of(*op.message));
+    if (!verbose_) continue;
+    std::printf("      %s list %llu reader %llu priority %d %llu..%llu%s%s\n", name_of(op.kind),
+                static_cast<unsigned long long>(core::raw(op.list)),
+                static_cast<unsigned long long>(core::raw(op.reader)), op.priority,
+                static_cast<unsigned long long>(op.first), static_cast<unsigned long long>(op.last),
+                op.message ? " message " : "",
+                op.message ? std::to_string(number_of(*op.message)).c_str() : "");
+  }
+  const core::Ticket ticket = store_.append(ops);
+  if (verbose_) {
+    std::printf("      = ticket %llu\n", static_cast<unsigned long long>(core::raw(ticket)));
+  }
+  return ticket;
+}
+
+bool Tap::cancel(core::Ticket ticket, core::ListId list) {
+  const bool cancelled = store_.cancel(ticket, list);
+  mix(core::raw(ticket) * 2 + (cancelled ? 1 : 0));
+  if (verbose_) {
+    std::printf("      cancel ticket %llu list %llu: %s\n",
+                static_cast<unsigned long long>(core::raw(ticket)),
+                static_cast<unsigned long long>(core::raw(list)), cancelled ? "yes" : "no");
+  }
+  return cancelled;
+}
+
+void Tap::read(const core::PageRequest& request) {
+  mix(request.first);
+  mix(request.end);
+  if (verbose_) {
+    std::printf("      read list %llu reader %llu priority %d %llu..%llu after %llu\n",
+                static_cast<unsigned long long>(core::raw(request.list)),
+                static_cast<unsigned long long>(core::raw(request.reader)), request.priority,
+                static_cast<unsigned long long>(request.first),
+                static_cast<unsigned long long>(request.end),
+                static_cast<unsigned long long>(core::raw(request.after)));
+  }
+  store_.read(request);
+}
+
+}  // namespace pabal::sim

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "core/store.h"
+
+namespace pabal::sim {
+
+/// Stands between engine and store: remembers what was recovered, so that the judge can see it too,
+/// and makes a number of all that the engine appends.
+class Tap final : public core::Store {
+ public:
+  Tap(core::Store& store, bool verbose) : store_(store), verbose_(verbose) {
+    state_ = store_.recovered();
+  }
+  [[nodiscard]] const core::RecoveredState& state() const { return state_; }
+  [[nodiscard]] std::uint64_t hash() const { return hash_; }
+
+  core::RecoveredState recovered() override { return state_; }
+  [[nodiscard]] std::uint64_t epoch() const noexcept override { return store_.epoch(); }
+  core::Admission admit(std::uint64_t bytes) override { return store_.admit(bytes); }
+  void release(std::uint64_t bytes) override { store_.release(bytes); }
+  [[nodiscard]] std::string refusal() const override { return store_.refusal(); }
+  core::Ticket append(std::span<core::StoreOp> ops) override;
+  bool cancel(core::Ticket ticket, core::ListId list) override;
+  [[nodiscard]] core::Ticket submitted() const noexcept override { return store_.submitted(); }
+  [[nodiscard]] core::Ticket durable() const noexcept override { return store_.durable(); }
+  void read(const core::PageRequest& request) override;
+  [[nodiscard]] core::StoreStatus status() const override { return store_.status(); }
+
+ private:
+  void mix(std::uint64_t value) { hash_ = (hash_ ^ value) * 0x100000001B3ULL; }
+
+  core::Store& store_;
+  bool verbose_;
+  core::RecoveredState state_;
+  std::uint64_t hash_ = 0xCBF29CE484222325ULL;
+};
+
+}  // namespace pabal::sim

@@ -1,0 +1,300 @@
+#include "tests/sim/world.h"
+
+#include <cstdio>
+#include <utility>
+
+namespace pabal::sim {
+
+using core::raw;
+
+Scenario choose_scenario(Random& random, std::uint64_t steps) {
+  Scenario scenario;
+  scenario.steps = steps != 0 ? steps : random.between(200, 1200);
+  scenario.clients = random.between(2, 6);
+  scenario.queues = random.between(1, 3);
+  scenario.topics = random.one_in(4) ? 0 : 2;
+  scenario.bytes_max = random.one_in(6) ? random.between(10'000, 60'000) : 0;
+  scenario.kill_permille = random.one_in(5) ? 0 : random.between(1, 25);
+  scenario.admission_changes = random.one_in(3);
+  scenario.expiration = random.one_in(2);
+  //                         send in_tx ack in_tx sub dur unsub del begin commit back temp leave
+  scenario.client_weights = {30, 12, 30, 10, 6, 4, 1, 1, 4, 4, 2, 1, 1};
+  if (random.one_in(3)) scenario.client_weights[0] = 80;  // deep queues
+  if (random.one_in(3)) scenario.client_weights[12] = 6;  // restless clients
+
+  // Small, so that every limit is met all the time.
+  core::EngineLimits& limits = scenario.limits;
+  limits.list_window_bytes_max = random.one_in(3) ? 1 << 20 : random.between(500, 8000);
+  limits.window_bytes_max = random.one_in(3) ? 4 << 20 : random.between(1000, 20'000);
+  limits.memory_bytes_max = random.one_in(4) ? random.between(20'000, 200'000) : 0;
+  limits.parked_bytes_max = random.between(500, 10'000);
+  limits.unwritten_bytes_max = random.one_in(2) ? 1 << 20 : random.between(300, 5000);
+  limits.topic_pending_bytes_max = random.one_in(4) ? random.between(2000, 20'000) : 1 << 20;
+  limits.steps_per_entry_max =
+      static_cast<std::uint32_t>(random.one_in(2) ? 4096 : random.between(1, 40));
+  limits.send_fail_if_no_space = random.one_in(6);
+  return scenario;
+}
+
+World::World(const Options& options)
+    : options_(options), random_(options.seed), scenario_(choose_scenario(random_, options.steps)) {
+  host_ = make_memory_host(scenario_.bytes_max);
+  for (std::size_t i = 0; i < scenario_.clients; ++i) {
+    Client& client = clients_.emplace_back();
+    client.index = i;
+    if (i % 2 == 1) client.client_id = "office-" + std::to_string(i);
+  }
+  report_.hash = 0xCBF29CE484222325ULL;
+}
+
+World::~World() = default;
+
+void World::note(const std::string& what) {
+  if (options_.verbose) {
+    std::printf("%6llu %s\n", static_cast<unsigned long long>(step_), what.c_str());
+  }
+}
+
+void World::mix(std::uint64_t value) {
+  report_.hash = (report_.hash ^ value) * 0x100000001B3ULL;
+}
+
+void World::failed(core::Error error) noexcept {
+  model_.violation("the store failed: " + error.text);
+}
+
+Report World::run() {
+  start();
+  for (step_ = 1; step_ <= scenario_.steps && !broken(); ++step_) step();
+  if (!broken()) drain();
+  // Everything was consumed and that is durable: nothing may come back.
+  if (!broken()) crash();
+  report_.violations = model_.violations();
+  report_.steps = step_;
+  report_.messages = model_.messages();
+  report_.deliveries = model_.deliveries();
+  engine_.reset();
+  return std::move(report_);
+}
+
+void World::step() {
+  if (random_.below(1000) < scenario_.kill_permille) return crash();
+  //                                  client socket receive tell store time check drain admission
+  switch (random_.weighted({40, 14, 24, 16, 20, 3, 2, scenario_.steps > 600 ? 1U : 0U, 2})) {
+    case 0:
+      return client_turn(clients_[random_.below(clients_.size())]);
+    case 1:
+      return write_sockets(false);
+    case 2:
+      for (auto& [id, connection] : connections_) {
+        for (std::uint64_t items = random_.below(6); items > 0; --items) (void)receive(connection);
+      }
+      return;
+    case 3:
+      return tell_engine();
+    case 4:
+      host_->step(random_);
+      return release_receipts();
+    case 5:
+      now_ += core::milliseconds(random_.one_in(10) ? random_.between(1, 40'000)
+                                                    : random_.between(1, 300));
+      return enter([&] { engine_->tick(now_); });
+    case 6:
+      return model_.check_depths(*engine_, now_);
+    case 7:
+      if (random_.one_in(4)) drain();
+      return;
+    default:
+      if (!scenario_.admission_changes) return;
+      host_->set_admission(random_.one_in(2)   ? core::Admission::granted
+                           : random_.one_in(2) ? core::Admission::later
+                                               : core::Admission::refused);
+  }
+}
+
+// --- the process ---------------------------------------------------------------------------------
+
+void World::start() {
+  std::string why;
+  core::Store* store = host_->start(*this, why);
+  if (store == nullptr) return model_.violation("the store does not start: " + why);
+  if (options_.sabotage != Sabotage::none) {
+    liar_ = std::make_unique<LyingStore>(*store, options_.sabotage);
+    store = liar_.get();
+  }
+  store_ = std::make_unique<Tap>(*store, options_.verbose);
+  ++report_.starts;
+  if (report_.starts > 1) {
+    model_.recovered(store_->state(), read_everything(store_->state()));
+  }
+  engine_ = std::make_unique<core::Engine>(*store_, scenario_.limits, 1);
+  more_work_ = true;
+  if (!broken()) model_.check_depths(*engine_, now_);
+}
+
+/// All that every reader has not acknowledged, by the same calls that the engine would make.
+std::vector<RecoveredLane> World::read_everything(const core::RecoveredState& state) {
+  std::vector<RecoveredLane> lanes;
+  std::uint64_t id = 1ULL << 60;
+  for (const auto& list : state.lists) {
+    for (const auto& reader : list.readers) {
+      for (const auto& cursor : reader.cursors) {
+        RecoveredLane& lane = lanes.emplace_back();
+        lane.list = list.description;
+        lane.reader = reader.description;
+        lane.cursor = cursor;
+        for (std::uint64_t first = cursor.first; first < cursor.next;) {
+          store_->read({.id = ++id,
+                        .list = list.description.id,
+                        .reader = reader.description.id,
+                        .priority = cursor.priority,
+                        .first = first,
+                        .end = cursor.next,
+                        .entries_max = 50,
+                        .bytes_max = 1 << 20,
+                        .after = core::kNoTicket});
+          host_->settle();
+          if (pages_.empty() || pages_.front().error || pages_.front().covered_to <= first) {
+            model_.violation("cannot read what was recovered");
+            return lanes;
+          }
+          first = pages_.front().covered_to;
+          for (auto& entry : pages_.front().entries) lane.entries.push_back(std::move(entry));
+          pages_.clear();
+        }
+      }
+    }
+  }
+  return lanes;
+}
+
+void World::crash() {
+  const bool power = random_.one_in(2);
+  note(power ? "POWER CUT" : "KILL");
+  // What the socket held may still reach its client.
+  for (auto& [id, connection] : connections_) {
+    for (std::uint64_t items = random_.below(10); items > 0; --items) (void)receive(connection);
+  }
+  model_.crashed(store_->durable(), now_);
+  mix(store_->hash());
+  engine_.reset();
+  store_.reset();
+  connections_.clear();
+  parked_.clear();
+  pages_.clear();
+  durable_told_ = space_told_ = more_work_ = false;
+  for (Client& client : clients_) {
+    Client fresh;
+    fresh.index = client.index;
+    fresh.client_id = client.client_id;
+    client = std::move(fresh);
+  }
+  if (power) {
+    host_->power_cut(random_);
+  } else {
+    host_->kill(random_);
+  }
+  start();
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+/// Lets everything happen that can happen without clients doing anything new.
+void World::pump_everything() {
+  for (int rounds = 0; rounds < 10'000 && !broken(); ++rounds) {
+    host_->settle();
+    release_receipts();
+    bool busy = durable_told_ || space_told_ || !pages_.empty() || more_work_;
+    if (busy) tell_engine();
+    for (auto& [id, connection] : connections_) {
+      if (!connection.unwritten.empty()) {
+        write_socket(connection, connection.unwritten.size());
+        busy = true;
+      }
+      while (receive(connection)) busy = true;
+    }
+    if (!busy) return;
+  }
+  if (!broken()) {
+    const core::EngineSnapshot view = engine_->snapshot();
+    std::string what = "it never comes to rest: " + std::to_string(view.connections_parked) +
+                       " connections wait for room";
+    for (const auto& each : engine_->destinations("", 100)) {
+      what += "; " + each.destination.to_text() + ": " + std::string(to_string(each.waiting));
+    }
+    for (const auto& each : engine_->durable_subscriptions(100)) {
+      what += "; " + each.name + ": " + std::string(to_string(each.waiting));
+    }
+    model_.violation(what);
+  }
+}
+
+/// Everybody leaves; then consumers come that want everything and acknowledge it.
+void World::drain() {
+  note("DRAIN");
+  host_->set_admission(core::Admission::granted);
+  pump_everything();
+  for (Client& client : clients_) {
+    if (client.connection && !broken()) enter([&] { disconnect(client); });
+  }
+  pump_everything();
+  if (broken()) return;
+  model_.check_depths(*engine_, now_);
+
+  for (Client& client : clients_) {
+    if (!connect(client, client.client_id)) return;
+  }
+  core::SubscribeOptions everything;
+  everything.interests.push_back({{core::DestinationKind::queue, ">"}, "", false});
+  everything.ack_mode = core::AckMode::explicit_;
+  everything.prefetch = static_cast<std::uint32_t>(random_.between(1, 50));
+  enter([&] {
+    (void)subscribe(clients_[0], everything);
+    for (const auto& view : engine_->durable_subscriptions(1000)) {
+      for (Client& client : clients_) {
+        if (client.client_id != view.client_id) continue;
+        core::SubscribeOptions options = everything;
+        options.interests.front().destination = view.destination;
+        options.durable_name = view.name;
+        (void)subscribe(client, options);
+      }
+    }
+  });
+  for (int rounds = 0; rounds < 100'000 && !broken(); ++rounds) {
+    pump_everything();
+    bool any = false;
+    for (Client& client : clients_) {
+      const auto waiting = std::move(client.unacknowledged);
+      client.unacknowledged.clear();
+      if (waiting.empty() || broken()) continue;
+      any = true;
+      enter([&] {
+        for (const auto& [subscription, delivery] : waiting) {
+          const auto outcome = engine_->acknowledge(
+              subscription, {delivery, delivery}, core::AckKind::consumed, "", std::nullopt, now_);
+          if (outcome.disposition != core::Disposition::done) {
+            model_.violation("cannot acknowledge: " + outcome.error->text);
+            return;
+          }
+          model_.acknowledged(subscription, {delivery, delivery}, core::AckKind::consumed, "",
+                              outcome.after);
+        }
+      });
+    }
+    if (!any) break;
+  }
+  if (broken()) return;
+  model_.check_drained(now_);
+  model_.check_depths(*engine_, now_);
+  const core::EngineSnapshot view = engine_->snapshot();
+  if (view.connections_parked != 0) model_.violation("sends are still parked");
+  for (Client& client : clients_) {
+    if (client.connection && !broken()) enter([&] { disconnect(client); });
+  }
+  pump_everything();
+  if (!broken() && engine_->snapshot().transactions != 0) {
+    model_.violation("transactions are left over");
+  }
+}
+
+}  // namespace pabal::sim

@@ -1,0 +1,188 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/engine.h"
+#include "tests/sim/lying_store.h"
+#include "tests/sim/model.h"
+#include "tests/sim/random.h"
+#include "tests/sim/sabotage.h"
+#include "tests/sim/store_host.h"
+#include "tests/sim/tap.h"
+
+namespace pabal::sim {
+
+enum class StoreKind : std::uint8_t { memory, journal };
+
+struct Options {
+  std::uint64_t seed = 1;
+  std::uint64_t steps = 0;  ///< zero: as many as the seed says
+  StoreKind store = StoreKind::memory;
+  Sabotage sabotage = Sabotage::none;
+  bool verbose = false;
+};
+
+struct Report {
+  std::vector<std::string> violations;
+  std::uint64_t hash = 0;  ///< of everything that the engine did
+  std::uint64_t steps = 0;
+  std::uint64_t starts = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t deliveries = 0;
+  std::uint64_t receipts = 0;
+};
+
+/// What the seed decides about a run as a whole.
+struct Scenario {
+  std::uint64_t steps = 0;
+  std::uint64_t clients = 0;
+  std::uint64_t queues = 0;
+  std::uint64_t topics = 0;
+  std::uint64_t bytes_max = 0;
+  std::uint64_t kill_permille = 0;
+  bool admission_changes = false;
+  bool expiration = false;
+  bool poison_in_transactions = false;
+  std::vector<unsigned> client_weights;  ///< per kind of client action
+  core::EngineLimits limits;
+};
+
+/// A connection from the server's side to the client's: what the engine handed out, what the socket
+/// has taken, and what waits for a sync before it may be said.
+struct Connection {
+  struct Receipt {
+    std::uint64_t token = 0;
+  };
+  struct Held {
+    core::Ticket after = core::kNoTicket;
+    Receipt receipt;
+  };
+  core::ConnectionDetails details;
+  std::size_t client = 0;
+  std::deque<core::Delivery> unwritten;
+  std::deque<std::variant<core::Delivery, Receipt>> pipe;
+  std::deque<Held> held;
+  bool paused = false;
+};
+
+struct OpenTransaction {
+  core::TransactionId id{};
+  std::uint64_t operations = 0;
+  bool closing = false;  ///< a commit is parked
+};
+
+/// A program that uses the broker.
+struct Client {
+  std::size_t index = 0;
+  std::string client_id;  ///< empty: none
+  std::optional<core::ConnectionId> connection;
+  std::vector<core::SubscriptionId> subscriptions;
+  std::vector<OpenTransaction> transactions;
+  /// Received, to be acknowledged.
+  std::deque<std::pair<core::SubscriptionId, core::DeliveryId>> unacknowledged;
+  std::uint64_t receipts_awaited = 0;
+};
+
+/// One simulated life of a broker: engine, store, disk, network and clients on one thread. What
+/// happens next is decided by the seed alone.
+class World final : private core::StoreListener {
+ public:
+  explicit World(const Options& options);
+  ~World() override;
+  Report run();
+
+ private:
+  // --- world.cc: the scheduler and the broker's process
+  void step();
+  void start();
+  void crash();
+  std::vector<RecoveredLane> read_everything(const core::RecoveredState& state);
+  void drain();
+  void pump_everything();
+  [[nodiscard]] bool broken() const { return !model_.violations().empty(); }
+  void note(const std::string& what);
+  void mix(std::uint64_t value);
+
+  void durable_advanced() noexcept override { durable_told_ = true; }
+  void page_loaded(core::Page page) noexcept override { pages_.push_back(std::move(page)); }
+  void space_changed() noexcept override { space_told_ = true; }
+  void failed(core::Error error) noexcept override;
+
+  // --- door.cc: entering the engine, and what comes out
+  template <class Calls>
+  void enter(Calls calls) {
+    model_.entry_begins(store_->durable(), store_->submitted());
+    calls();
+    more_work_ = engine_->run(now_);
+    model_.entry_ends(store_->submitted());
+    collect();
+  }
+  void collect();
+  void sabotage(std::vector<core::Delivery>& deliveries);
+  void replied(const core::Reply& reply);
+  void answer(core::ConnectionId connection, std::uint64_t token, core::Ticket after);
+  void tell_engine();
+  void write_sockets(bool everything);
+  void write_socket(Connection& connection, std::size_t deliveries);
+  void release_receipts();
+  bool receive(Connection& connection);
+
+  // --- clients.cc: what clients do; all but connecting happen inside enter()
+  void client_turn(Client& client);
+  void client_action(Client& client);
+  bool connect(Client& client, std::string client_id);
+  void disconnect(Client& client);
+  void send(Client& client, OpenTransaction* transaction);
+  core::Destination choose_target(Client& client);
+  void subscribe(Client& client);
+  bool subscribe(Client& client, const core::SubscribeOptions& options);
+  void subscribe_durable(Client& client);
+  void unsubscribe(Client& client);
+  void delete_durable(Client& client);
+  void acknowledge(Client& client, OpenTransaction* transaction);
+  void begin(Client& client);
+  void commit(Client& client, OpenTransaction& transaction);
+  void roll_back(Client& client, OpenTransaction& transaction);
+  void create_temporary(Client& client);
+  Connection& connection_of(Client& client);
+  void forget_transaction(core::ConnectionId connection, core::TransactionId id);
+
+  struct Parked {
+    Message* message = nullptr;  ///< null: a commit
+    std::uint64_t transaction = 0;
+    bool wants_receipt = false;
+  };
+
+  const Options options_;
+  Random random_;
+  Scenario scenario_;
+  std::unique_ptr<StoreHost> host_;
+  std::unique_ptr<LyingStore> liar_;
+  std::unique_ptr<Tap> store_;
+  std::unique_ptr<core::Engine> engine_;
+  Model model_;
+  core::TimePoint now_{core::milliseconds{1'700'000'000'000}};
+  std::map<core::ConnectionId, Connection> connections_;
+  std::vector<Client> clients_;
+  std::map<std::uint64_t, Parked> parked_;  ///< by token
+  std::uint64_t last_token_ = 0;
+  std::deque<core::Page> pages_;
+  bool durable_told_ = false;
+  bool space_told_ = false;
+  bool more_work_ = false;
+  bool draining_ = false;
+  std::uint64_t step_ = 0;
+  std::uint64_t sabotage_seen_ = 0;
+  Report report_;
+};
+
+Scenario choose_scenario(Random& random, std::uint64_t steps);
+
+}  // namespace pabal::sim
