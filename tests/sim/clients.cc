@@ -329,7 +329,8 @@ void World::delete_durable(Client& client) {
 void World::acknowledge(Client& client, OpenTransaction* transaction) {
   if (client.unacknowledged.empty()) return;
   const auto at = random_.below(std::min<std::size_t>(client.unacknowledged.size(), 3));
-  const auto [subscription, delivery] = client.unacknowledged[at];
+  const core::SubscriptionId subscription = client.unacknowledged[at].first;
+  const core::DeliveryId delivery = client.unacknowledged[at].second;
   const Message* message = model_.message_of(subscription, delivery);
   const auto forget = [&](core::DeliveryRange range) {
     std::erase_if(client.unacknowledged, [&](const auto& each) {

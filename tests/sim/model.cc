@@ -219,7 +219,8 @@ void Model::subscribed(core::SubscriptionId id, std::uint64_t connection, std::u
 
 /// What it has out returns, counted; what it acknowledged in an open transaction waits for that.
 void Model::end_consumer(Consumer& consumer, Ticket submitted) {
-  for (auto& [number, transaction] : transactions_) {
+  for (auto& each : transactions_) {
+    TransactionModel& transaction = each.second;
     std::erase_if(transaction.acks, [&](const auto& ack) {
       if (ack.first != core::raw(consumer.id)) return false;
       const auto out = consumer.out.find(ack.second);
