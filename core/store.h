@@ -149,7 +149,7 @@ struct StoreStatus {
   std::string full_reason;  ///< why sends are refused, when full
 };
 
-/// Told by the store's own threads, never from inside the engine. Implemented by the server (which
+/// Told by the store's own threads or from push(), never from inside the engine. Implemented by the server (which
 /// enters the engine) and by the simulator.
 class StoreListener {
  public:
@@ -185,14 +185,20 @@ class Store {
   [[nodiscard]] virtual std::string refusal() const = 0;
 
   /// Queues a batch for the next group, whole or not at all, taking the contents of `ops`. A batch
-  /// that is one acknowledgement adjacent to the preceding one may be merged with it. Inside the
-  /// engine; never blocks.
+  /// that is one acknowledgement adjacent to the preceding one may be merged with it. Writing it
+  /// may wait for push(). Inside the engine; never blocks.
   virtual Ticket append(std::span<StoreOp> ops) = 0;
 
   /// Takes the reference of `list` out of the plain send that append() gave `ticket`, if its group
   /// is not sealed yet; true: it will never be written for that list, as if added and acknowledged.
   /// Only for batches that are one `add` and its `add_reference`s. Inside the engine.
   virtual bool cancel(Ticket ticket, ListId list) = 0;
+
+  /// Whoever has entered the engine is through with his turn: what was appended is to be written
+  /// now, if it was not cancelled meanwhile. True: durable() has grown by cancellation, and nobody
+  /// else will tell those who wait for it. Outside the engine, any thread; never blocks on I/O. A
+  /// store that begins by itself has nothing to do here.
+  virtual bool push() { return false; }
 
   /// The last ticket given. Inside the engine.
   [[nodiscard]] virtual Ticket submitted() const noexcept = 0;

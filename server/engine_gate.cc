@@ -96,6 +96,14 @@ void EngineGate::set_holding(core::HomeId home, bool holding) noexcept {
   if (flag.load(std::memory_order_relaxed) != holding) flag.store(holding);
 }
 
+void EngineGate::push(core::HomeId home) noexcept {
+  if (!store_->push()) return;
+  // This loop looks at durable() by itself before it sleeps.
+  for (std::size_t i = 0; i < homes_.size(); ++i) {
+    if (i != core::raw(home) && homes_[i]->holding.load() && homes_[i]->waker) homes_[i]->waker();
+  }
+}
+
 void EngineGate::wake_to_enter(std::size_t home) noexcept {
   if (!homes_[home]->wake.exchange(true) && homes_[home]->waker) homes_[home]->waker();
 }

@@ -74,6 +74,8 @@ class EngineGate final : public core::StoreListener {
   /// Store::durable() once more before it sleeps.
   void set_holding(core::HomeId home, bool holding) noexcept;
 
+  /// The turn of the loop of `home` is over: the store may begin with what it brought.
+  void push(core::HomeId home) noexcept;
   [[nodiscard]] core::Ticket durable() const noexcept { return store_->durable(); }
   /// Longest stay inside so far.
   [[nodiscard]] std::chrono::nanoseconds longest_entry() const noexcept {

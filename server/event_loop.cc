@@ -74,6 +74,7 @@ void EventLoop::turn() {
     flush_touched();
   }
   flush_touched();
+  gate_.push(home_);
   rearm_touched();
   reap();
   gate_.set_holding(home_, !holding_.empty());

@@ -50,7 +50,10 @@ class JournalCoreImpl final : public JournalCore {
   void release(std::uint64_t bytes) override;
   std::string refusal() const override;
   Ticket append(std::span<StoreOp> ops) override;
-  bool cancel(Ticket ticket, core::ListId list) override;
+  bool cancel(Ticket ticket, core::ListId list) override {
+    return pending_.cancel(ticket, list);
+  }
+  bool push() override;
   Ticket submitted() const noexcept override { return pending_.submitted(); }
   Ticket durable() const noexcept override { return pending_.durable(); }
   void read(const core::PageRequest& request) override;
@@ -221,22 +224,24 @@ Ticket JournalCoreImpl::append(std::span<StoreOp> ops) {
     if (op.kind != StoreOpKind::add) continue;
     use_up(op.message->flat().size());
   }
-  bool sleeping = false;
-  const Ticket ticket = pending_.append(ops, sleeping);
-  if (sleeping) wake(Step::write);
+  bool much = false;
+  const Ticket ticket = pending_.append(ops, much);
+  if (much) wake(Step::write);
   return ticket;
 }
 
-bool JournalCoreImpl::cancel(Ticket ticket, core::ListId list) {
-  bool sleeping = false;
-  const bool cancelled = pending_.cancel(ticket, list, sleeping);
-  if (sleeping) wake(Step::write);
-  return cancelled;
+bool JournalCoreImpl::push() {
+  const auto pushed = pending_.push();
+  if (pushed.wake) wake(Step::write);
+  if (pushed.raised) tell_space();
+  return pushed.raised;
 }
 
 void JournalCoreImpl::read(const core::PageRequest& request) {
   pager_.add(request);
-  wake(core::raw(request.after) > applied_ticket_.load() ? Step::apply : Step::page);
+  if (core::raw(request.after) <= applied_ticket_.load()) return wake(Step::page);
+  wake(Step::write);  // what was cancelled to the last batch is passed on by nobody else
+  wake(Step::apply);
 }
 
 // --- steps ---------------------------------------------------------------------------------------
@@ -281,6 +286,12 @@ bool JournalCoreImpl::step_write() {
   }
   switch (*outcome) {
     case WriteOutcome::nothing:
+      if (const auto passed = pending_.take_passed()) {
+        DurableGroup group;
+        group.last = *passed;
+        publish(std::move(group));
+        return true;
+      }
       return !pending_.rest();
     case WriteOutcome::no_room:
       write_waits_.store(true);

@@ -84,6 +84,7 @@ class JournalStoreImpl final : public JournalStore, private Waker {
   bool cancel(core::Ticket ticket, core::ListId list) override {
     return core_->cancel(ticket, list);
   }
+  bool push() override { return core_->push(); }
   core::Ticket submitted() const noexcept override { return core_->submitted(); }
   core::Ticket durable() const noexcept override { return core_->durable(); }
   void read(const core::PageRequest& request) override { core_->read(request); }

@@ -12,6 +12,10 @@ namespace {
 
 constexpr std::size_t kOpsKept = 64 * 1024;  // a group's memory above this is given back
 
+/// So much is worth beginning with before the turn that brings it has ended. Less waits: what is
+/// consumed within the turn is never written, and its receipt costs no sync.
+constexpr std::uint64_t kBeginBytes = 256 * 1024;
+
 bool is_add(const StoreOp& op) noexcept {
   return op.kind == StoreOpKind::add || op.kind == StoreOpKind::add_reference;
 }
@@ -49,13 +53,24 @@ Ticket PendingQueue::append(std::span<StoreOp> ops, bool& wake) {
   group_.batches.push_back(batch);
   ++live_batches_;
   submitted_.store(ticket, std::memory_order_relaxed);
-  wake = std::exchange(resting_, false);
+  unpushed_.store(true, std::memory_order_relaxed);
+  wake = resting_ && undurable_bytes_.load(std::memory_order_relaxed) >= kBeginBytes;
+  if (wake) resting_ = false;
   return Ticket{ticket};
 }
 
-bool PendingQueue::cancel(Ticket ticket, core::ListId list, bool& wake) {
+PendingQueue::Pushed PendingQueue::push() {
+  if (!unpushed_.load(std::memory_order_relaxed)) return {};
   MutexLock lock(mutex_);
-  wake = false;
+  unpushed_.store(false, std::memory_order_relaxed);
+  Pushed pushed;
+  pushed.wake = !group_.empty() && std::exchange(resting_, false);
+  pushed.raised = std::exchange(raised_, false);
+  return pushed;
+}
+
+bool PendingQueue::cancel(Ticket ticket, core::ListId list) {
+  MutexLock lock(mutex_);
   const std::uint64_t number = core::raw(ticket);
   if (group_.empty() || number < group_.first_ticket ||
       number - group_.first_ticket >= group_.batches.size()) {
@@ -87,10 +102,11 @@ bool PendingQueue::cancel(Ticket ticket, core::ListId list, bool& wake) {
   batch.cancelled = true;
   batches_cancelled_.fetch_add(1, std::memory_order_relaxed);
   if (--live_batches_ == 0 && !sealed_outstanding_) {
-    // Nothing is on its way and nothing is left to write: durable at once. The store thread still
-    // passes the group on, to tell those who wait for it.
-    raise_durable(submitted_.load(std::memory_order_relaxed));
-    wake = std::exchange(resting_, false);
+    // Nothing is on its way and nothing is left to write: durable at once.
+    passed_last_ = submitted_.load(std::memory_order_relaxed);
+    raise_durable(passed_last_);
+    raised_ = true;
+    group_.clear();
   }
   return true;
 }
@@ -118,6 +134,13 @@ std::optional<InternalBatch> PendingQueue::take_internal() {
   InternalBatch batch = std::move(internal_.front());
   internal_.pop_front();
   return batch;
+}
+
+std::optional<Ticket> PendingQueue::take_passed() {
+  MutexLock lock(mutex_);
+  const std::uint64_t passed = std::exchange(passed_last_, 0);
+  if (passed <= sealed_last_) return std::nullopt;
+  return Ticket{passed};
 }
 
 void PendingQueue::publish(Ticket ticket, std::uint64_t bytes) {

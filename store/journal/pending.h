@@ -55,16 +55,26 @@ struct InternalBatch {
 /// is held for moves of pointers only.
 class PendingQueue {
  public:
-  /// Inside the engine. Takes the contents of `ops`; true in `wake` if the store thread may sleep.
+  /// Inside the engine. Takes the contents of `ops`. True in `wake`: so much waits that the store
+  /// thread, which sleeps, should not wait for push().
   core::Ticket append(std::span<core::StoreOp> ops, bool& wake) PABAL_EXCLUDES(mutex_);
   /// Inside the engine. See core::Store::cancel.
-  bool cancel(core::Ticket ticket, core::ListId list, bool& wake) PABAL_EXCLUDES(mutex_);
+  bool cancel(core::Ticket ticket, core::ListId list) PABAL_EXCLUDES(mutex_);
+  struct Pushed {
+    bool wake = false;    ///< something is to be written, and the store thread sleeps
+    bool raised = false;  ///< cancel() has moved durable() since the last push
+  };
+  /// See core::Store::push. Any thread.
+  Pushed push() PABAL_EXCLUDES(mutex_);
   void append_internal(InternalBatch batch) PABAL_EXCLUDES(mutex_);
 
   /// Store thread: takes everything that is pending. `group` must be empty; its memory is reused.
   /// False: there is nothing.
   bool seal(PendingGroup& group) PABAL_EXCLUDES(mutex_);
   std::optional<InternalBatch> take_internal() PABAL_EXCLUDES(mutex_);
+  /// Store thread: the last ticket of what was cancelled to the last batch and so never sealed, if
+  /// it is behind all that was; once.
+  std::optional<core::Ticket> take_passed() PABAL_EXCLUDES(mutex_);
   /// Store thread: what was sealed is durable up to `ticket`; `bytes` of messages with it.
   void publish(core::Ticket ticket, std::uint64_t bytes) PABAL_EXCLUDES(mutex_);
   /// Store thread: nothing to do; the next append must wake it. False: there is something.
@@ -94,7 +104,10 @@ class PendingQueue {
   std::deque<InternalBatch> internal_ PABAL_GUARDED_BY(mutex_);
   bool sealed_outstanding_ PABAL_GUARDED_BY(mutex_) = false;
   std::uint64_t sealed_last_ PABAL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t passed_last_ PABAL_GUARDED_BY(mutex_) = 0;
   bool resting_ PABAL_GUARDED_BY(mutex_) = false;
+  bool raised_ PABAL_GUARDED_BY(mutex_) = false;  // by cancel(), since the last push
+  std::atomic<bool> unpushed_{false};
   std::atomic<std::uint64_t> submitted_{0};
   std::atomic<std::uint64_t> durable_{0};
   std::atomic<std::uint64_t> undurable_bytes_{0};

@@ -144,9 +144,13 @@ class Journal final : public StoreUnderTest {
   explicit Journal(std::uint64_t bytes_limit) : bytes_limit_(bytes_limit) { open(); }
   ~Journal() override { store_->close(); }
   core::Store& store() override { return *store_; }
-  void sync() override { recorder_->wait_for_durable(*store_, store_->submitted()); }
+  void sync() override {
+    store_->push();
+    recorder_->wait_for_durable(*store_, store_->submitted());
+  }
   core::Page read(const core::PageRequest& request) override {
     store_->read(request);
+    store_->push();
     return recorder_->wait_for_page(request.id);
   }
   void reopen() override {
@@ -156,6 +160,7 @@ class Journal final : public StoreUnderTest {
     open();
   }
   void wait_for_space_changed(std::uint64_t times) override {
+    store_->push();
     recorder_->wait_for_space_changes(times);
   }
 

@@ -505,6 +505,17 @@ TEST_P(StoreContract, CancelTakesOneReferenceOnly) {
   });
 }
 
+TEST_P(StoreContract, ReadsBehindACancelledSend) {
+  queue();
+  send(kOrders, 1, "a");
+  under_test_->sync();
+  const Ticket ticket = send(kOrders, 2, "b");
+  if (!store().cancel(ticket, kOrders)) append(acknowledge(kOrders, kQueueReader, 2, 2));
+  auto wanted = request(kOrders, kQueueReader, 1, 10);
+  wanted.after = store().submitted();
+  EXPECT_EQ(read(wanted).entries.size(), 1U);
+}
+
 TEST_P(StoreContract, SequencesGoOnBehindCancelledOnes) {
   queue();
   const Ticket ticket = send(kOrders, 1, "a");
