@@ -77,7 +77,7 @@ class JournalCoreImpl final : public JournalCore {
   void fail(const Error& error);
   void fail_index(const Error& error);
   bool reopen_index();
-  Result<void> flush();
+  Result<bool> flush();
   void wake(Step step) noexcept {
     if (waker_ != nullptr) waker_->wake(step);
   }
@@ -389,7 +389,9 @@ bool JournalCoreImpl::step_flush() {
   if (!index_.usable() && !reopen_index()) return false;
   const bool due = unflushed_bytes_ >= options_.index_flush_journal_bytes || index_.memory_full() ||
                    reclaimer_.wants_flush() || flush_fails_.load();
-  return due && flush().has_value();
+  if (!due) return false;
+  const auto flushed = flush();
+  return flushed && *flushed;
 }
 
 Result<void> JournalCoreImpl::flush_now() {
@@ -397,10 +399,12 @@ Result<void> JournalCoreImpl::flush_now() {
   if (!index_.usable() && !reopen_index()) {
     return Error{Errc::store_io, "the index cannot be opened"};
   }
-  return flush();
+  if (const auto flushed = flush(); !flushed) return flushed.error();
+  return {};
 }
 
-Result<void> JournalCoreImpl::flush() {
+/// False: nothing had changed.
+Result<bool> JournalCoreImpl::flush() {
   if (flush_fails_.load()) {
     // LevelDB takes no more writes after one that failed, until it is opened again. That needs some
     // room itself, and a closed index answers no reads: so only when there seems to be some.
@@ -411,7 +415,7 @@ Result<void> JournalCoreImpl::flush() {
   if (!index_.begin_flush()) {
     unflushed_bytes_ = 0;
     flush_fails_.store(false);
-    return {};
+    return false;
   }
   const auto written = index_.write_flush();
   index_.end_flush(written.has_value());
@@ -420,13 +424,13 @@ Result<void> JournalCoreImpl::flush() {
     if (written.error().code == Errc::store_full && pool_.release_ballast()) {
       ballast_released_ = true;
     }
-    return written;
+    return written.error();
   }
   flush_fails_.store(false);
   ballast_released_ = false;
   unflushed_bytes_ = 0;
   wake(Step::prepare);
-  return {};
+  return true;
 }
 
 bool JournalCoreImpl::reopen_index() {

@@ -15,7 +15,11 @@ constexpr std::uint64_t kFlushRowsKept = 4096;
 
 bool Index::begin_flush() {
   MutexLock lock(mutex_);
-  if (!changed_ && position_ == flushed_) return false;
+  if (!changed_ && position_ == flushed_) {
+    // What fills the memory was read, not changed: it can go without being written.
+    if (memory_bytes_ > memory_bytes_max_) evict();
+    return false;
+  }
   flush_ = {};
   flush_position_ = position_;
   flush_lists_ = std::exchange(dirty_lists_, {});
