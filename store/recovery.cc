@@ -86,6 +86,8 @@ Result<void> Recovery::run() {
 
   synced_ = last_ = index_.position();
   epoch_max_ = std::max(epoch_max_, last_.epoch);
+  // Even if the index has all of the log: whether its end has its mark is for read_tail() to find.
+  last_closed_ = last_.index == 0;
   bool index_damaged = false;
   auto read = read_tail(last_, [&](const EntryView& entry) -> Result<void> {
     auto applied = index_.apply(entry.position(), entry.ops, entry.payload_offset);
@@ -304,8 +306,11 @@ Result<Recovery::Beginning> Recovery::begin_epoch() {
   if (auto done = rewrite_unsynced(); !done) return done.error();
   if (auto done = close_last(); !done) return done.error();
   for (const LogSegment& segment : log_) {
-    // Its first entry was torn: it never became part of the log.
-    if (segment.first_index > last_.index) pool_.adopt_empty(segment.file);
+    // Its first entry was torn: it never became part of the log. It goes before anything else can
+    // get that entry's number, or the next start could not tell which of the two counts.
+    if (segment.first_index > last_.index) {
+      if (auto gone = pool_.remove(segment.file); !gone) return gone.error();
+    }
     if (segment.file->number == last_.segment) {
       pool_.adopt_closed({segment.file, segment.first_index, last_.index});
     }

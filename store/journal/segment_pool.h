@@ -47,6 +47,8 @@ class SegmentPool {
   void adopt_closed(ClosedSegment segment);
   /// An open segment without entries: a good one to begin with, or to remove.
   void adopt_empty(const SegmentRef& segment);
+  /// Removes a segment durably. (The preparing thread does that too, with condemned ones.)
+  Result<void> remove(const SegmentRef& segment);
   /// Makes the first active segment of `epoch`, from an empty one if there is one.
   Result<SegmentRef> begin_epoch(std::uint64_t epoch, const LogPosition& previous);
 
@@ -120,7 +122,6 @@ class SegmentPool {
   Result<void> start_making();
   Result<void> fill();
   Result<void> recycle(const SegmentRef& segment);
-  Result<void> remove(const SegmentRef& segment);
   Result<void> finish(std::unique_ptr<File> file, const std::string& path, std::uint64_t bytes);
   void remove_ready_for_demand();
 
