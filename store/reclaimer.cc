@@ -16,6 +16,11 @@ Result<bool> Reclaimer::step(std::uint64_t applied) {
   if (release_finished()) return true;
   if (!job_) return choose();
   if (applied < job_->waits_for) return false;
+  if (!job_->counts.empty()) {
+    if (auto done = confirm_counts(); !done) return done.error();
+    if (job_->appended && job_->batch.bytes > 0) append();
+    return true;
+  }
   if (job_->appended) {
     finished_.push_back({job_->segment.file->number, index_.position().index});
     job_.reset();
@@ -115,9 +120,12 @@ Result<void> Reclaimer::keep(const JournalOp& op, std::uint64_t index) {
       for (const Place& place : op.places) mention(place.list, index);
       return job_->has_live ? keep_message(op) : Result<void>();
     case JournalOpKind::acknowledge: {
-      mention(op.list, index);
       std::uint64_t first = op.first;
-      if (!index_.clip_acknowledged(op.list, op.reader, op.priority, first, op.last)) return {};
+      const bool left = index_.clip_acknowledged(op.list, op.reader, op.priority, first, op.last);
+      // What the cursor says by now, a list_state of before it came so far does not.
+      if (first != op.first && index_.has_list(op.list)) job_->lists.insert(core::raw(op.list));
+      mention(op.list, index);
+      if (!left) return {};
       job_->acknowledged[{core::raw(op.list), core::raw(op.reader), op.priority}].emplace_back(
           first, op.last);
       ++job_->ranges;
@@ -134,9 +142,9 @@ Result<void> Reclaimer::keep(const JournalOp& op, std::uint64_t index) {
       mention(op.list, index);
       return {};
     case JournalOpKind::delete_list:
-      // As long as a segment from before may tell of the list.
-      if (pool_.older_than(job_->segment.last_index, job_->segment.file->number)) {
-        OpWriter(job_->batch.ops).delete_list(op.list);
+    case JournalOpKind::list_deleted:
+      if (keep_deletion(op.kind == JournalOpKind::delete_list)) {
+        OpWriter(job_->batch.ops).list_deleted(op.list);
         job_->batch.bytes += kStepBytes;
       }
       return {};
@@ -151,6 +159,13 @@ Result<void> Reclaimer::keep(const JournalOp& op, std::uint64_t index) {
   return {};
 }
 
+/// A deletion must be known as long as any segment may tell of what it deleted: one from before,
+/// and at first also a later one, because a batch of this reclaimer that was under way may have
+/// said that it was there. Behind the first repetition no such batch can come.
+bool Reclaimer::keep_deletion(bool original) const {
+  return original || pool_.older_than(job_->segment.last_index, job_->segment.file->number);
+}
+
 void Reclaimer::mention(core::ListId list, std::uint64_t index) {
   const std::uint64_t id = core::raw(list);
   if (job_->lists.contains(id)) return;
@@ -161,17 +176,10 @@ void Reclaimer::mention(core::ListId list, std::uint64_t index) {
 Result<void> Reclaimer::keep_message(const JournalOp& op) {
   const SegmentFile& segment = *job_->segment.file;
   Relocation relocation;
-  std::vector<std::pair<core::ReaderId, std::uint32_t>> counts;
-  std::string count_steps;
   for (const Place& place : op.places) {
-    counts.clear();
-    const auto live = index_.is_at(place, segment.number, op.payload_offset, &counts);
+    const auto live = index_.is_at(place, segment.number, op.payload_offset);
     if (!live) return live.error();
-    if (!*live) continue;
-    relocation.places.push_back(place);
-    for (const auto& [reader, count] : counts) {
-      OpWriter(count_steps).set_count(place.list, reader, place.priority, place.sequence, count);
-    }
+    if (*live) relocation.places.push_back(place);
   }
   if (relocation.places.empty()) return {};
   std::string record(kPayloadHeaderBytes + op.payload_bytes, '\0');
@@ -188,26 +196,37 @@ Result<void> Reclaimer::keep_message(const JournalOp& op) {
   relocation.message = std::move(*message);
   relocation.old_segment = segment.number;
   relocation.old_offset = op.payload_offset;
-  job_->batch.bytes +=
-      record.size() + kStepBytes + relocation.places.size() * kStepBytes + count_steps.size();
-  job_->batch.ops += count_steps;
+  job_->batch.bytes += record.size() + kStepBytes + relocation.places.size() * kStepBytes;
   job_->batch.relocations.push_back(std::move(relocation));
   messages_relocated_.fetch_add(1, std::memory_order_relaxed);
   return {};
 }
 
 Result<void> Reclaimer::keep_counts(const JournalOp& op) {
-  std::vector<std::pair<core::ReaderId, std::uint32_t>> counts;
   // A failed delivery was one of few messages: such ranges are short.
   for (std::uint64_t sequence = op.first; sequence <= op.last; ++sequence) {
-    counts.clear();
-    const auto live = index_.is_at({op.list, op.priority, sequence}, 0, 0, &counts);
-    if (!live) return live.error();
-    for (const auto& [reader, count] : counts) {
-      if (reader != op.reader) continue;
-      OpWriter(job_->batch.ops).set_count(op.list, reader, op.priority, sequence, count);
-      job_->batch.bytes += kStepBytes;
-    }
+    if (auto done = say_count({op.list, op.priority, sequence}, op.reader, 0); !done) return done;
+  }
+  return {};
+}
+
+/// Writes the count as it is now, unless it is 0 or `known`.
+Result<void> Reclaimer::say_count(const Place& place, core::ReaderId reader, std::uint32_t known) {
+  const auto count = index_.count(place, reader);
+  if (!count) return count.error();
+  if (*count == 0 || *count == known) return {};
+  OpWriter(job_->batch.ops).set_count(place.list, reader, place.priority, place.sequence, *count);
+  job_->batch.bytes += kStepBytes;
+  job_->counts.push_back({place, reader, *count});
+  return {};
+}
+
+/// The batch was applied. A delivery counted after the batch was made and before it reached the log
+/// is missing in what the batch says: those counts are said again.
+Result<void> Reclaimer::confirm_counts() {
+  const auto said = std::exchange(job_->counts, {});
+  for (const SaidCount& each : said) {
+    if (auto done = say_count(each.place, each.reader, each.count); !done) return done;
   }
   return {};
 }
@@ -224,9 +243,7 @@ Result<void> Reclaimer::keep_attachment(const JournalOp& op, std::uint64_t index
   }
   const bool deletion =
       op.kind == JournalOpKind::delete_attachment || op.kind == JournalOpKind::restore_tombstone;
-  if (!deletion || !pool_.older_than(job_->segment.last_index, job_->segment.file->number)) {
-    return {};
-  }
+  if (!deletion || !keep_deletion(op.kind == JournalOpKind::delete_attachment)) return {};
   out.restore_tombstone(op.key, op.kind == JournalOpKind::delete_attachment ? index : op.version);
   job_->batch.bytes += kStepBytes + op.key.size();
   return {};

@@ -35,11 +35,17 @@ class Reclaimer {
 
  private:
   using AcknowledgedKey = std::tuple<std::uint64_t, std::uint64_t, std::uint8_t>;
+  struct SaidCount {
+    Place place;
+    core::ReaderId reader{};
+    std::uint32_t count = 0;
+  };
   struct Job {
     ClosedSegment segment;
     bool has_live = false;
     std::unique_ptr<SegmentScanner> scanner;
     InternalBatch batch;
+    std::vector<SaidCount> counts;  // in the batch being made, then in the one under way
     std::set<std::uint64_t> lists;  // whose state must be written again
     std::map<AcknowledgedKey, std::vector<std::pair<std::uint64_t, std::uint64_t>>> acknowledged;
     std::size_t ranges = 0;
@@ -58,6 +64,9 @@ class Reclaimer {
   Result<void> keep(const JournalOp& op, std::uint64_t index);
   Result<void> keep_message(const JournalOp& op);
   Result<void> keep_counts(const JournalOp& op);
+  Result<void> say_count(const Place& place, core::ReaderId reader, std::uint32_t known);
+  Result<void> confirm_counts();
+  [[nodiscard]] bool keep_deletion(bool original) const;
   Result<void> keep_attachment(const JournalOp& op, std::uint64_t index);
   void mention(core::ListId list, std::uint64_t index);
   void keep_acknowledged();

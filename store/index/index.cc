@@ -481,26 +481,26 @@ ListState Index::list_state(ListId id) const {
   return state;
 }
 
-Result<bool> Index::is_at(const Place& place, std::uint64_t segment, std::uint64_t offset,
-                          std::vector<std::pair<ReaderId, std::uint32_t>>* counts) {
-  MutexLock lock(mutex_);
+Result<Block*> Index::find_block(const Place& place) {
   List* list = find_list(place.list);
   Lane* lane = list == nullptr ? nullptr : find_lane(*list, place.priority);
-  if (lane == nullptr) return false;
-  auto block = find_block(*lane, block_of(place.sequence));
+  return lane == nullptr ? nullptr : find_block(*lane, block_of(place.sequence));
+}
+
+Result<bool> Index::is_at(const Place& place, std::uint64_t segment, std::uint64_t offset) {
+  MutexLock lock(mutex_);
+  auto block = find_block(place);
   if (!block) return block.error();
-  if (*block == nullptr) return false;
-  const BlockEntry* entry = (*block)->find(position_of(place.sequence));
-  if (entry == nullptr) return false;
-  if (segment != 0 && (entry->segment != segment || entry->offset != offset)) return false;
-  if (counts != nullptr) {
-    for (const Reader& reader : list->readers) {
-      const std::uint32_t count =
-          (*block)->count(core::raw(reader.id), position_of(place.sequence));
-      if (count > 0) counts->emplace_back(reader.id, count);
-    }
-  }
-  return true;
+  const BlockEntry* entry =
+      *block == nullptr ? nullptr : (*block)->find(position_of(place.sequence));
+  return entry != nullptr && entry->segment == segment && entry->offset == offset;
+}
+
+Result<std::uint32_t> Index::count(const Place& place, ReaderId reader) {
+  MutexLock lock(mutex_);
+  auto block = find_block(place);
+  if (!block) return block.error();
+  return *block == nullptr ? 0 : (*block)->count(core::raw(reader), position_of(place.sequence));
 }
 
 bool Index::clip_acknowledged(ListId id, ReaderId reader, std::uint8_t priority,

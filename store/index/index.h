@@ -100,10 +100,12 @@ class Index {
   /// Index of the entry that the list's last list_state reflects; 0: none.
   [[nodiscard]] std::uint64_t list_state_as_of(core::ListId list) const;
   [[nodiscard]] ListState list_state(core::ListId list) const;
-  /// Whether the entry is there and its message is at this place; with the counts of its readers.
-  Result<bool> is_at(const Place& place, std::uint64_t segment, std::uint64_t offset,
-                     std::vector<std::pair<core::ReaderId, std::uint32_t>>* counts);
-  /// The part of an acknowledged range that the cursor does not say already; false: nothing.
+  /// Whether the entry is there and its message is at this place.
+  Result<bool> is_at(const Place& place, std::uint64_t segment, std::uint64_t offset);
+  /// Counted deliveries of an entry to a reader; 0 also if it is not there (any more).
+  Result<std::uint32_t> count(const Place& place, core::ReaderId reader);
+  /// The part of an acknowledged range that the cursor (and so the list's next list_state) does not
+  /// say; false: nothing.
   [[nodiscard]] bool clip_acknowledged(core::ListId list, core::ReaderId reader,
                                        std::uint8_t priority, std::uint64_t& first,
                                        std::uint64_t last) const;
@@ -184,6 +186,7 @@ class Index {
   static Lane* find_lane(List& list, std::uint8_t priority);
   static const Lane* find_lane(const List& list, std::uint8_t priority);
   /// Null: nobody needs anything there.
+  Result<Block*> find_block(const Place& place) PABAL_REQUIRES(mutex_);
   Result<Block*> find_block(Lane& lane, std::uint64_t number) PABAL_REQUIRES(mutex_);
   /// The first block at or above `number` that has entries, loaded; null: none.
   Result<Block*> next_block(Lane& lane, std::uint64_t number) PABAL_REQUIRES(mutex_);
@@ -207,7 +210,9 @@ class Index {
   Result<void> acknowledge_in(Lane& lane, Block& block, std::size_t reader, std::uint64_t first,
                               std::uint64_t last) PABAL_REQUIRES(mutex_);
   Result<void> advance(Lane& lane, std::size_t reader, std::uint64_t from) PABAL_REQUIRES(mutex_);
-  Result<void> count(const JournalOp& op) PABAL_REQUIRES(mutex_);
+  void restore_count(Block& block, const List& list, std::size_t reader, const Place& place)
+      PABAL_REQUIRES(mutex_);
+  Result<void> count_deliveries(const JournalOp& op) PABAL_REQUIRES(mutex_);
   void create_list(const core::ListDescription& description) PABAL_REQUIRES(mutex_);
   void create_reader(const core::ReaderDescription& description) PABAL_REQUIRES(mutex_);
   Result<void> delete_list(core::ListId id) PABAL_REQUIRES(mutex_);

@@ -47,9 +47,6 @@ Result<void> Index::apply_op(JournalOp& op) {
     }
     return {};
   }
-  if (op.kind == JournalOpKind::count_delivery || op.kind == JournalOpKind::set_count) {
-    return count(op);
-  }
   if (rebuild_ != nullptr) return {};  // the first pass knows all the rest
   switch (op.kind) {
     case JournalOpKind::acknowledge:
@@ -64,7 +61,11 @@ Result<void> Index::apply_op(JournalOp& op) {
     case JournalOpKind::create_list:
       create_list(op.list_description);
       return {};
+    case JournalOpKind::count_delivery:
+    case JournalOpKind::set_count:
+      return count_deliveries(op);
     case JournalOpKind::delete_list:
+    case JournalOpKind::list_deleted:
       return delete_list(op.list);
     case JournalOpKind::create_reader:
       create_reader(op.reader_description);
@@ -131,6 +132,7 @@ Result<void> Index::add(const JournalOp& op, const Place& place) {
       }
       ++lane.cursors[at].entries;
       lane.cursors[at].bytes += entry.bytes;
+      if (rebuild_ != nullptr) restore_count(**block, *list, at, place);
     } else if (!list->readers[at].dying) {
       (*block)->set_acked(core::raw(list->readers[at].id), position);
     }
@@ -138,6 +140,13 @@ Result<void> Index::add(const JournalOp& op, const Place& place) {
   change_live(entry.segment, share(entry));
   mark_dirty(lane, **block);
   return {};
+}
+
+void Index::restore_count(Block& block, const List& list, std::size_t reader, const Place& place) {
+  const std::uint64_t id = core::raw(list.readers[reader].id);
+  const std::uint32_t count =
+      rebuild_->count(core::raw(place.list), id, place.priority, place.sequence);
+  if (count > 0) block.set_count(id, position_of(place.sequence), count);
 }
 
 /// The message was written again because its segment goes. Who acknowledged it meanwhile has done
@@ -258,7 +267,7 @@ bool Index::needs(const Lane& lane, std::size_t reader, const Block& block,
   return !block.acked(core::raw(lane.list->readers[reader].id), position_of(sequence));
 }
 
-Result<void> Index::count(const JournalOp& op) {
+Result<void> Index::count_deliveries(const JournalOp& op) {
   List* list = find_list(op.list);
   Lane* lane = list == nullptr ? nullptr : find_lane(*list, op.priority);
   if (lane == nullptr) return {};

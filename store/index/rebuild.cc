@@ -58,6 +58,7 @@ void RebuildFacts::learn(const JournalOp& op, std::uint64_t index) {
       return;
     }
     case JournalOpKind::delete_list:
+    case JournalOpKind::list_deleted:
       deleted_lists.insert(core::raw(op.list));
       return;
     case JournalOpKind::create_reader: {
@@ -86,7 +87,16 @@ void RebuildFacts::learn(const JournalOp& op, std::uint64_t index) {
       return learn_attachment(op, index);
     case JournalOpKind::count_delivery:
     case JournalOpKind::set_count:
-      return;  // the second pass counts
+      return learn_counts(op);
+  }
+}
+
+void RebuildFacts::learn_counts(const JournalOp& op) {
+  for (std::uint64_t sequence = op.first; sequence <= op.last; ++sequence) {
+    std::uint32_t& count =
+        counts[{core::raw(op.list), core::raw(op.reader), op.priority, sequence}];
+    const auto stated = static_cast<std::uint32_t>(op.version);
+    count = op.kind == JournalOpKind::set_count ? std::max(count, stated) : count + 1;
   }
 }
 
@@ -147,6 +157,12 @@ void RebuildFacts::settle() {
       list.readers.try_emplace(core::raw(core::kQueueReader));
     }
   }
+}
+
+std::uint32_t RebuildFacts::count(std::uint64_t list, std::uint64_t reader, std::uint8_t priority,
+                                  std::uint64_t sequence) const {
+  const auto found = counts.find({list, reader, priority, sequence});
+  return found == counts.end() ? 0 : found->second;
 }
 
 bool RebuildFacts::is_acknowledged(std::uint64_t list, std::uint64_t reader, std::uint8_t priority,

@@ -55,6 +55,9 @@ struct RebuildFacts {
   std::set<std::uint64_t> deleted_lists;
   std::set<std::uint64_t> deleted_readers;
   std::map<std::tuple<std::uint64_t, std::uint64_t, std::uint8_t>, RangeSet> acknowledged;
+  /// Failed deliveries: list, reader, priority, sequence.
+  std::map<std::tuple<std::uint64_t, std::uint64_t, std::uint8_t, std::uint64_t>, std::uint32_t>
+      counts;
   std::map<std::string, Attachment> attachments;
   std::uint64_t last_list = 0;
   std::uint64_t last_reader = 0;
@@ -65,8 +68,11 @@ struct RebuildFacts {
   void settle();
   [[nodiscard]] bool is_acknowledged(std::uint64_t list, std::uint64_t reader,
                                      std::uint8_t priority, std::uint64_t sequence) const;
+  [[nodiscard]] std::uint32_t count(std::uint64_t list, std::uint64_t reader, std::uint8_t priority,
+                                    std::uint64_t sequence) const;
 
  private:
+  void learn_counts(const JournalOp& op);
   void learn_places(const JournalOp& op);
   void learn_list_state(const JournalOp& op);
   void learn_attachment(const JournalOp& op, std::uint64_t index);

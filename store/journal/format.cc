@@ -266,6 +266,11 @@ void OpWriter::restore_tombstone(std::string_view key, std::uint64_t version) {
   put_text(out_, key);
 }
 
+void OpWriter::list_deleted(core::ListId list) {
+  kind(JournalOpKind::list_deleted);
+  put_varint(out_, core::raw(list));
+}
+
 // --- reading steps -------------------------------------------------------------------------------
 
 void OpReader::read_places(JournalOp& op) {
@@ -336,6 +341,7 @@ bool OpReader::read(JournalOp& op) {
       op.list = op.list_description.id;
       return good_;
     case JournalOpKind::delete_list:
+    case JournalOpKind::list_deleted:
       op.list = core::ListId{decoder_.varint()};
       return true;
     case JournalOpKind::create_reader:

@@ -89,6 +89,7 @@ enum class JournalOpKind : std::uint8_t {
   high_ids = 35,            ///< highest list and reader id ever used
   restore_attachment = 36,  ///< an attachment again, as of an entry
   restore_tombstone = 37,   ///< an attachment's deletion again, as of an entry
+  list_deleted = 38,        ///< a list's deletion again
 };
 
 /// One list entry of a message.
@@ -162,6 +163,7 @@ class OpWriter {
   void high_ids(core::ListId list, core::ReaderId reader);
   void restore_attachment(std::string_view key, std::string_view value, std::uint64_t version);
   void restore_tombstone(std::string_view key, std::uint64_t version);
+  void list_deleted(core::ListId list);
 
  private:
   void kind(JournalOpKind kind) { out_.push_back(static_cast<char>(kind)); }
