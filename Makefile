@@ -14,6 +14,7 @@ PRESET ?= release
 # Sizes of `make test-all`; what CI runs is the default in the tests themselves.
 KILL_ROUNDS ?= 200
 SIM_SEEDS ?= 10000
+CRASH_SEEDS ?= 500
 FUZZ_SECONDS ?= 300
 
 # Two tests at a time at most: several of them start brokers that sync a lot.
@@ -59,7 +60,7 @@ test-slow:
 	cmake --preset $(PRESET) -DPABAL_TESTS=ON
 	cmake --build build/$(PRESET) --parallel $(JOBS)
 	PABAL_KILL_ROUNDS=$(KILL_ROUNDS) PABAL_SIM_SEEDS=$(SIM_SEEDS) PABAL_FULL_SIZE=1 \
-	  $(CTEST) --test-dir build/$(PRESET) --timeout 7200 $(ARGS)
+	  PABAL_CRASH_SEEDS=$(CRASH_SEEDS) $(CTEST) --test-dir build/$(PRESET) --timeout 7200 $(ARGS)
 
 test-asan:
 	scripts/install-packages.sh build test
