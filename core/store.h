@@ -56,8 +56,9 @@ struct StoreOpDetail {
 };
 
 /// One step of a batch. Sequences ascend per (list, priority) from 1, with gaps: non-persistent
-/// messages take numbers too, and cancelled ones leave theirs. Acknowledging, counting or touching
-/// what is not there (any more) changes nothing.
+/// messages take numbers too, and cancelled ones leave theirs. Acknowledging or counting what is
+/// not there any more changes nothing; what is still to come must not be named (a number that was
+/// never stored may be given again after a restart). Touching is always of what may come.
 struct StoreOp {
   StoreOpKind kind = StoreOpKind::none;
   std::uint8_t priority = 0;

@@ -139,7 +139,7 @@ class TemporaryDirectory {
 };
 
 /// As a broker uses it: journal, LevelDB and threads, in small segments.
-class Journal final : public StoreUnderTest {
+class Journal : public StoreUnderTest {
  public:
   explicit Journal(std::uint64_t bytes_limit) : bytes_limit_(bytes_limit) { open(); }
   ~Journal() override { store_->close(); }
@@ -157,6 +157,7 @@ class Journal final : public StoreUnderTest {
     sync();
     store_->close();
     store_.reset();
+    before_open(directory_.path() + "/store");
     open();
   }
   void wait_for_space_changed(std::uint64_t times) override {
@@ -165,6 +166,7 @@ class Journal final : public StoreUnderTest {
   }
 
  private:
+  virtual void before_open(const std::string& /*directory*/) {}
   void open() {
     recorder_ = std::make_unique<Recorder>();
     store::JournalStoreOptions options;
@@ -184,6 +186,17 @@ class Journal final : public StoreUnderTest {
   std::unique_ptr<store::JournalStore> store_;
 };
 
+/// The same, but each start finds no index and builds it again from the journal.
+class JournalRebuilt final : public Journal {
+ public:
+  using Journal::Journal;
+
+ private:
+  void before_open(const std::string& directory) override {
+    std::filesystem::remove_all(directory + "/index");
+  }
+};
+
 template <class Kind>
 Implementation implementation(std::string name) {
   return {std::move(name), [](std::uint64_t bytes_limit) -> std::unique_ptr<StoreUnderTest> {
@@ -198,6 +211,7 @@ std::vector<Implementation> implementations() {
       implementation<ThreadedMemory>("Memory"),
       implementation<ManualMemory>("MemoryManual"),
       implementation<Journal>("Journal"),
+      implementation<JournalRebuilt>("JournalRebuilt"),
   };
 }
 
