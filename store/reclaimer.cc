@@ -5,12 +5,20 @@
 namespace pabal::store {
 namespace {
 
-constexpr std::uint64_t kBatchBytes = 1ULL << 20;
+constexpr std::uint64_t kBatchBytesMax = 1ULL << 20;
 constexpr int kEntriesAtOnce = 512;
 constexpr std::size_t kRangesAtOnce = 64 * 1024;
 constexpr std::uint64_t kStepBytes = 64;  // more than any step without texts takes
 
 }  // namespace
+
+Reclaimer::Reclaimer(Index& index, SegmentPool& pool, PendingQueue& pending,
+                     std::uint64_t segment_bytes)
+    : index_(index),
+      pool_(pool),
+      pending_(pending),
+      segment_bytes_(segment_bytes),
+      batch_bytes_(std::min(kBatchBytesMax, segment_bytes / 16)) {}
 
 Result<bool> Reclaimer::step(std::uint64_t applied) {
   if (release_finished()) return true;
@@ -68,7 +76,7 @@ bool Reclaimer::choose() {
   if (best_live > 0) {
     const bool mostly_dead = bytes_total > 2 * live_total + 2 * segment_bytes_;
     if (!mostly_dead || best_live > best->file->bytes / 4 * 3) return false;
-    if (pool_.room() < best_live + kBatchBytes) return false;
+    if (pool_.room() < best_live + batch_bytes_) return false;
   }
   job_.emplace();
   job_->segment = *best;
@@ -85,7 +93,7 @@ Result<void> Reclaimer::scan() {
     return {};
   }
   EntryView entry;
-  for (int i = 0; i < kEntriesAtOnce && job_->batch.bytes < kBatchBytes; ++i) {
+  for (int i = 0; i < kEntriesAtOnce && job_->batch.bytes < batch_bytes_; ++i) {
     const auto scan = job_->scanner->next(entry);
     if (!scan || *scan == Scan::end) {
       give_up();
@@ -102,7 +110,7 @@ Result<void> Reclaimer::scan() {
     }
   }
   if (job_->ranges > kRangesAtOnce) keep_acknowledged();
-  if (job_->batch.bytes >= kBatchBytes) append();
+  if (job_->batch.bytes >= batch_bytes_) append();
   return {};
 }
 
@@ -272,7 +280,7 @@ void Reclaimer::keep_acknowledged() {
 void Reclaimer::finish_scan() {
   keep_acknowledged();
   OpWriter out(job_->batch.ops);
-  while (!job_->lists.empty() && job_->batch.bytes < kBatchBytes) {
+  while (!job_->lists.empty() && job_->batch.bytes < batch_bytes_) {
     const core::ListId list{*job_->lists.begin()};
     job_->lists.erase(job_->lists.begin());
     if (!index_.has_list(list)) continue;

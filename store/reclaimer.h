@@ -21,8 +21,7 @@ namespace pabal::store {
 /// past that, the segment goes. Home: the index thread.
 class Reclaimer {
  public:
-  Reclaimer(Index& index, SegmentPool& pool, PendingQueue& pending, std::uint64_t segment_bytes)
-      : index_(index), pool_(pool), pending_(pending), segment_bytes_(segment_bytes) {}
+  Reclaimer(Index& index, SegmentPool& pool, PendingQueue& pending, std::uint64_t segment_bytes);
 
   /// One bounded piece of work. `applied`: the last of this reclaimer's batches that the index has
   /// seen. False: nothing to do at the moment. Errors: the index is damaged.
@@ -78,6 +77,7 @@ class Reclaimer {
   SegmentPool& pool_;
   PendingQueue& pending_;
   const std::uint64_t segment_bytes_;
+  const std::uint64_t batch_bytes_;  // of what is appended at once
   std::optional<Job> job_;
   std::vector<Finished> finished_;
   std::set<std::uint64_t> damaged_;  // segments that cannot be read; left as they are

@@ -85,7 +85,8 @@ Result<void> SegmentPool::start_making() {
       making.path = ballast_path() + ".new";
     } else {
       const std::uint64_t needed = demand_ + kSegmentHeaderBytes + kEntryHeaderBytes;
-      making.bytes = std::max(options_.segment_bytes, align_up(needed, kPieceBytes));
+      making.bytes = needed <= options_.segment_bytes ? options_.segment_bytes
+                                                      : align_up(needed, kPieceBytes);
       making.path = directory_ + "/segment.new";
     }
   }
