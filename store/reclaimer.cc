@@ -56,7 +56,10 @@ bool Reclaimer::choose() {
   const ClosedSegment* best = nullptr;
   std::uint64_t best_live = 0;
   const std::vector<ClosedSegment> closed = pool_.closed();
+  const std::uint64_t seen = index_.position().index;
   for (const ClosedSegment& segment : closed) {
+    // What the index has not seen of a segment yet looks dead to it, and is not.
+    if (segment.last_index > seen) continue;
     const std::uint64_t number = segment.file->number;
     const bool taken = std::any_of(finished_.begin(), finished_.end(),
                                    [&](const Finished& each) { return each.segment == number; });
