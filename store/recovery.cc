@@ -86,8 +86,6 @@ Result<void> Recovery::run() {
 
   synced_ = last_ = index_.position();
   epoch_max_ = std::max(epoch_max_, last_.epoch);
-  // Even if the index has all of the log: whether its end has its mark is for read_tail() to find.
-  last_closed_ = last_.index == 0;
   bool index_damaged = false;
   auto read = read_tail(last_, [&](const EntryView& entry) -> Result<void> {
     auto applied = index_.apply(entry.position(), entry.ops, entry.payload_offset);
@@ -137,12 +135,10 @@ Result<void> Recovery::read_tail(const LogPosition& from, const EntryHandler& ha
                         "entry " + std::to_string(last_.index + 1) + " is missing before the one");
         }
         last_ = entry.position();
-        last_closed_ = false;
         if (auto handled = handle(entry); !handled) return handled;
         continue;
       }
       const bool follows = at + 1 < log_.size();
-      if (*scan == Scan::closed && last_.segment == segment->number) last_closed_ = true;
       if (*scan == Scan::end && follows) {
         return damage(segment, scanner.offset(), "the log breaks off");
       }
@@ -178,14 +174,11 @@ Result<void> Recovery::read_all(Verify verify, const EntryHandler& handle) {
         ++expected;
         if (entry.header.index >= last_.index) {
           last_ = entry.position();
-          last_closed_ = false;
         }
         if (auto handled = handle(entry); !handled) return handled;
         continue;
       }
-      if (*scan == Scan::closed) {
-        if (last_.segment == segment->number) last_closed_ = true;
-      } else if (!newest) {
+      if (*scan != Scan::closed && !newest) {
         return damage(segment, scanner.offset(), "a broken entry");
       }
       if (newest && end == ~0ULL) {
@@ -204,7 +197,6 @@ Result<void> Recovery::rebuild(std::string why) {
   }
   rebuilt_because_ = log_.empty() ? std::string() : std::move(why);
   last_ = synced_ = {};
-  last_closed_ = true;
   RebuildFacts facts;
   JournalOp op;
   auto read = read_all(Verify::payloads, [&](const EntryView& entry) -> Result<void> {
@@ -236,6 +228,8 @@ Result<void> Recovery::rebuild(std::string why) {
     });
     if (!read) return read;
   }
+  // What the index reflects, and only that, later starts take for synced.
+  if (auto done = rewrite_unsynced(); !done) return done;
   if (auto ended = index_.end_rebuild(); !ended) return ended;
   if (auto flushed = flush(); !flushed) return flushed;
   if (files_.exists(paths_.rebuild)) return files_.unlink(paths_.rebuild);
@@ -277,9 +271,10 @@ Result<void> Recovery::rewrite(const SegmentRef& segment, std::uint64_t from, st
 }
 
 /// The end of the log before this epoch stands in its segment too, so that every segment but the
-/// active one ends in a mark, and what was torn behind it is gone.
+/// active one ends in a mark, and what was torn behind it is gone. Also if it stands there already:
+/// a start that died here may have written it without syncing it.
 Result<void> Recovery::close_last() {
-  if (last_.index == 0 || last_closed_) return {};
+  if (last_.index == 0) return {};
   const SegmentRef segment = pool_.find(last_.segment);
   const std::uint64_t offset = align_up(last_.end, kEntryAlignment);
   const std::uint64_t page = offset / kPageBytes * kPageBytes;

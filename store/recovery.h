@@ -91,7 +91,6 @@ class Recovery {
   std::uint64_t epoch_max_ = 0;
   LogPosition last_;
   LogPosition synced_;       // what the index had: everything up to there was synced
-  bool last_closed_ = true;  // the segment of last_ has its closing mark
   std::string rebuilt_because_;
 };
 

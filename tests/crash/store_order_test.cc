@@ -34,5 +34,58 @@ TEST(StoreReclaim, KeepsWhatTheIndexHasNotSeen) {
   store.recover();
 }
 
+struct Start {
+  bool index_gone = false;
+  bool unsynced = false;  ///< the log has an end that was written and not synced
+};
+
+class StoreStart : public testing::TestWithParam<Start> {};
+
+/// A start that dies at any of its writes and syncs may leave things that look done and are not on
+/// the disk. The next one must not build on them.
+TEST_P(StoreStart, BelievesNothingOfAStartThatDied) {
+  bool died = true;
+  for (std::uint64_t call = 1; died; ++call) {
+    SCOPED_TRACE("call " + std::to_string(call));
+    StoreHarness store(1);
+    ASSERT_TRUE(store.open()) << store.error;
+    store.create_queue(kQueue);
+    store.send(kQueue, 1000);
+    store.settle();
+    if (GetParam().unsynced) {
+      store.send(kQueue, 6000);
+      ASSERT_TRUE(store.core().step(Step::write));
+    }
+    store.drop();
+    store.files.kill();
+
+    if (GetParam().index_gone) {
+      ASSERT_TRUE(store.memory_index.destroy("/store/index"));
+    }
+    store.files.die_at(call);
+    const bool opened = store.open();
+    died = store.files.dead();
+    ASSERT_TRUE(opened || died) << store.error;
+    store.drop();
+    store.files.kill();
+
+    ASSERT_TRUE(store.open()) << store.error;
+    store.send(kQueue, 1000);
+    store.settle();
+    store.drop();
+    store.files.cut_power(SimulatedFileSystem::Unsynced::lost);
+    store.recover();
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Starts, StoreStart,
+                         testing::Values(Start{false, false}, Start{false, true},
+                                         Start{true, false}, Start{true, true}),
+                         [](const auto& each) {
+                           return std::string(each.param.index_gone ? "IndexGone" : "IndexThere") +
+                                  (each.param.unsynced ? "EndUnsynced" : "EndSynced");
+                         });
+
 }  // namespace
 }  // namespace pabal::store
