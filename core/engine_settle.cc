@@ -212,8 +212,11 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
     batch->operations.push_back(std::move(operation));
     return;
   }
-  // The last reference to a plain send that is not sealed yet: it need never be written.
-  const bool plain = entry.stored > durable && entry.visible_after == kNoTicket;
+  // The last reference to a plain send that is not sealed yet: it need never be written. Unless
+  // a delivery of it was counted: its number would be given to another message after a restart,
+  // and the count, which is written, with it.
+  const bool plain =
+      entry.stored > durable && entry.visible_after == kNoTicket && entry.deliveries == 0;
   if (plain && list.is_queue() && store.cancel(entry.stored, list.id)) return;
   add_ack(reader, priority, entry.sequence);
 }

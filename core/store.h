@@ -192,7 +192,8 @@ class Store {
 
   /// Takes the reference of `list` out of the plain send that append() gave `ticket`, if its group
   /// is not sealed yet; true: it will never be written for that list, as if added and acknowledged.
-  /// Only for batches that are one `add` and its `add_reference`s. Inside the engine.
+  /// Only for batches that are one `add` and its `add_reference`s, of which no delivery was counted
+  /// (the sequence may come again after a restart). Inside the engine.
   virtual bool cancel(Ticket ticket, ListId list) = 0;
 
   /// Whoever has entered the engine is through with his turn: what was appended is to be written

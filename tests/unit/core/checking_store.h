@@ -14,8 +14,8 @@
 namespace pabal::core {
 
 /// A memory store that watches how the engine keeps the contract of core::Store: what is admitted
-/// is used or given back, only plain sends are cancelled, and no stored message leaves before its
-/// block is logged as touched.
+/// is used or given back, only plain sends never counted are cancelled, and no stored message
+/// leaves before its block is logged as touched.
 class CheckingStore final : public Store {
  public:
   explicit CheckingStore(store::MemoryStoreOptions options) : memory(options) {}
@@ -47,6 +47,9 @@ class CheckingStore final : public Store {
         case StoreOpKind::touch:
           touches_[{op.list, op.priority}].push_back({op.last, ticket});
           break;
+        case StoreOpKind::count_delivery:
+          note_count(op);
+          break;
         case StoreOpKind::create_list:
           lists_[op.detail->list.destination.to_text()] = op.detail->list.id;
           break;
@@ -62,6 +65,7 @@ class CheckingStore final : public Store {
   }
   bool cancel(Ticket ticket, ListId list) override {
     EXPECT_TRUE(plain_.contains(ticket)) << "only plain sends are cancelled";
+    EXPECT_FALSE(counted_.contains(ticket)) << "what was counted is not cancelled";
     return memory.cancel(ticket, list);
   }
   [[nodiscard]] Ticket submitted() const noexcept override { return memory.submitted(); }
@@ -96,6 +100,7 @@ class CheckingStore final : public Store {
       for (auto& touch : touches) touch.second = kNoTicket;
     }
     plain_.clear();
+    counted_.clear();
     next_.clear();
     admitted = 0;
   }
@@ -122,11 +127,19 @@ class CheckingStore final : public Store {
     places_[{op.list, std::string(message->body())}] = {op.first, op.priority, ticket};
   }
 
+  void note_count(const StoreOp& op) {
+    for (const auto& [key, place] : places_) {
+      if (key.first != op.list || place.priority != op.priority) continue;
+      if (place.sequence >= op.first && place.sequence <= op.last) counted_.insert(place.ticket);
+    }
+  }
+
   std::map<std::string, ListId> lists_;
   std::map<std::pair<ListId, std::string>, Place> places_;
   std::map<std::pair<ListId, std::uint8_t>, std::vector<std::pair<std::uint64_t, Ticket>>> touches_;
   std::map<std::pair<ListId, std::uint8_t>, std::uint64_t> next_;
   std::set<Ticket> plain_;
+  std::set<Ticket> counted_;
 };
 
 }  // namespace pabal::core

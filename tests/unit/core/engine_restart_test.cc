@@ -152,6 +152,21 @@ TEST_F(EngineRestartTest, ASendConsumedBeforeItsGroupIsSealedIsNeverWritten) {
   EXPECT_EQ(view("queue://q").depth, 0U);
 }
 
+/// Its number would come again after a restart, and the count would be another message's.
+TEST_F(EngineRestartTest, ASendWithACountedDeliveryIsWrittenAlthoughConsumed) {
+  const auto who = connect();
+  const auto subscription = subscribe(who, {});
+  run();
+  sync();
+  fill(who, 1);
+  ack(subscription, deliveries()[0], AckKind::requeued);
+  ack(subscription, deliveries()[0]);
+  EXPECT_EQ(store_->status().batches_cancelled, 0U);
+  sync();
+  restart();
+  EXPECT_EQ(view("queue://q").depth, 0U);
+}
+
 TEST_F(EngineRestartTest, CountedDeliveriesSurvive) {
   const auto who = connect();
   const auto subscription = subscribe(who, {});
