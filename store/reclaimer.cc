@@ -81,7 +81,7 @@ bool Reclaimer::choose() {
     if (!mostly_dead || best_live > best->file->bytes / 4 * 3) return false;
     if (pool_.room() < best_live + batch_bytes_) return false;
   }
-  job_.emplace();
+  job_ = std::make_unique<Job>();
   job_->segment = *best;
   job_->has_live = best_live > 0;
   const SegmentFile& file = *best->file;

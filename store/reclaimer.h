@@ -78,7 +78,7 @@ class Reclaimer {
   PendingQueue& pending_;
   const std::uint64_t segment_bytes_;
   const std::uint64_t batch_bytes_;  // of what is appended at once
-  std::optional<Job> job_;
+  std::unique_ptr<Job> job_;
   std::vector<Finished> finished_;
   std::set<std::uint64_t> damaged_;  // segments that cannot be read; left as they are
   std::uint64_t batch_number_ = 0;

@@ -257,7 +257,7 @@ std::optional<Index::MainRow> Index::read_main(std::optional<IndexUnusable>& unu
 
 Result<void> Index::load_rows() {
   bool good = true;
-  auto visit = [&](std::string_view key, std::string_view value) {
+  auto visit = [&](std::string_view key, std::string_view value) PABAL_NO_THREAD_SAFETY_ANALYSIS {
     good = load_list_row(key, value);
     return good;
   };

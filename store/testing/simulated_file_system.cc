@@ -171,7 +171,7 @@ Result<void> SimulatedFileSystem::sync_directory(const std::string& path) {
   MutexLock lock(mutex_);
   if (auto counted = count_call(); !counted) return counted;
   const std::string prefix = path + "/";
-  std::erase_if(durable_names_, [&](const auto& each) {
+  std::erase_if(durable_names_, [&](const auto& each) PABAL_NO_THREAD_SAFETY_ANALYSIS {
     return each.first.starts_with(prefix) && !names_.contains(each.first);
   });
   for (const auto& [name, node] : names_) {
@@ -256,10 +256,11 @@ void SimulatedFileSystem::cut_power(Unsynced unsynced) {
     if (before != durable_names_.end() && before->second == node) continue;
     if (survives()) names[name] = node;
   }
-  for (const auto& [name, node] : durable_names_) {
+  for (const auto& durable : durable_names_) {
+    const std::string& name = durable.first;
     if (names_.contains(name)) continue;
     // A rename is atomic: the old name goes exactly if the new one came.
-    const auto has_node = [&](const auto& each) { return each.second == node; };
+    const auto has_node = [&](const auto& each) { return each.second == durable.second; };
     const bool renamed = std::any_of(names_.begin(), names_.end(), has_node);
     const bool elsewhere = std::count_if(names.begin(), names.end(), has_node) > 1;
     if (renamed ? elsewhere : survives()) names.erase(name);
