@@ -213,9 +213,11 @@ void World::send(Client& client, OpenTransaction* transaction) {
   switch (outcome.disposition) {
     case Disposition::failed:
       note("  refused: " + outcome.error->text);
+      ++report_.refused;
       return;
     case Disposition::parked:
       note("  parked");
+      ++report_.parked;
       if (transaction != nullptr) model_.sent_in(raw(*within), message);
       if (silent) {
         model_.parked_silently(message);
@@ -397,12 +399,14 @@ void World::commit(Client& client, OpenTransaction& transaction) {
   switch (outcome.disposition) {
     case Disposition::parked:
       note("  parked");
+      ++report_.parked;
       transaction.closing = true;
       parked_[token] = {nullptr, raw(id), wants_receipt};
       break;
     case Disposition::failed:
       // Whether that ended it, or it is open still: either way it is not kept.
       note("  refused: " + outcome.error->text);
+      ++report_.refused;
       (void)engine_->rollback(id, now_);
       std::erase_if(parked_, [&](const auto& each) { return each.second.transaction == raw(id); });
       model_.rolled_back(raw(id), store_->submitted());

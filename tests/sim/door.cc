@@ -131,6 +131,7 @@ void World::tell_engine() {
     core::Page page = std::move(pages_.front());
     pages_.pop_front();
     mix(page.covered_to);
+    ++report_.pages;
     if (page.error) model_.violation("a page failed: " + page.error->text);
     enter([&] { engine_->page_loaded(std::move(page), now_); });
   } else if (more_work_) {

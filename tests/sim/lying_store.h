@@ -19,6 +19,7 @@ class LyingStore final : public core::Store {
   bool cancel(core::Ticket ticket, core::ListId list) override {
     return store_.cancel(ticket, list);
   }
+  bool push() override { return store_.push(); }
   [[nodiscard]] core::Ticket submitted() const noexcept override { return store_.submitted(); }
   [[nodiscard]] core::Ticket durable() const noexcept override {
     return sabotage_ == Sabotage::lose_early ? store_.submitted() : store_.durable();

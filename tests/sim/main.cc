@@ -1,10 +1,12 @@
 // pabal_sim: runs simulated brokers, one per seed, and says which seed broke a promise.
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tests/sim/world.h"
 
@@ -81,6 +83,30 @@ bool parse(int argc, char** argv, Arguments& arguments) {
   return true;
 }
 
+using Counter = std::pair<std::uint64_t Report::*, const char*>;
+constexpr std::array<Counter, 11> kCounters = {{
+    {&Report::steps, "steps"},
+    {&Report::starts, "starts"},
+    {&Report::messages, "messages"},
+    {&Report::deliveries, "deliveries"},
+    {&Report::receipts, "receipts"},
+    {&Report::pages, "pages read"},
+    {&Report::relocations, "relocations"},
+    {&Report::cancelled, "batches cancelled"},
+    {&Report::refused, "refused"},
+    {&Report::parked, "parked"},
+    {&Report::failures, "failures of the store"},
+}};
+
+void print(const Report& sum) {
+  const char* separator = "  ";
+  for (const auto& [member, name] : kCounters) {
+    std::printf("%s%llu %s", separator, static_cast<unsigned long long>(sum.*member), name);
+    separator = ", ";
+  }
+  std::printf("\n");
+}
+
 Report simulate(Options options, std::uint64_t seed) {
   options.seed = seed;
   pabal::sim::World world(options);
@@ -133,11 +159,7 @@ int main(int argc, char** argv) {
         simulate(arguments.options, seed).hash != report.hash) {
       report.violations.emplace_back("the same seed took another course the second time");
     }
-    sum.steps += report.steps;
-    sum.starts += report.starts;
-    sum.messages += report.messages;
-    sum.deliveries += report.deliveries;
-    sum.receipts += report.receipts;
+    for (const auto& [member, name] : kCounters) sum.*member += report.*member;
     if (report.violations.empty()) continue;
     ++failed;
     std::printf("seed %llu FAILED at step %llu\n", static_cast<unsigned long long>(seed),
@@ -150,14 +172,10 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
     if (failed == 20) break;
   }
-  std::printf(
-      "%s store: seeds %llu..%llu, %llu failed; %llu steps, %llu starts, %llu messages, "
-      "%llu deliveries, %llu receipts\n",
-      store, static_cast<unsigned long long>(arguments.first),
-      static_cast<unsigned long long>(arguments.last), static_cast<unsigned long long>(failed),
-      static_cast<unsigned long long>(sum.steps), static_cast<unsigned long long>(sum.starts),
-      static_cast<unsigned long long>(sum.messages),
-      static_cast<unsigned long long>(sum.deliveries),
-      static_cast<unsigned long long>(sum.receipts));
+  std::printf("%s store: seeds %llu..%llu, %llu failed\n", store,
+              static_cast<unsigned long long>(arguments.first),
+              static_cast<unsigned long long>(arguments.last),
+              static_cast<unsigned long long>(failed));
+  print(sum);
   return failed == 0 ? 0 : 1;
 }

@@ -34,10 +34,12 @@ class MemoryHost final : public StoreHost {
     }
   }
 
-  void settle() override {
+  bool settle() override {
     store_.make_durable(store_.submitted());
     store_.deliver();
+    return true;
   }
+  void answer_page() override { store_.deliver_pages(); }
   /// What was written is there; how far writing had come nobody knows.
   void kill(Random& random) override {
     store_.restart(between(random, store_.durable(), std::max(sealed_, store_.durable())));
@@ -46,7 +48,13 @@ class MemoryHost final : public StoreHost {
     if (random.one_in(2)) return store_.restart();
     kill(random);
   }
-  void set_admission(core::Admission admission) override { store_.set_admission(admission); }
+  void trouble(Random& random) override {
+    store_.set_admission(random.one_in(2)   ? core::Admission::granted
+                         : random.one_in(2) ? core::Admission::later
+                                            : core::Admission::refused);
+  }
+  void calm() override { store_.set_admission(core::Admission::granted); }
+  [[nodiscard]] bool may_fail() const override { return false; }
 
  private:
   static core::Ticket between(Random& random, core::Ticket first, core::Ticket last) {

@@ -161,7 +161,8 @@ void Model::remove(Place& place, Ticket removed, bool plain) {
   // Acknowledgements of one entry go to the store in several batches, or with the one before.
   place.removed_from = plain ? submitted_ : removed;
   place.may_be_cancelled = plain && place.added > durable_ &&
-                           place.visible_after == core::kNoTicket && !place.list->topic();
+                           place.visible_after == core::kNoTicket && !place.list->topic() &&
+                           place.deliveries == 0;
 }
 
 void Model::give_back(Place& place, Ticket counted) {

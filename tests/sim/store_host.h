@@ -17,17 +17,29 @@ class StoreHost {
   virtual core::Store* start(core::StoreListener& listener, std::string& why) = 0;
   /// One random piece of the store's work (seal, write, sync, apply, page …), or none.
   virtual void step(Random& random) = 0;
-  /// All the work that there is: everything is durable and every page answered afterwards.
-  virtual void settle() = 0;
-  /// The process dies; what it gave to the operating system is there at the next start().
+  /// All the work that there is: without trouble, everything is durable and every page answered
+  /// afterwards. False: it never ends.
+  virtual bool settle() = 0;
+  /// No more than it takes to answer the page that was asked for.
+  virtual void answer_page() = 0;
+  /// The process dies, perhaps in the middle of something; what it gave to the operating system is
+  /// there at the next start(). The listener may still be called.
   virtual void kill(Random& random) = 0;
   /// The machine dies: of what was not synced, any part may be gone.
   virtual void power_cut(Random& random) = 0;
-  /// How admit() answers from now on; with `granted`, as the store itself thinks.
-  virtual void set_admission(core::Admission admission) = 0;
+
+  /// Something goes wrong from now on, or gets better: a full disk, say.
+  virtual void trouble(Random& random) = 0;
+  /// Nothing goes wrong any more until the next trouble().
+  virtual void calm() = 0;
+  /// Whether StoreListener::failed is no wonder after the troubles of this life.
+  [[nodiscard]] virtual bool may_fail() const = 0;
 };
 
 /// MemoryStore with durability by hand. `bytes_max`: storeUsage; 0: none.
 std::unique_ptr<StoreHost> make_memory_host(std::uint64_t bytes_max);
+/// JournalCore, stepped, on SimulatedFileSystem.
+std::unique_ptr<StoreHost> make_journal_host(std::uint64_t bytes_max, std::uint64_t seed,
+                                             bool verbose);
 
 }  // namespace pabal::sim

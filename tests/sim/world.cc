@@ -15,7 +15,7 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
   scenario.topics = random.one_in(4) ? 0 : 2;
   scenario.bytes_max = random.one_in(6) ? random.between(10'000, 60'000) : 0;
   scenario.kill_permille = random.one_in(5) ? 0 : random.between(1, 25);
-  scenario.admission_changes = random.one_in(3);
+  scenario.troubles = random.one_in(3);
   scenario.expiration = random.one_in(2);
   //                         send in_tx ack in_tx sub dur unsub del begin commit back temp leave
   scenario.client_weights = {30, 12, 30, 10, 6, 4, 1, 1, 4, 4, 2, 1, 1};
@@ -38,7 +38,11 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
 
 World::World(const Options& options)
     : options_(options), random_(options.seed), scenario_(choose_scenario(random_, options.steps)) {
-  host_ = make_memory_host(scenario_.bytes_max);
+  if (options.store == StoreKind::journal) {
+    host_ = make_journal_host(scenario_.bytes_max, options.seed, options.verbose);
+  } else {
+    host_ = make_memory_host(scenario_.bytes_max);
+  }
   for (std::size_t i = 0; i < scenario_.clients; ++i) {
     Client& client = clients_.emplace_back();
     client.index = i;
@@ -60,7 +64,7 @@ void World::mix(std::uint64_t value) {
 }
 
 void World::failed(core::Error error) noexcept {
-  model_.violation("the store failed: " + error.text);
+  if (!failure_) failure_ = error.text;
 }
 
 Report World::run() {
@@ -78,7 +82,11 @@ Report World::run() {
 }
 
 void World::step() {
-  if (random_.below(1000) < scenario_.kill_permille) return crash();
+  if (random_.below(1000) < scenario_.kill_permille) {
+    crash();
+    while (random_.one_in(6) && !broken()) crash();  // which alone makes no dead letters
+    return;
+  }
   //                                  client socket receive tell store time check drain admission
   switch (random_.weighted({40, 14, 24, 16, 20, 3, 2, scenario_.steps > 600 ? 1U : 0U, 2})) {
     case 0:
@@ -94,6 +102,7 @@ void World::step() {
       return tell_engine();
     case 4:
       host_->step(random_);
+      if (failure_) return fall_over();
       return release_receipts();
     case 5:
       now_ += core::milliseconds(random_.one_in(10) ? random_.between(1, 40'000)
@@ -105,10 +114,7 @@ void World::step() {
       if (random_.one_in(4)) drain();
       return;
     default:
-      if (!scenario_.admission_changes) return;
-      host_->set_admission(random_.one_in(2)   ? core::Admission::granted
-                           : random_.one_in(2) ? core::Admission::later
-                                               : core::Admission::refused);
+      if (scenario_.troubles) host_->trouble(random_);
   }
 }
 
@@ -153,7 +159,7 @@ std::vector<RecoveredLane> World::read_everything(const core::RecoveredState& st
                         .entries_max = 50,
                         .bytes_max = 1 << 20,
                         .after = core::kNoTicket});
-          host_->settle();
+          host_->answer_page();
           if (pages_.empty() || pages_.front().error || pages_.front().covered_to <= first) {
             model_.violation("cannot read what was recovered");
             return lanes;
@@ -176,13 +182,12 @@ void World::crash() {
     for (std::uint64_t items = random_.below(10); items > 0; --items) (void)receive(connection);
   }
   model_.crashed(store_->durable(), now_);
+  count_store();
   mix(store_->hash());
   engine_.reset();
   store_.reset();
   connections_.clear();
   parked_.clear();
-  pages_.clear();
-  durable_told_ = space_told_ = more_work_ = false;
   for (Client& client : clients_) {
     Client fresh;
     fresh.index = client.index;
@@ -194,7 +199,27 @@ void World::crash() {
   } else {
     host_->kill(random_);
   }
+  pages_.clear();
+  durable_told_ = space_told_ = more_work_ = false;
+  failure_.reset();
   start();
+}
+
+void World::count_store() {
+  const core::StoreStatus status = store_->status();
+  report_.relocations += status.messages_relocated;
+  report_.cancelled += status.batches_cancelled;
+}
+
+/// The store failed. Nobody may be told anything from here on, and the process must end.
+void World::fall_over() {
+  note("FAILED: " + *failure_);
+  ++report_.failures;
+  if (!host_->may_fail()) return model_.violation("the store failed: " + *failure_);
+  const core::Ticket durable = store_->durable();
+  for (int i = 0; i < 20; ++i) host_->step(random_);
+  if (store_->durable() != durable) model_.violation("durable grows after a failure");
+  crash();
 }
 
 // --- the end -------------------------------------------------------------------------------------
@@ -202,7 +227,8 @@ void World::crash() {
 /// Lets everything happen that can happen without clients doing anything new.
 void World::pump_everything() {
   for (int rounds = 0; rounds < 10'000 && !broken(); ++rounds) {
-    host_->settle();
+    if (!host_->settle()) return model_.violation("the store never comes to rest");
+    if (failure_) return model_.violation("the store failed: " + *failure_);
     release_receipts();
     bool busy = durable_told_ || space_told_ || !pages_.empty() || more_work_;
     if (busy) tell_engine();
@@ -232,7 +258,7 @@ void World::pump_everything() {
 /// Everybody leaves; then consumers come that want everything and acknowledge it.
 void World::drain() {
   note("DRAIN");
-  host_->set_admission(core::Admission::granted);
+  host_->calm();
   pump_everything();
   for (Client& client : clients_) {
     if (client.connection && !broken()) enter([&] { disconnect(client); });

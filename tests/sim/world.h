@@ -37,6 +37,13 @@ struct Report {
   std::uint64_t messages = 0;
   std::uint64_t deliveries = 0;
   std::uint64_t receipts = 0;
+  // How often the rarer things happened: a simulation that never gets there proves nothing.
+  std::uint64_t pages = 0;        ///< read back from disk
+  std::uint64_t relocations = 0;  ///< messages moved out of a segment
+  std::uint64_t cancelled = 0;    ///< batches that were never written
+  std::uint64_t refused = 0;      ///< sends and commits
+  std::uint64_t parked = 0;
+  std::uint64_t failures = 0;  ///< of the store, each ending a process
 };
 
 /// What the seed decides about a run as a whole.
@@ -47,7 +54,7 @@ struct Scenario {
   std::uint64_t topics = 0;
   std::uint64_t bytes_max = 0;
   std::uint64_t kill_permille = 0;
-  bool admission_changes = false;
+  bool troubles = false;
   bool expiration = false;
   bool poison_in_transactions = false;
   std::vector<unsigned> client_weights;  ///< per kind of client action
@@ -103,6 +110,8 @@ class World final : private core::StoreListener {
   void step();
   void start();
   void crash();
+  void fall_over();
+  void count_store();
   std::vector<RecoveredLane> read_everything(const core::RecoveredState& state);
   void drain();
   void pump_everything();
@@ -123,6 +132,7 @@ class World final : private core::StoreListener {
     more_work_ = engine_->run(now_);
     model_.entry_ends(store_->submitted());
     collect();
+    if (store_->push()) durable_told_ = true;
   }
   void collect();
   void sabotage(std::vector<core::Delivery>& deliveries);
@@ -177,6 +187,7 @@ class World final : private core::StoreListener {
   bool durable_told_ = false;
   bool space_told_ = false;
   bool more_work_ = false;
+  std::optional<std::string> failure_;  ///< of the store, in this life
   bool draining_ = false;
   std::uint64_t step_ = 0;
   std::uint64_t sabotage_seen_ = 0;
