@@ -131,6 +131,15 @@ void RebuildFacts::learn_list_state(const JournalOp& op) {
   std::erase_if(list.readers, [&](const auto& each) {
     return each.second.created_at <= op.state.as_of && !stated.contains(each.first);
   });
+  // A reader made after what the state reflects, though before the state was written, reads none of
+  // what was there by then. Where that is told again it stands behind the reader.
+  for (auto& [id, reader] : list.readers) {
+    if (stated.contains(id)) continue;
+    for (const ListStateLane& state : op.state.lanes) {
+      std::uint64_t& first = reader.first[state.priority];
+      first = std::max(first, state.next);
+    }
+  }
 }
 
 void RebuildFacts::learn_attachment(const JournalOp& op, std::uint64_t index) {
