@@ -188,6 +188,7 @@ Result<bool> JournalWriter::roll(std::uint64_t bytes) {
   encode_entry_header(mark, segment_->number, offset_, start_buffer(kEntryHeaderBytes));
   if (auto written = write_buffer(kEntryHeaderBytes); !written) return written.error();
   if (auto synced = segment_->file->sync(); !synced) return synced.error();
+  pool_.note_closed(segment_->number);
   segment_ = std::move(next);
   offset_ = kSegmentHeaderBytes;
   tail_.clear();

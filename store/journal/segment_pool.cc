@@ -121,11 +121,6 @@ SegmentRef SegmentPool::activate(std::uint64_t bytes) {
   MutexLock lock(mutex_);
   for (auto& [number, segment] : segments_) {
     if (segment.state != State::ready || capacity(segment.file->bytes) < bytes) continue;
-    if (active_) {
-      Segment& before = segments_[active_->number];
-      // A segment that was closed without an entry holds nothing.
-      before.state = before.first_index == 0 ? State::condemned : State::closed;
-    }
     segment.state = State::active;
     active_ = segment.file;
     active_offset_ = kSegmentHeaderBytes;
@@ -136,6 +131,13 @@ SegmentRef SegmentPool::activate(std::uint64_t bytes) {
   demand_ = std::max(demand_, bytes);
   return nullptr;
 }
+void SegmentPool::note_closed(std::uint64_t number) {
+  MutexLock lock(mutex_);
+  Segment& segment = segments_[number];
+  // A segment that was closed without an entry holds nothing.
+  segment.state = segment.first_index == 0 ? State::condemned : State::closed;
+}
+
 
 void SegmentPool::note_written(std::uint64_t index, std::uint64_t offset) {
   MutexLock lock(mutex_);
@@ -165,9 +167,9 @@ void SegmentPool::count_room() {
 bool SegmentPool::fits(std::uint64_t bytes) const {
   MutexLock lock(mutex_);
   for (const auto& [number, segment] : segments_) {
-    const std::uint64_t used =
-        segment.state == State::active ? active_offset_ - kSegmentHeaderBytes : 0;
-    const bool writable = segment.state == State::ready || segment.state == State::active;
+    const bool active = segment.file == active_;
+    const std::uint64_t used = active ? active_offset_ - kSegmentHeaderBytes : 0;
+    const bool writable = segment.state == State::ready || active;
     if (writable && capacity(segment.file->bytes) >= bytes + used) return true;
   }
   return false;
@@ -191,7 +193,8 @@ std::optional<Error> SegmentPool::failure() const {
 SegmentRef SegmentPool::find(std::uint64_t number) const {
   MutexLock lock(mutex_);
   const auto segment = segments_.find(number);
-  return segment == segments_.end() ? nullptr : segment->second.file;
+  if (segment == segments_.end() || segment->second.state == State::condemned) return nullptr;
+  return segment->second.file;
 }
 
 std::vector<ClosedSegment> SegmentPool::closed() const {

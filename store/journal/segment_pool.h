@@ -55,9 +55,11 @@ class SegmentPool {
   // --- store thread ----------------------------------------------------------------------------
 
   /// The next segment to write to, with room for an entry of `bytes`; null: there is none yet, and
-  /// prepare_step() knows. The active one before it must have been closed.
+  /// prepare_step() knows. The one before it is to be closed then.
   SegmentRef activate(std::uint64_t bytes);
   void note_written(std::uint64_t index, std::uint64_t offset);
+  /// Its closing mark is durable: now it may be read to its end, and reclaimed.
+  void note_closed(std::uint64_t number);
 
   // --- anybody ---------------------------------------------------------------------------------
 
@@ -75,6 +77,7 @@ class SegmentPool {
   [[nodiscard]] std::optional<Error> failure() const;
   [[nodiscard]] bool failing() const noexcept { return failing_.load(std::memory_order_relaxed); }
   [[nodiscard]] SegmentRef find(std::uint64_t number) const;
+  /// Null: there is none, or it is condemned and may be overwritten at any moment.
   [[nodiscard]] std::vector<ClosedSegment> closed() const;
   [[nodiscard]] std::uint64_t active_number() const;
   [[nodiscard]] std::uint64_t segments() const;

@@ -1,0 +1,144 @@
+// Single faults and orders of events that random work finds too rarely.
+#include <functional>
+#include <initializer_list>
+#include <utility>
+
+#include "store/journal/segment_pool.h"
+#include "tests/crash/store_harness.h"
+
+namespace pabal::store {
+namespace {
+
+using core::ListId;
+
+constexpr ListId kOrders{1};
+
+/// Each of the steps in turn, until none has anything to do.
+void drive(StoreHarness& store, std::initializer_list<Step> steps) {
+  for (bool worked = true; worked && store.running();) {
+    worked = false;
+    for (const Step step : steps) worked = store.core().step(step) || worked;
+  }
+}
+
+/// Tells of each write before it is made, and of each sync of a directory, which it may refuse.
+class WatchedFiles final : public FileSystem {
+ public:
+  explicit WatchedFiles(FileSystem& files) : files_(files) {}
+
+  std::function<void(std::string_view path)> before_write;
+  bool directories_fail = false;
+
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+    auto file = files_.open(path, mode);
+    if (!file) return file.error();
+    return std::unique_ptr<File>(new WatchedFile(*this, path, std::move(*file)));
+  }
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    return files_.rename(from, to);
+  }
+  Result<void> unlink(const std::string& path) override { return files_.unlink(path); }
+  Result<void> create_directory(const std::string& path) override {
+    return files_.create_directory(path);
+  }
+  Result<void> sync_directory(const std::string& path) override {
+    if (directories_fail) return Error{Errc::store_io, "cannot sync " + path};
+    return files_.sync_directory(path);
+  }
+  Result<std::vector<std::string>> list(const std::string& path) override {
+    return files_.list(path);
+  }
+  bool exists(const std::string& path) override { return files_.exists(path); }
+  std::uint64_t bytes_under(const std::string& path) override { return files_.bytes_under(path); }
+  Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override {
+    return files_.lock(path);
+  }
+
+ private:
+  class WatchedFile final : public File {
+   public:
+    WatchedFile(WatchedFiles& watch, std::string path, std::unique_ptr<File> file)
+        : watch_(watch), path_(std::move(path)), file_(std::move(file)) {}
+    Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into) override {
+      return file_->read(offset, into);
+    }
+    Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes) override {
+      if (watch_.before_write) watch_.before_write(path_);
+      return file_->write(offset, bytes);
+    }
+    Result<void> sync() override { return file_->sync(); }
+    Result<std::uint64_t> size() override { return file_->size(); }
+
+   private:
+    WatchedFiles& watch_;
+    const std::string path_;
+    std::unique_ptr<File> file_;
+  };
+
+  FileSystem& files_;
+};
+
+/// A store whose first segment is full of messages that were all acknowledged.
+void fill_first_segment(StoreHarness& store) {
+  ASSERT_TRUE(store.open()) << store.error;
+  store.create_queue(kOrders);
+  drive(store, {Step::write, Step::sync, Step::apply});
+  while (store.core().status().bytes_written + 4000 < store.options.first_segment_bytes - 4096) {
+    store.send(kOrders, 1000);
+    drive(store, {Step::write, Step::sync});
+  }
+  store.acknowledge(kOrders, 1, store.next(kOrders) - 1);
+  drive(store, {Step::write, Step::sync, Step::apply, Step::prepare});
+}
+
+/// As much as makes it go on in the next segment.
+void send_and_acknowledge(StoreHarness& store) {
+  for (int i = 0; i < 8; ++i) {
+    store.send(kOrders, 1000);
+    store.acknowledge(kOrders, store.next(kOrders) - 1, store.next(kOrders) - 1);
+    drive(store, {Step::write, Step::sync, Step::apply});
+  }
+}
+
+TEST(StoreReview, ReclaimsNoSegmentBeforeItsClosingMarkIsWritten) {
+  StoreHarness store(9);
+  WatchedFiles watched(store.files);
+  store.options.files = &watched;
+  fill_first_segment(store);
+  const std::string first = store.options.directory + "/journal/000000000001.segment";
+  // The index thread is as quick as it can be.
+  int writes = 0;
+  watched.before_write = [&](std::string_view path) {
+    if (!path.ends_with("/first.new")) return;  // the name under which it was opened
+    ++writes;
+    while (store.core().step(Step::reclaim)) continue;
+  };
+  send_and_acknowledge(store);
+  EXPECT_GT(writes, 0);
+  watched.before_write = nullptr;
+  store.settle(true);
+  store.settle(true);
+  EXPECT_FALSE(store.files.exists(first));
+  store.drop();
+}
+
+TEST(StoreReview, HandsOutNoCondemnedSegment) {
+  SimulatedFileSystem files(11);
+  JournalStoreOptions options;
+  options.segment_bytes = 64 << 10;
+  options.ballast_bytes = 0;
+  SegmentPool pool(files, "/journal", options);
+  const auto first = pool.begin_epoch(1, {});
+  ASSERT_TRUE(first) << first.error().text;
+  pool.note_written(1, kSegmentHeaderBytes + 100);
+  while (pool.prepare_step()) continue;
+  ASSERT_TRUE(pool.activate(100));
+  pool.note_closed(1);
+  EXPECT_TRUE(pool.find(1));
+  pool.condemn(1);
+  // Whoever got it now would see it be overwritten.
+  EXPECT_FALSE(pool.find(1));
+}
+
+}  // namespace
+}  // namespace pabal::store
