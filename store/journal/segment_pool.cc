@@ -88,16 +88,15 @@ Result<SegmentRef> SegmentPool::begin_epoch(std::uint64_t epoch, const LogPositi
     epoch_ = epoch;
     previous_ = previous;
     for (const auto& [number, segment] : segments_) {
-      if (segment.state == State::condemned && segment.file->bytes == options_.segment_bytes) {
-        reuse = segment.file;
-      }
+      if (segment.state != State::condemned || segment.file->bytes < first_bytes()) continue;
+      if (!reuse || segment.file->bytes == options_.segment_bytes) reuse = segment.file;
     }
   }
   if (reuse) {
     if (auto done = recycle(reuse); !done) return done.error();
   } else {
     Making making;
-    making.bytes = std::min(options_.first_segment_bytes, options_.segment_bytes);
+    making.bytes = first_bytes();
     making.path = directory_ + "/first.new";
     auto file = files_.open(making.path, OpenMode::create);
     if (!file) return file.error();
@@ -131,13 +130,13 @@ SegmentRef SegmentPool::activate(std::uint64_t bytes) {
   demand_ = std::max(demand_, bytes);
   return nullptr;
 }
+
 void SegmentPool::note_closed(std::uint64_t number) {
   MutexLock lock(mutex_);
   Segment& segment = segments_[number];
   // A segment that was closed without an entry holds nothing.
   segment.state = segment.first_index == 0 ? State::condemned : State::closed;
 }
-
 
 void SegmentPool::note_written(std::uint64_t index, std::uint64_t offset) {
   MutexLock lock(mutex_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -57,9 +58,9 @@ class SegmentPool {
   /// The next segment to write to, with room for an entry of `bytes`; null: there is none yet, and
   /// prepare_step() knows. The one before it is to be closed then.
   SegmentRef activate(std::uint64_t bytes);
-  void note_written(std::uint64_t index, std::uint64_t offset);
   /// Its closing mark is durable: now it may be read to its end, and reclaimed.
   void note_closed(std::uint64_t number);
+  void note_written(std::uint64_t index, std::uint64_t offset);
 
   // --- anybody ---------------------------------------------------------------------------------
 
@@ -76,8 +77,8 @@ class SegmentPool {
   /// Why no segment could be made, last time.
   [[nodiscard]] std::optional<Error> failure() const;
   [[nodiscard]] bool failing() const noexcept { return failing_.load(std::memory_order_relaxed); }
-  [[nodiscard]] SegmentRef find(std::uint64_t number) const;
   /// Null: there is none, or it is condemned and may be overwritten at any moment.
+  [[nodiscard]] SegmentRef find(std::uint64_t number) const;
   [[nodiscard]] std::vector<ClosedSegment> closed() const;
   [[nodiscard]] std::uint64_t active_number() const;
   [[nodiscard]] std::uint64_t segments() const;
@@ -114,6 +115,9 @@ class SegmentPool {
   enum class Task : std::uint8_t { none, fill, recycle, remove, start };
 
   [[nodiscard]] std::string path_of(std::uint64_t number) const;
+  [[nodiscard]] std::uint64_t first_bytes() const {
+    return std::min(options_.first_segment_bytes, options_.segment_bytes);
+  }
   [[nodiscard]] std::string ballast_path() const { return directory_ + "/reserve"; }
   [[nodiscard]] std::uint64_t ready_room() const PABAL_REQUIRES(mutex_) { return ready_room_; }
   /// After the set of ready segments changed.

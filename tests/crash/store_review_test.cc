@@ -21,6 +21,14 @@ void drive(StoreHarness& store, std::initializer_list<Step> steps) {
   }
 }
 
+TEST(StoreReview, DoesNotGrowInARestartLoop) {
+  StoreHarness store(3);
+  ASSERT_TRUE(store.open()) << store.error;
+  // Nothing is prepared before the next start.
+  for (int round = 0; round < 20; ++round) store.recover();
+  EXPECT_LE(store.files.bytes_used(), 3 * store.options.first_segment_bytes);
+}
+
 /// Tells of each write before it is made, and of each sync of a directory, which it may refuse.
 class WatchedFiles final : public FileSystem {
  public:
