@@ -231,9 +231,7 @@ Result<void> Recovery::rebuild(std::string why) {
   // What the index reflects, and only that, later starts take for synced.
   if (auto done = rewrite_unsynced(); !done) return done;
   if (auto ended = index_.end_rebuild(); !ended) return ended;
-  if (auto flushed = flush(); !flushed) return flushed;
-  if (files_.exists(paths_.rebuild)) return files_.unlink(paths_.rebuild);
-  return {};
+  return flush();
 }
 
 // --- a new epoch ---------------------------------------------------------------------------------
@@ -313,6 +311,11 @@ Result<Recovery::Beginning> Recovery::begin_epoch() {
   for (const SegmentRef& segment : empty_) pool_.adopt_empty(segment);
   empty_.clear();
   log_.clear();  // so that nobody but the pool holds the segments
+
+  // If there was one, it was followed.
+  if (files_.exists(paths_.rebuild)) {
+    if (auto gone = files_.unlink(paths_.rebuild); !gone) return gone.error();
+  }
 
   Beginning beginning;
   beginning.epoch = epoch_max_ + 1;

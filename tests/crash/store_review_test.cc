@@ -21,12 +21,32 @@ void drive(StoreHarness& store, std::initializer_list<Step> steps) {
   }
 }
 
+void open_with_queue(StoreHarness& store) {
+  ASSERT_TRUE(store.open()) << store.error;
+  store.create_queue(kOrders);
+  store.settle();
+}
+
 TEST(StoreReview, DoesNotGrowInARestartLoop) {
   StoreHarness store(3);
   ASSERT_TRUE(store.open()) << store.error;
   // Nothing is prepared before the next start.
   for (int round = 0; round < 20; ++round) store.recover();
   EXPECT_LE(store.files.bytes_used(), 3 * store.options.first_segment_bytes);
+}
+
+TEST(StoreReview, CheckingLeavesTheRequestForARebuild) {
+  StoreHarness store(5);
+  open_with_queue(store);
+  store.close();
+  const std::string request = store.options.directory + "/rebuild-index";
+  ASSERT_TRUE(store.files.open(request, OpenMode::create));
+  const auto report = check_store(store.options);
+  ASSERT_TRUE(report) << report.error().text;
+  EXPECT_FALSE(report->problems.empty());
+  EXPECT_TRUE(store.files.exists(request));
+  ASSERT_TRUE(store.open()) << store.error;
+  EXPECT_FALSE(store.files.exists(request));
 }
 
 /// Tells of each write before it is made, and of each sync of a directory, which it may refuse.
