@@ -294,7 +294,8 @@ bool JournalCoreImpl::step_write() {
       }
       return !pending_.rest();
     case WriteOutcome::no_room:
-      write_waits_.store(true);
+      // A segment may have become ready before anybody could see that: once more, then wait.
+      if (!write_waits_.exchange(true)) return true;
       wake(Step::prepare);
       return false;
     case WriteOutcome::passed:
@@ -437,7 +438,9 @@ bool JournalCoreImpl::reopen_index() {
   std::optional<IndexUnusable> unusable;
   const auto reopened = index_.reopen(unusable);
   if (unusable) fail_index({Errc::store_io, unusable->reason});
-  return reopened && !unusable;
+  if (!reopened || unusable) return false;
+  if (pager_.waiting()) wake(Step::page);
+  return true;
 }
 
 bool JournalCoreImpl::step_reclaim() {

@@ -1,4 +1,5 @@
 // Single faults and orders of events that random work finds too rarely.
+#include <algorithm>
 #include <functional>
 #include <initializer_list>
 #include <utility>
@@ -47,6 +48,44 @@ TEST(StoreReview, CheckingLeavesTheRequestForARebuild) {
   EXPECT_TRUE(store.files.exists(request));
   ASSERT_TRUE(store.open()) << store.error;
   EXPECT_FALSE(store.files.exists(request));
+}
+
+/// What was woken.
+class Bells final : public Waker {
+ public:
+  void wake(Step step) noexcept override { rung.push_back(step); }
+  [[nodiscard]] bool was_rung(Step step) const {
+    return std::find(rung.begin(), rung.end(), step) != rung.end();
+  }
+  std::vector<Step> rung;
+};
+
+TEST(StoreReview, AnswersPagesThatWaitedForTheIndexToBeOpenedAgain) {
+  StoreHarness store(8);
+  Bells bells;
+  auto opened = JournalCore::open(store.options, store, &bells);
+  ASSERT_TRUE(opened) << opened.error().text;
+  JournalCore& core = **opened;
+  std::vector<core::StoreOp> ops(1);
+  ops[0].kind = core::StoreOpKind::create_list;
+  ops[0].list = kOrders;
+  ops[0].detail = std::make_unique<core::StoreOpDetail>();
+  ops[0].detail->list = {kOrders, {core::DestinationKind::queue, "orders"}};
+  (void)core.append(ops);
+  for (const Step step : {Step::write, Step::sync, Step::apply}) EXPECT_TRUE(core.step(step));
+  store.memory_index.fail({Errc::store_full, "No space left on device"}, false, true);
+  EXPECT_FALSE(core.flush_now());
+  EXPECT_FALSE(core.step(Step::flush));  // not even opened again
+  core::PageRequest request;
+  request.id = 1;
+  request.list = kOrders;
+  core.read(request);
+  EXPECT_FALSE(core.step(Step::page));
+  bells.rung.clear();
+  store.memory_index.heal();
+  EXPECT_TRUE(core.step(Step::flush));
+  EXPECT_TRUE(bells.was_rung(Step::page));
+  EXPECT_TRUE(core.step(Step::page));
 }
 
 /// Tells of each write before it is made, and of each sync of a directory, which it may refuse.
