@@ -18,8 +18,9 @@ class JournalStore : public core::Store {
   static Result<std::unique_ptr<JournalStore>> open(const JournalStoreOptions& options,
                                                     core::StoreListener& listener);
 
-  /// Waits until all that was appended is durable and indexed, writes the index down and stops the
-  /// threads. No call but status() and durable() afterwards. Idempotent.
+  /// Waits until all that was appended is durable and indexed (on a full disk: what there is room
+  /// for), writes the index down and stops the threads. No call but status() and durable()
+  /// afterwards. Idempotent.
   virtual void close() = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "store/journal/segment_pool.h"
+#include "store/journal_store.h"
 #include "tests/crash/store_harness.h"
 
 namespace pabal::store {
@@ -205,6 +206,33 @@ TEST(StoreReview, HandsOutNoCondemnedSegment) {
   pool.condemn(1);
   // Whoever got it now would see it be overwritten.
   EXPECT_FALSE(pool.find(1));
+}
+
+class Silent final : public core::StoreListener {
+ public:
+  void durable_advanced() noexcept override {}
+  void page_loaded(core::Page) noexcept override {}
+  void space_changed() noexcept override {}
+  void failed(core::Error error) noexcept override { ADD_FAILURE() << error.text; }
+};
+
+TEST(StoreReview, ClosesOnAFullDisk) {
+  StoreHarness harness(12);
+  harness.files.set_capacity(256 << 10);
+  Silent listener;
+  auto store = JournalStore::open(harness.options, listener);
+  ASSERT_TRUE(store) << store.error().text;
+  for (int i = 0; i < 1000; ++i) {
+    std::vector<core::StoreOp> ops(1);
+    ops[0].kind = core::StoreOpKind::put_attachment;
+    ops[0].detail = std::make_unique<core::StoreOpDetail>();
+    ops[0].detail->key = "key " + std::to_string(i);
+    ops[0].detail->value = std::string(1000, 'v');
+    (void)(*store)->append(ops);
+  }
+  (void)(*store)->push();
+  (*store)->close();
+  EXPECT_LT((*store)->durable(), (*store)->submitted());
 }
 
 }  // namespace
