@@ -164,7 +164,10 @@ Result<void> SegmentPool::recycle(const SegmentRef& segment) {
 
 /// Durably too: a segment that came back after a power cut would bring back what it held.
 Result<void> SegmentPool::remove(const SegmentRef& segment) {
-  if (auto gone = files_.unlink(segment->path); !gone) return gone.error();
+  // It may have gone at the last attempt, which could not sync the directory.
+  if (files_.exists(segment->path)) {
+    if (auto gone = files_.unlink(segment->path); !gone) return gone.error();
+  }
   if (auto kept = files_.sync_directory(directory_); !kept) return kept.error();
   MutexLock lock(mutex_);
   segments_.erase(segment->number);

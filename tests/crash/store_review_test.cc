@@ -190,6 +190,23 @@ TEST(StoreReview, ReclaimsNoSegmentBeforeItsClosingMarkIsWritten) {
   store.drop();
 }
 
+TEST(StoreReview, RemovesASegmentThoughItsDirectoryCouldNotBeSyncedAtFirst) {
+  StoreHarness store(10);
+  WatchedFiles watched(store.files);
+  store.options.files = &watched;
+  fill_first_segment(store);
+  send_and_acknowledge(store);
+  drive(store, {Step::write, Step::sync, Step::apply, Step::reclaim, Step::flush});
+  watched.directories_fail = true;
+  EXPECT_FALSE(store.core().step(Step::prepare));
+  watched.directories_fail = false;
+  EXPECT_FALSE(store.files.exists(store.options.directory + "/journal/000000000001.segment"));
+  EXPECT_TRUE(store.core().troubled(Step::prepare));
+  (void)store.core().step(Step::prepare);
+  EXPECT_FALSE(store.core().troubled(Step::prepare));
+  store.drop();
+}
+
 TEST(StoreReview, HandsOutNoCondemnedSegment) {
   SimulatedFileSystem files(11);
   JournalStoreOptions options;
