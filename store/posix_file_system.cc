@@ -100,7 +100,12 @@ class PosixFileSystem final : public FileSystem {
   Result<void> create_directory(const std::string& path) override {
     for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
       const std::string part = path.substr(0, end);
-      if (!part.empty() && ::mkdir(part.c_str(), 0750) != 0 && errno != EEXIST) {
+      if (::mkdir(part.c_str(), 0750) == 0) {
+        // Its name must last as long as what will be synced in it.
+        const std::size_t slash = part.rfind('/');
+        const std::string parent = slash == std::string::npos ? "." : part.substr(0, slash + 1);
+        if (auto synced = sync_directory(parent); !synced) return synced;
+      } else if (errno != EEXIST) {
         return system_error("cannot make the directory", part, errno);
       }
       if (end == std::string::npos) break;
