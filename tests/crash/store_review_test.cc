@@ -252,5 +252,24 @@ TEST(StoreReview, ClosesOnAFullDisk) {
   EXPECT_LT((*store)->durable(), (*store)->submitted());
 }
 
+TEST(StoreReview, BuildsTheIndexAgainWhenAnAttachmentIsBad) {
+  StoreHarness store(13);
+  open_with_queue(store);
+  core::StoreOp op;
+  op.kind = core::StoreOpKind::put_attachment;
+  op.detail = std::make_unique<core::StoreOpDetail>();
+  op.detail->key = "session";
+  op.detail->value = "state";
+  std::vector<core::StoreOp> ops;
+  ops.push_back(std::move(op));
+  store.submit(std::move(ops));
+  store.close();
+  auto& rows = store.memory_index.rows(store.options.directory + "/index");
+  const auto row = rows.lower_bound("A");
+  ASSERT_TRUE(row != rows.end() && row->first[0] == 'A');
+  row->second.resize(row->second.size() - 1);
+  store.recover();
+}
+
 }  // namespace
 }  // namespace pabal::store
