@@ -29,6 +29,41 @@ void open_with_queue(StoreHarness& store) {
   store.settle();
 }
 
+/// Sends until that many more segments were begun.
+void send_through_segments(StoreHarness& store, std::uint64_t segments,
+                           std::initializer_list<Step> steps) {
+  const std::uint64_t bytes = segments * store.options.segment_bytes;
+  for (std::uint64_t sent = 0; sent < bytes; sent += 1000) {
+    store.send(kOrders, 1000);
+    drive(store, steps);
+  }
+}
+
+TEST(StoreReview, ServesOnAfterAKillAtAnyCallThenLosesPower) {
+  std::uint64_t calls = 0;
+  {
+    StoreHarness store(2);
+    open_with_queue(store);
+    const std::uint64_t before = store.files.calls();
+    send_through_segments(store, 2, {Step::write, Step::sync, Step::apply, Step::prepare});
+    calls = store.files.calls() - before;
+  }
+  for (std::uint64_t call = 1; call <= calls; ++call) {
+    SCOPED_TRACE("call " + std::to_string(call) + " of " + std::to_string(calls));
+    StoreHarness store(2);
+    open_with_queue(store);
+    store.files.die_at(call);
+    send_through_segments(store, 2, {Step::write, Step::sync, Step::apply, Step::prepare});
+    store.recover();
+    store.send(kOrders, 100);
+    store.settle();
+    store.drop();
+    store.files.cut_power(SimulatedFileSystem::Unsynced::lost);
+    store.recover();
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
 TEST(StoreReview, DoesNotGrowInARestartLoop) {
   StoreHarness store(3);
   ASSERT_TRUE(store.open()) << store.error;
