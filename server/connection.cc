@@ -223,7 +223,14 @@ void Connection::on_writable(std::size_t taken) noexcept {
   writing_ = false;
   if (phase_ == Phase::closed) return;
   output_.consume(taken);
+  report_written();  // before what the peer may answer to it is applied
   loop_.touch(*this);
+}
+
+/// Tells the engine, at its next entry, up to which delivery the transport has taken all.
+void Connection::report_written() {
+  const auto number = output_.take_written();
+  if (number && engine_id_ && !left_) loop_.written(*engine_id_, *number);
 }
 
 void Connection::flush() {
@@ -250,9 +257,7 @@ void Connection::flush() {
     auto& counter = loop_.counters().bytes_out;
     counter.store(counter.load(std::memory_order_relaxed) + taken, std::memory_order_relaxed);
   }
-  if (const auto number = output_.take_written(); number && engine_id_ && !left_) {
-    loop_.written(*engine_id_, *number);
-  }
+  report_written();
   if (output_.holding()) loop_.watch_durable(*this);
   update_backlog();
   if (output_.close_requested()) {

@@ -87,6 +87,7 @@ class Connection final : public TransportOwner {
   void say_farewell(std::string_view reason);
   void close_soon(core::milliseconds patience);
   void finish_output();
+  void report_written();
   void flush_if_large();
   void run_session_timer();
   void schedule_in(core::milliseconds delay);
