@@ -214,6 +214,7 @@ void World::send(Client& client, OpenTransaction* transaction) {
     case Disposition::failed:
       note("  refused: " + outcome.error->text);
       ++report_.refused;
+      if (outcome.error->text.empty()) model_.violation("refused without a word");
       return;
     case Disposition::parked:
       note("  parked");

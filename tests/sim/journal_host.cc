@@ -2,12 +2,15 @@
 
 #include <array>
 #include <cstdio>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "store/index/memory_key_value.h"
 #include "store/journal_core.h"
 #include "store/testing/simulated_file_system.h"
+#include "store/tools.h"
 #include "tests/sim/store_host.h"
 
 namespace pabal::sim {
@@ -24,12 +27,61 @@ constexpr std::array kStepNames = {"write", "sync", "apply", "flush", "reclaim",
 constexpr const char* kDirectory = "/data/store";
 constexpr std::uint64_t kNever = 1ULL << 60;
 
+/// The simulated files, but for a sync that does nothing.
+class UnsyncedFile final : public store::File {
+ public:
+  explicit UnsyncedFile(std::unique_ptr<store::File> file) : file_(std::move(file)) {}
+  store::Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into) override {
+    return file_->read(offset, into);
+  }
+  store::Result<void> write(std::uint64_t offset, std::span<const std::byte> bytes) override {
+    return file_->write(offset, bytes);
+  }
+  store::Result<void> sync() override { return {}; }
+  store::Result<std::uint64_t> size() override { return file_->size(); }
+
+ private:
+  std::unique_ptr<store::File> file_;
+};
+
+class UnsyncedFiles final : public store::FileSystem {
+ public:
+  explicit UnsyncedFiles(store::FileSystem& files) : files_(files) {}
+  store::Result<std::unique_ptr<store::File>> open(const std::string& path,
+                                                   store::OpenMode mode) override {
+    auto file = files_.open(path, mode);
+    if (!file) return file;
+    return std::unique_ptr<store::File>(new UnsyncedFile(std::move(*file)));
+  }
+  store::Result<void> rename(const std::string& from, const std::string& to) override {
+    return files_.rename(from, to);
+  }
+  store::Result<void> unlink(const std::string& path) override { return files_.unlink(path); }
+  store::Result<void> create_directory(const std::string& path) override {
+    return files_.create_directory(path);
+  }
+  store::Result<void> sync_directory(const std::string& path) override {
+    return files_.sync_directory(path);
+  }
+  store::Result<std::vector<std::string>> list(const std::string& path) override {
+    return files_.list(path);
+  }
+  bool exists(const std::string& path) override { return files_.exists(path); }
+  std::uint64_t bytes_under(const std::string& path) override { return files_.bytes_under(path); }
+  store::Result<std::unique_ptr<store::DirectoryLock>> lock(const std::string& path) override {
+    return files_.lock(path);
+  }
+
+ private:
+  store::FileSystem& files_;
+};
+
 class JournalHost final : public StoreHost {
  public:
-  JournalHost(std::uint64_t bytes_max, std::uint64_t seed, bool verbose)
+  JournalHost(std::uint64_t bytes_max, std::uint64_t seed, bool skip_sync, bool verbose)
       : random_(seed ^ 0x4A4F55524E414CULL), files_(seed), verbose_(verbose) {
     options_.directory = kDirectory;
-    options_.files = &files_;
+    options_.files = skip_sync ? static_cast<store::FileSystem*>(&unsynced_) : &files_;
     options_.index = &index_;
     options_.bytes_limit = bytes_max;
     // Small, so that segments are closed, reclaimed and recycled in every run.
@@ -82,10 +134,13 @@ class JournalHost final : public StoreHost {
     for (bool busy = true; busy;) {
       busy = false;
       for (std::size_t each = 0; each < kSteps.size(); ++each) {
+        bool worked = false;
         while (perform(each)) {
-          busy = true;
+          worked = true;
           if (++steps > 100'000) return false;
         }
+        // What fails is tried again once a second, for ever: that is rest.
+        busy = busy || (worked && !core_->troubled(kSteps[each]));
       }
     }
     return true;
@@ -148,6 +203,21 @@ class JournalHost final : public StoreHost {
     index_.heal();
   }
 
+  void fill_disk() override {
+    (void)settle();
+    full_ = true;
+    files_.set_capacity(files_.bytes_used());
+  }
+
+  std::string stop() override {
+    if (!settle()) return "the store never comes to rest";
+    if (auto flushed = core_->flush_now(); !flushed) return "no flush: " + flushed.error().text;
+    core_.reset();
+    auto report = store::check_store(options_);
+    if (!report) return "cannot check the store: " + report.error().text;
+    return report->problems.empty() ? std::string() : "check: " + report->problems.front();
+  }
+
   [[nodiscard]] bool may_fail() const override { return may_fail_; }
 
  private:
@@ -184,6 +254,7 @@ class JournalHost final : public StoreHost {
 
   Random random_;
   SimulatedFileSystem files_;
+  UnsyncedFiles unsynced_{files_};
   store::MemoryKeyValueFactory index_;
   store::JournalStoreOptions options_;
   std::unique_ptr<JournalCore> core_;
@@ -196,8 +267,8 @@ class JournalHost final : public StoreHost {
 }  // namespace
 
 std::unique_ptr<StoreHost> make_journal_host(std::uint64_t bytes_max, std::uint64_t seed,
-                                             bool verbose) {
-  return std::make_unique<JournalHost>(bytes_max, seed, verbose);
+                                             bool skip_sync, bool verbose) {
+  return std::make_unique<JournalHost>(bytes_max, seed, skip_sync, verbose);
 }
 
 }  // namespace pabal::sim

@@ -33,6 +33,7 @@ bool LyingStore::drops(StoreOpKind kind) {
     case Sabotage::none:
     case Sabotage::lose_early:
     case Sabotage::tear_batches:
+    case Sabotage::skip_sync:
     case Sabotage::drop_marks:
     case Sabotage::swap_deliveries:
     case Sabotage::repeat_deliveries:

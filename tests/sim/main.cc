@@ -46,8 +46,8 @@ bool parse_seeds(const std::string& text, Arguments& arguments) {
 
 bool parse_sabotage(std::string_view name, Arguments& arguments) {
   arguments.sabotage = true;
-  for (const auto& [sabotage, known] : pabal::sim::kSabotages) {
-    if (known == name) arguments.options.sabotage = sabotage;
+  for (const auto& each : pabal::sim::kSabotages) {
+    if (each.name == name) arguments.options.sabotage = each.sabotage;
   }
   return name == "all" || arguments.options.sabotage != Sabotage::none;
 }
@@ -120,20 +120,22 @@ const char* store_name(const Options& options) {
 /// A judge that cannot fail is worth nothing: for each lie, some seed must find it out.
 int see_through(const Arguments& arguments) {
   bool all = true;
-  for (const auto& [sabotage, name] : pabal::sim::kSabotages) {
+  const bool journal = arguments.options.store == pabal::sim::StoreKind::journal;
+  for (const auto& each : pabal::sim::kSabotages) {
     Options options = arguments.options;
-    if (options.sabotage != Sabotage::none && options.sabotage != sabotage) continue;
-    options.sabotage = sabotage;
+    if (options.sabotage != Sabotage::none && options.sabotage != each.sabotage) continue;
+    if (!(journal ? each.journal : each.memory)) continue;
+    options.sabotage = each.sabotage;
     std::uint64_t seed = arguments.first;
     Report report;
     for (; seed <= arguments.last && report.violations.empty(); ++seed) {
       report = simulate(options, seed);
     }
     if (report.violations.empty()) {
-      std::printf("%s: NOT NOTICED by any seed\n", std::string(name).c_str());
+      std::printf("%s: NOT NOTICED by any seed\n", std::string(each.name).c_str());
       all = false;
     } else {
-      std::printf("%s: noticed by seed %llu: %s\n", std::string(name).c_str(),
+      std::printf("%s: noticed by seed %llu: %s\n", std::string(each.name).c_str(),
                   static_cast<unsigned long long>(seed - 1), report.violations.front().c_str());
     }
     std::fflush(stdout);

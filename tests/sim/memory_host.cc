@@ -54,6 +54,8 @@ class MemoryHost final : public StoreHost {
                                             : core::Admission::refused);
   }
   void calm() override { store_.set_admission(core::Admission::granted); }
+  void fill_disk() override { store_.set_admission(core::Admission::refused); }
+  std::string stop() override { return {}; }
   [[nodiscard]] bool may_fail() const override { return false; }
 
  private:

@@ -20,7 +20,10 @@ std::uint64_t number_of(const core::Message& message) {
 std::string body_of(std::uint64_t number) {
   std::string body = std::to_string(number) + ' ';
   const std::uint64_t mixed = number * 0x9E3779B97F4A7C15ULL >> 40;
-  body.append(mixed % 17 == 0 ? 1500 : mixed % 160, static_cast<char>('a' + number % 26));
+  const std::uint64_t filler = mixed % 61 == 0   ? 12'000  // several pages of a disk
+                               : mixed % 17 == 0 ? 1500
+                                                 : mixed % 160;
+  body.append(filler, static_cast<char>('a' + number % 26));
   return body;
 }
 

@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
-#include <utility>
 
 namespace pabal::sim {
 
@@ -18,6 +17,8 @@ enum class Sabotage : std::uint8_t {
   forget_counts,   ///< delivery counts are not logged
   resurrect,       ///< every 16th acknowledgement is never stored
   tear_batches,    ///< a batch is stored in two halves
+  // --- the disk's (below the journal)
+  skip_sync,  ///< a sync says that it is done, and has done nothing
   // --- the dispatcher's (above the engine)
   drop_marks,         ///< no delivery is marked as redelivered
   swap_deliveries,    ///< two neighbours for one consumer change places
@@ -28,13 +29,21 @@ enum class Sabotage : std::uint8_t {
   commit_instead,  ///< a transaction that is rolled back takes effect
 };
 
-inline constexpr std::array<std::pair<Sabotage, std::string_view>, 12> kSabotages{{
+struct SabotageInfo {
+  Sabotage sabotage{};
+  std::string_view name;
+  bool memory = true;   ///< can be seen on the memory store
+  bool journal = true;  ///< and on the journal, which writes a batch that is torn in one piece
+};
+
+inline constexpr std::array<SabotageInfo, 13> kSabotages{{
     {Sabotage::lose_durable, "lose_durable"},
     {Sabotage::lose_early, "lose_early"},
     {Sabotage::forget_touches, "forget_touches"},
     {Sabotage::forget_counts, "forget_counts"},
     {Sabotage::resurrect, "resurrect"},
-    {Sabotage::tear_batches, "tear_batches"},
+    {Sabotage::tear_batches, "tear_batches", true, false},
+    {Sabotage::skip_sync, "skip_sync", false, true},
     {Sabotage::drop_marks, "drop_marks"},
     {Sabotage::swap_deliveries, "swap_deliveries"},
     {Sabotage::repeat_deliveries, "repeat_deliveries"},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "core/store.h"
 #include "tests/sim/random.h"
@@ -32,14 +33,18 @@ class StoreHost {
   virtual void trouble(Random& random) = 0;
   /// Nothing goes wrong any more until the next trouble().
   virtual void calm() = 0;
+  /// With all that is set aside in place, there is no more room from now on, until calm().
+  virtual void fill_disk() = 0;
+  /// An orderly stop, and a look at what is on the disk: what is wrong with it; empty: nothing.
+  virtual std::string stop() = 0;
   /// Whether StoreListener::failed is no wonder after the troubles of this life.
   [[nodiscard]] virtual bool may_fail() const = 0;
 };
 
 /// MemoryStore with durability by hand. `bytes_max`: storeUsage; 0: none.
 std::unique_ptr<StoreHost> make_memory_host(std::uint64_t bytes_max);
-/// JournalCore, stepped, on SimulatedFileSystem.
+/// JournalCore, stepped, on SimulatedFileSystem. `skip_sync`: a lie, see Sabotage.
 std::unique_ptr<StoreHost> make_journal_host(std::uint64_t bytes_max, std::uint64_t seed,
-                                             bool verbose);
+                                             bool skip_sync, bool verbose);
 
 }  // namespace pabal::sim

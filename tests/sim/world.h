@@ -113,8 +113,6 @@ class World final : private core::StoreListener {
   void fall_over();
   void count_store();
   std::vector<RecoveredLane> read_everything(const core::RecoveredState& state);
-  void drain();
-  void pump_everything();
   [[nodiscard]] bool broken() const { return !model_.violations().empty(); }
   void note(const std::string& what);
   void mix(std::uint64_t value);
@@ -123,6 +121,14 @@ class World final : private core::StoreListener {
   void page_loaded(core::Page page) noexcept override { pages_.push_back(std::move(page)); }
   void space_changed() noexcept override { space_told_ = true; }
   void failed(core::Error error) noexcept override;
+
+  // --- drain.cc: coming to rest
+  void drain();
+  void pump_everything();
+  [[nodiscard]] std::string why_waiting() const;
+  void everybody_leaves();
+  void consume_everything();
+  void acknowledge_everything(Client& client);
 
   // --- door.cc: entering the engine, and what comes out
   template <class Calls>

@@ -1,0 +1,131 @@
+// Letting a broker come to rest, and emptying it: what must be possible at any time.
+
+#include "tests/sim/world.h"
+
+namespace pabal::sim {
+namespace {
+
+constexpr std::uint64_t kSegmentsOfAnEmptyStore = 6;
+
+}  // namespace
+
+/// Lets everything happen that can happen without clients doing anything new.
+void World::pump_everything() {
+  for (int rounds = 0; rounds < 10'000 && !broken(); ++rounds) {
+    if (!host_->settle()) return model_.violation("the store never comes to rest");
+    if (failure_) return model_.violation("the store failed: " + *failure_);
+    release_receipts();
+    bool busy = durable_told_ || space_told_ || !pages_.empty() || more_work_;
+    if (busy) tell_engine();
+    for (auto& [id, connection] : connections_) {
+      if (!connection.unwritten.empty()) {
+        write_socket(connection, connection.unwritten.size());
+        busy = true;
+      }
+      while (receive(connection)) busy = true;
+    }
+    if (!busy) return;
+  }
+  if (!broken()) model_.violation("it never comes to rest: " + why_waiting());
+}
+
+std::string World::why_waiting() const {
+  std::string what =
+      std::to_string(engine_->snapshot().connections_parked) + " connections wait for room";
+  for (const auto& each : engine_->destinations("", 100)) {
+    what += "; " + each.destination.to_text() + ": " + std::string(to_string(each.waiting));
+  }
+  for (const auto& each : engine_->durable_subscriptions(100)) {
+    what += "; " + each.name + ": " + std::string(to_string(each.waiting));
+  }
+  return what + "; the store: " + store_->refusal();
+}
+
+/// Everybody leaves; then consumers come that want everything and acknowledge it.
+void World::drain() {
+  note("DRAIN");
+  host_->calm();
+  pump_everything();
+  everybody_leaves();
+  if (broken()) return;
+  model_.check_depths(*engine_, now_);
+
+  // Consuming needs no room that is not there already. (Moving what has expired does.)
+  const bool full = !scenario_.expiration && random_.one_in(3);
+  if (full) host_->fill_disk();
+  consume_everything();
+  if (broken()) return;
+  if (full && store_->durable() != store_->submitted()) {
+    return model_.violation("on a full disk acknowledgements are not written");
+  }
+  host_->calm();
+  pump_everything();
+  model_.check_drained(now_);
+  if (broken()) model_.violation(why_waiting());
+  model_.check_depths(*engine_, now_);
+  if (engine_->snapshot().connections_parked != 0) model_.violation("sends are still parked");
+  everybody_leaves();
+  if (broken()) return;
+  if (engine_->snapshot().transactions != 0) model_.violation("transactions are left over");
+  const core::StoreStatus status = store_->status();
+  if (status.bytes_live != 0) {
+    model_.violation(std::to_string(status.bytes_live) + " bytes are left in an empty store");
+  }
+  if (status.segments > kSegmentsOfAnEmptyStore) {
+    model_.violation(std::to_string(status.segments) + " segments of an empty store");
+  }
+}
+
+void World::everybody_leaves() {
+  for (Client& client : clients_) {
+    if (client.connection && !broken()) enter([&] { disconnect(client); });
+  }
+  pump_everything();
+}
+
+void World::consume_everything() {
+  for (Client& client : clients_) {
+    if (!connect(client, client.client_id)) return;
+  }
+  core::SubscribeOptions everything;
+  everything.interests.push_back({{core::DestinationKind::queue, ">"}, "", false});
+  everything.ack_mode = core::AckMode::explicit_;
+  everything.prefetch = static_cast<std::uint32_t>(random_.between(1, 50));
+  enter([&] {
+    (void)subscribe(clients_[0], everything);
+    for (const auto& view : engine_->durable_subscriptions(1000)) {
+      for (Client& client : clients_) {
+        if (client.client_id != view.client_id) continue;
+        core::SubscribeOptions options = everything;
+        options.interests.front().destination = view.destination;
+        options.durable_name = view.name;
+        (void)subscribe(client, options);
+      }
+    }
+  });
+  for (bool any = true; any && !broken();) {
+    pump_everything();
+    any = false;
+    for (Client& client : clients_) {
+      if (client.unacknowledged.empty() || broken()) continue;
+      any = true;
+      enter([&] { acknowledge_everything(client); });
+    }
+  }
+}
+
+void World::acknowledge_everything(Client& client) {
+  const auto waiting = std::move(client.unacknowledged);
+  client.unacknowledged.clear();
+  for (const auto& [subscription, delivery] : waiting) {
+    const core::DeliveryRange range{delivery, delivery};
+    const auto outcome =
+        engine_->acknowledge(subscription, range, core::AckKind::consumed, "", std::nullopt, now_);
+    if (outcome.disposition != core::Disposition::done) {
+      return model_.violation("cannot acknowledge: " + outcome.error->text);
+    }
+    model_.acknowledged(subscription, range, core::AckKind::consumed, "", outcome.after);
+  }
+}
+
+}  // namespace pabal::sim
