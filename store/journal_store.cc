@@ -120,8 +120,9 @@ class JournalStoreImpl final : public JournalStore, private Waker {
         (void)core_->step(Step::sync);
       }
       const bool drained = core_->durable() == core_->submitted() || core_->failed();
-      // On a full disk what is left cannot be written; nobody was answered for it.
-      const bool stuck = core_->troubled(Step::prepare);
+      // On a full disk what is left cannot be written, or the index, which it must not run away
+      // from, cannot be opened. Nobody was answered for it.
+      const bool stuck = core_->troubled(Step::prepare) || core_->troubled(Step::flush);
       if (write_stops_.load() && (drained || stuck)) return;
       // Stopping while a segment is awaited: looks again, so as not to depend on who rings.
       if (write_stops_.load()) {

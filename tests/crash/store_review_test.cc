@@ -268,23 +268,40 @@ class Silent final : public core::StoreListener {
   void failed(core::Error error) noexcept override { ADD_FAILURE() << error.text; }
 };
 
-TEST(StoreReview, ClosesOnAFullDisk) {
-  StoreHarness harness(12);
-  harness.files.set_capacity(256 << 10);
-  Silent listener;
-  auto store = JournalStore::open(harness.options, listener);
-  ASSERT_TRUE(store) << store.error().text;
+/// A megabyte of what is admitted without asking.
+void put_attachments(core::Store& store) {
   for (int i = 0; i < 1000; ++i) {
     std::vector<core::StoreOp> ops(1);
     ops[0].kind = core::StoreOpKind::put_attachment;
     ops[0].detail = std::make_unique<core::StoreOpDetail>();
     ops[0].detail->key = "key " + std::to_string(i);
     ops[0].detail->value = std::string(1000, 'v');
-    (void)(*store)->append(ops);
+    (void)store.append(ops);
   }
-  (void)(*store)->push();
+  (void)store.push();
+}
+
+TEST(StoreReview, ClosesOnAFullDisk) {
+  StoreHarness harness(12);
+  harness.files.set_capacity(256 << 10);
+  Silent listener;
+  auto store = JournalStore::open(harness.options, listener);
+  ASSERT_TRUE(store) << store.error().text;
+  put_attachments(**store);
   (*store)->close();
   EXPECT_LT((*store)->durable(), (*store)->submitted());
+}
+
+TEST(StoreReview, ClosesThoughTheIndexCannotBeOpened) {
+  StoreHarness harness(14);
+  harness.options.unapplied_bytes_max = 64 << 10;
+  harness.options.index_flush_journal_bytes = 1;
+  Silent listener;
+  auto store = JournalStore::open(harness.options, listener);
+  ASSERT_TRUE(store) << store.error().text;
+  harness.memory_index.fail({Errc::store_full, "No space left on device"}, false, true);
+  put_attachments(**store);
+  (*store)->close();
 }
 
 TEST(StoreReview, BuildsTheIndexAgainWhenAnAttachmentIsBad) {
