@@ -8,8 +8,10 @@
 namespace pabal::store {
 namespace {
 
-// More flushes than LevelDB's log can hold before it moves them into tables.
+// Together more than LevelDB's logs can hold before they are in tables (two of 4 MB): a flush whose
+// page was lost there must be younger than the oldest row kept, or nobody would miss it.
 constexpr std::uint64_t kFlushRowsKept = 4096;
+constexpr std::size_t kFlushBytesMin = 2048;
 
 }  // namespace
 
@@ -129,6 +131,9 @@ void Index::flush_rest() {
   flush_.put(std::string(1, kMainRow), std::move(main));
   flush_.put(row_key(kFlushRow, number), {});
   if (number > kFlushRowsKept) flush_.remove(row_key(kFlushRow, number - kFlushRowsKept));
+  if (flush_.bytes < kFlushBytesMin) {
+    flush_.put(std::string(1, kPaddingRow), std::string(kFlushBytesMin - flush_.bytes, '\0'));
+  }
 }
 
 Result<void> Index::write_flush() {

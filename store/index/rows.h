@@ -18,6 +18,7 @@ inline constexpr char kLaneRow = 'C';
 inline constexpr char kFlushRow = 'F';
 inline constexpr char kListRow = 'L';
 inline constexpr char kMainRow = 'M';
+inline constexpr char kPaddingRow = 'P';  ///< makes small flushes larger; says nothing
 inline constexpr char kReaderRow = 'R';
 inline constexpr char kSegmentRow = 'S';
 

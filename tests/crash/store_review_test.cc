@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <functional>
 #include <initializer_list>
+#include <iterator>
 #include <utility>
 
 #include "store/journal/segment_pool.h"
@@ -302,6 +303,70 @@ TEST(StoreReview, ClosesThoughTheIndexCannotBeOpened) {
   harness.memory_index.fail({Errc::store_full, "No space left on device"}, false, true);
   put_attachments(**store);
   (*store)->close();
+}
+
+/// Remembers how small a batch was written.
+class MeasuringFactory final : public KeyValueFactory {
+ public:
+  explicit MeasuringFactory(KeyValueFactory& factory) : factory_(factory) {}
+  std::size_t smallest_batch = ~std::size_t{0};
+
+  Result<std::unique_ptr<KeyValue>> open(const std::string& directory) override {
+    auto rows = factory_.open(directory);
+    if (!rows) return rows.error();
+    return std::unique_ptr<KeyValue>(new Rows(*this, std::move(*rows)));
+  }
+  Result<void> destroy(const std::string& directory) override {
+    return factory_.destroy(directory);
+  }
+
+ private:
+  class Rows final : public KeyValue {
+   public:
+    Rows(MeasuringFactory& factory, std::unique_ptr<KeyValue> rows)
+        : factory_(factory), rows_(std::move(rows)) {}
+    Result<std::optional<std::string>> get(std::string_view key) override {
+      return rows_->get(key);
+    }
+    Result<void> write(const KeyValueBatch& batch) override {
+      std::size_t bytes = 0;
+      for (const auto& change : batch.changes) {
+        bytes += change.key.size() + change.value.value_or("").size();
+      }
+      factory_.smallest_batch = std::min(factory_.smallest_batch, bytes);
+      return rows_->write(batch);
+    }
+    Result<void> scan(
+        std::string_view from, std::string_view end,
+        const std::function<bool(std::string_view, std::string_view)>& visit) override {
+      return rows_->scan(from, end, visit);
+    }
+
+   private:
+    MeasuringFactory& factory_;
+    std::unique_ptr<KeyValue> rows_;
+  };
+  KeyValueFactory& factory_;
+};
+
+TEST(StoreReview, NumbersAllTheFlushesThatAreInTheIndexsLogs) {
+  StoreHarness store(15);
+  MeasuringFactory measured(store.memory_index);
+  store.options.index = &measured;
+  open_with_queue(store);
+  for (int i = 0; i < 5000; ++i) {
+    store.acknowledge(kOrders, 1, 1);  // the smallest change
+    for (const Step step : {Step::write, Step::sync, Step::apply, Step::prepare}) {
+      (void)store.core().step(step);
+    }
+    ASSERT_TRUE(store.core().flush_now());
+  }
+  const auto& rows = store.memory_index.rows(store.options.directory + "/index");
+  const auto numbered = static_cast<std::size_t>(
+      std::distance(rows.lower_bound(std::string("F")), rows.lower_bound(std::string("G"))));
+  constexpr std::size_t kLevelDbLogBytes = 4 << 20;
+  EXPECT_GE(numbered * measured.smallest_batch, 2 * kLevelDbLogBytes * 15 / 16);
+  store.drop();
 }
 
 TEST(StoreReview, BuildsTheIndexAgainWhenAnAttachmentIsBad) {
