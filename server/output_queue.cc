@@ -36,7 +36,7 @@ std::string& OutputQueue::ready() {
 void OutputQueue::seal_bytes_behind_barrier() {
   const std::size_t loose = held_bytes() - held_in_pieces_;
   if (loose == 0) return;
-  pieces_.push_back({core::kNoTicket, false, loose});
+  pieces_.push_back({core::kNoTicket, false, true, loose});
   held_in_pieces_ += loose;
 }
 
@@ -49,7 +49,8 @@ void OutputQueue::hold(core::Ticket until, std::string_view bytes, bool barrier)
   if (held_.capacity() < kOwnsBuffer) held_ = pool_.take();
   held_.append(bytes);
   held_in_pieces_ += bytes.size();
-  if (!barrier && !pieces_.empty() && !pieces_.back().barrier && pieces_.back().until == until) {
+  if (!barrier && !pieces_.empty() && !pieces_.back().barrier && !pieces_.back().loose &&
+      pieces_.back().until == until) {
     pieces_.back().bytes += bytes.size();
     return;
   }
@@ -57,12 +58,13 @@ void OutputQueue::hold(core::Ticket until, std::string_view bytes, bool barrier)
     mark_deliveries();  // what was encoded before it does not wait for it
     ++barriers_;
   }
-  pieces_.push_back({until, barrier, bytes.size()});
+  pieces_.push_back({until, barrier, false, bytes.size()});
 }
 
 bool OutputQueue::release() {
   if (pieces_.empty() || pieces_.front().until > durable_) return false;
   seal_bytes_behind_barrier();
+  const std::uint32_t barriers_before = barriers_;
   std::size_t count = 0;
   while (!pieces_.empty() && pieces_.front().until <= durable_) {
     count += pieces_.front().bytes;
@@ -73,6 +75,7 @@ bool OutputQueue::release() {
   ready_.append(held_, held_offset_, count);
   held_offset_ += count;
   held_in_pieces_ -= count;
+  if (barriers_ != barriers_before) release_loose_pieces();
   if (held_bytes() == 0) {
     held_.clear();
     held_offset_ = 0;
@@ -82,6 +85,31 @@ bool OutputQueue::release() {
     held_offset_ = 0;
   }
   return true;
+}
+
+/// A barrier is gone: what stood behind it, up to the next one, and waits for no ticket. Left here
+/// it would be overtaken by what is encoded from now on, and count as written before it is.
+void OutputQueue::release_loose_pieces() {
+  std::string kept;
+  core::Ring<Piece> waiting;
+  bool behind_barrier = false;
+  while (!pieces_.empty()) {
+    const Piece piece = pieces_.front();
+    pieces_.pop_front();
+    const auto bytes = std::string_view(held_).substr(held_offset_, piece.bytes);
+    held_offset_ += piece.bytes;
+    behind_barrier = behind_barrier || piece.barrier;
+    if (piece.loose && !behind_barrier) {
+      ready_ += bytes;
+    } else {
+      kept += bytes;
+      waiting.push_back(piece);
+    }
+  }
+  held_.assign(kept);  // not moved: a short string would have no buffer, which means empty
+  held_offset_ = 0;
+  held_in_pieces_ = held_.size();
+  pieces_ = std::move(waiting);
 }
 
 void OutputQueue::mark_deliveries() {

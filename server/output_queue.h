@@ -31,7 +31,8 @@ class BufferPool {
 /// store is durable up to their tickets. Home: the connection's loop.
 ///
 /// Held pieces are in one string in order; bytes appended behind a barrier join them there as a
-/// piece that waits for nothing but its turn.
+/// loose piece, which waits for the barrier and for nothing else: once that is gone it goes on
+/// before the held pieces that still wait, as it would have without the barrier.
 ///
 ///   front() ─ consume()      [ready_: may leave]  ◄─ release() ─ [held_: piece │ piece │ barrier │
 ///   …]
@@ -79,6 +80,7 @@ class OutputQueue final : public protocols::Output {
   struct Piece {
     core::Ticket until;
     bool barrier;
+    bool loose;  // bytes of ready() behind a barrier
     std::size_t bytes;
   };
   struct Mark {
@@ -87,6 +89,7 @@ class OutputQueue final : public protocols::Output {
   };
   [[nodiscard]] std::size_t held_bytes() const noexcept { return held_.size() - held_offset_; }
   void seal_bytes_behind_barrier();
+  void release_loose_pieces();
   void mark_deliveries();
   void give_buffers_back();
 
