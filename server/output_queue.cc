@@ -134,6 +134,7 @@ void OutputQueue::consume(std::size_t count) {
 }
 
 std::optional<std::uint64_t> OutputQueue::take_written() {
+  mark_deliveries();  // one whose bytes the session left out ends where the last one did
   std::optional<std::uint64_t> written;
   while (!marks_.empty() && marks_.front().stream_end <= stream_taken_) {
     written = marks_.front().delivery;

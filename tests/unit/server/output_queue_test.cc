@@ -150,6 +150,13 @@ TEST(OutputQueueTest, OwnsNoMemoryWhenEmpty) {
   EXPECT_GE(buffer.capacity(), 10'000u);
 }
 
+TEST(OutputQueueTest, ADeliveryWithoutBytesIsWrittenAtOnce) {
+  Fixture f;
+  f.output.note_delivery(1);  // of a subscription that ended meanwhile: the session dropped it
+  EXPECT_EQ(f.output.take_written(), 1u);
+  EXPECT_EQ(f.output.take_written(), std::nullopt);
+}
+
 /// Random operations against a plain model: the stream is what the model says, whatever the sizes.
 TEST(OutputQueueTest, AgreesWithAModelForManySeeds) {
   struct Item {
