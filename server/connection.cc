@@ -176,8 +176,9 @@ void Connection::encode_outcomes() {
 
 void Connection::encode_delivery(const core::Delivery& delivery) {
   if (phase_ != Phase::open) return;
+  const std::size_t before = output_.bytes();
   session_->encode_delivery(delivery, output_);
-  output_.note_delivery(delivery.number);
+  output_.note_delivery(delivery.number, output_.bytes() - before);
   loop_.touch(*this);
   flush_if_large();
 }
@@ -267,7 +268,9 @@ void Connection::flush() {
 }
 
 void Connection::update_backlog() {
-  const std::size_t bytes = output_.bytes();
+  // Deliveries do not count: whoever must read them before we read him cannot acknowledge, or send
+  // on, what he has.
+  const std::size_t bytes = output_.reply_bytes();
   if (bytes > kBacklogBytesMax) {
     backlogged_ = true;
   } else if (backlogged_ && bytes < kBacklogBytesMax / 2) {

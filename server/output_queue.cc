@@ -115,7 +115,7 @@ void OutputQueue::release_loose_pieces() {
 void OutputQueue::mark_deliveries() {
   // Behind a barrier the bytes have no place in the stream yet; they are marked once it is gone.
   if (barriers_ != 0 || delivery_encoded_ == delivery_marked_) return;
-  marks_.push_back({stream_taken_ + front().size(), delivery_encoded_});
+  marks_.push_back({stream_taken_ + front().size(), delivery_encoded_, delivery_bytes_encoded_});
   delivery_marked_ = delivery_encoded_;
 }
 
@@ -138,6 +138,7 @@ std::optional<std::uint64_t> OutputQueue::take_written() {
   std::optional<std::uint64_t> written;
   while (!marks_.empty() && marks_.front().stream_end <= stream_taken_) {
     written = marks_.front().delivery;
+    delivery_bytes_taken_ = marks_.front().delivery_bytes;
     marks_.pop_front();
   }
   return written;
@@ -159,6 +160,7 @@ void OutputQueue::clear() {
   pieces_.clear();
   marks_.clear();
   barriers_ = 0;
+  delivery_bytes_taken_ = delivery_bytes_encoded_;
   give_buffers_back();
 }
 

@@ -64,8 +64,11 @@ class OutputQueue final : public protocols::Output {
   /// The socket took `count` bytes of front().
   void consume(std::size_t count);
 
-  /// The delivery `number` was just encoded.
-  void note_delivery(std::uint64_t number) noexcept { delivery_encoded_ = number; }
+  /// The delivery `number` was just encoded, to so many bytes.
+  void note_delivery(std::uint64_t number, std::size_t bytes) noexcept {
+    delivery_encoded_ = number;
+    delivery_bytes_encoded_ += bytes;
+  }
   /// The highest delivery whose bytes the socket has taken, once; nullopt: none since last time.
   std::optional<std::uint64_t> take_written();
 
@@ -73,6 +76,12 @@ class OutputQueue final : public protocols::Output {
   [[nodiscard]] bool empty() const noexcept { return front().empty() && held_bytes() == 0; }
   /// Bytes kept, held ones included.
   [[nodiscard]] std::size_t bytes() const noexcept { return front().size() + held_bytes(); }
+  /// What of that the peer made by its own commands: all but deliveries, which the engine limits.
+  /// Some less while the deliveries of one mark are being written.
+  [[nodiscard]] std::size_t reply_bytes() const noexcept {
+    const auto deliveries = delivery_bytes_encoded_ - delivery_bytes_taken_;
+    return bytes() > deliveries ? bytes() - deliveries : 0;
+  }
   /// Forgets everything: the peer is gone.
   void clear();
 
@@ -86,6 +95,7 @@ class OutputQueue final : public protocols::Output {
   struct Mark {
     std::uint64_t stream_end;
     std::uint64_t delivery;
+    std::uint64_t delivery_bytes;  // of all deliveries so far
   };
   [[nodiscard]] std::size_t held_bytes() const noexcept { return held_.size() - held_offset_; }
   void seal_bytes_behind_barrier();
@@ -106,6 +116,8 @@ class OutputQueue final : public protocols::Output {
   std::uint64_t stream_taken_ = 0;  // bytes that the socket took so far
   std::uint64_t delivery_encoded_ = 0;
   std::uint64_t delivery_marked_ = 0;
+  std::uint64_t delivery_bytes_encoded_ = 0;
+  std::uint64_t delivery_bytes_taken_ = 0;
   core::Ring<Mark> marks_;
 };
 

@@ -1,12 +1,12 @@
 #include "server/engine_gate.h"
 
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <array>
+#include <fcntl.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "store/memory/memory_store.h"
 

@@ -91,6 +91,26 @@ TEST(EventLoopTest, ALoopThatOnlyHoldsRepliesHearsOfDurability) {
   EXPECT_EQ(second.line(), "RECEIPT x\n");
 }
 
+TEST(EventLoopTest, AConsumerIsReadWhileDeliveriesWaitForIt) {
+  LoopRig rig;
+  TestClient consumer(rig.port(), 4096);
+  ASSERT_TRUE(consumer.send("ID consumer\nSUB q\n"));
+  ASSERT_EQ(consumer.line(), "OK consumer\n");
+  ASSERT_EQ(consumer.line(), "SUBSCRIBED q\n");
+  TestClient producer(rig.port());
+  constexpr int kMessages = 2;
+  const std::string body(8 * 1024 * 1024, 'x');  // far more than the buffers of both sockets take
+  ASSERT_TRUE(producer.send("ID producer\n"));
+  for (int i = 0; i < kMessages; ++i) ASSERT_TRUE(producer.send("POST q " + body + "\n"));
+  ASSERT_TRUE(rig.eventually([&] { return rig.snapshot().totals.enqueued == kMessages; }));
+  // It reads nothing, and what it sends arrives all the same. (Twice: one read may be under way.)
+  for (unsigned i = 1; i <= 2; ++i) {
+    ASSERT_TRUE(consumer.send("POST answers done\n"));
+    ASSERT_TRUE(rig.eventually([&] { return rig.snapshot().totals.enqueued == kMessages + i; }));
+  }
+  for (int i = 0; i < kMessages; ++i) ASSERT_EQ(consumer.line().size(), body.size() + 5) << i;
+}
+
 TEST(EventLoopTest, APeerThatDoesNotReadIsNotReadEither) {
   LoopRig rig;
   TestClient client(rig.port(), 4096);

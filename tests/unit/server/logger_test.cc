@@ -1,9 +1,9 @@
 #include "server/logger.h"
 
-#include <gtest/gtest.h>
+#include <string>
 #include <unistd.h>
 
-#include <string>
+#include <gtest/gtest.h>
 
 namespace pabal::server {
 namespace {

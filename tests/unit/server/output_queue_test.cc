@@ -100,7 +100,7 @@ TEST(OutputQueueTest, ADeliveryBehindABarrierIsNotWrittenBeforeItIs) {
   f.output.hold(Ticket{1}, "barrier ", true);
   f.output.hold(Ticket{9}, "held ", false);
   f.output.ready() += "delivery";
-  f.output.note_delivery(1);
+  f.output.note_delivery(1, 0);
   f.durable = Ticket{1};
   f.output.release();
   f.output.consume(std::string_view("barrier ").size());
@@ -112,11 +112,11 @@ TEST(OutputQueueTest, ADeliveryBehindABarrierIsNotWrittenBeforeItIs) {
 TEST(OutputQueueTest, CountsDeliveriesAsWrittenOnlyWhenTheirLastByteIs) {
   Fixture f;
   f.output.ready() += "one";
-  f.output.note_delivery(1);
+  f.output.note_delivery(1, 0);
   f.output.consume(2);
   EXPECT_EQ(f.output.take_written(), std::nullopt);
   f.output.ready() += "two";
-  f.output.note_delivery(2);
+  f.output.note_delivery(2, 0);
   f.output.consume(1);
   EXPECT_EQ(f.output.take_written(), 1u);
   EXPECT_EQ(f.output.take_written(), std::nullopt);
@@ -127,10 +127,10 @@ TEST(OutputQueueTest, CountsDeliveriesAsWrittenOnlyWhenTheirLastByteIs) {
 TEST(OutputQueueTest, DeliveriesBehindABarrierAreNotWrittenBeforeIt) {
   Fixture f;
   f.output.ready() += "a";
-  f.output.note_delivery(1);
+  f.output.note_delivery(1, 0);
   f.output.hold(Ticket{4}, "B", true);
   f.output.ready() += "b";
-  f.output.note_delivery(2);
+  f.output.note_delivery(2, 0);
   EXPECT_EQ(f.take(), "a");
   EXPECT_EQ(f.output.take_written(), 1u);
   EXPECT_EQ(f.release(4), "Bb");
@@ -152,9 +152,25 @@ TEST(OutputQueueTest, OwnsNoMemoryWhenEmpty) {
 
 TEST(OutputQueueTest, ADeliveryWithoutBytesIsWrittenAtOnce) {
   Fixture f;
-  f.output.note_delivery(1);  // of a subscription that ended meanwhile: the session dropped it
+  f.output.note_delivery(1, 0);  // of a subscription that ended meanwhile: the session dropped it
   EXPECT_EQ(f.output.take_written(), 1u);
   EXPECT_EQ(f.output.take_written(), std::nullopt);
+}
+
+TEST(OutputQueueTest, TellsRepliesFromDeliveries) {
+  Fixture f;
+  f.output.ready() += "reply";
+  f.output.ready() += "delivery";
+  f.output.note_delivery(1, 8);
+  f.output.hold(Ticket{1}, "receipt", false);
+  EXPECT_EQ(f.output.bytes(), 20u);
+  EXPECT_EQ(f.output.reply_bytes(), 12u);
+  f.output.consume(13);
+  EXPECT_EQ(f.output.take_written(), 1u);
+  EXPECT_EQ(f.output.reply_bytes(), 7u);
+  f.output.note_delivery(2, 100);
+  f.output.clear();
+  EXPECT_EQ(f.output.reply_bytes(), 0u);
 }
 
 /// Random operations against a plain model: the stream is what the model says, whatever the sizes.

@@ -1,7 +1,7 @@
-#include <gtest/gtest.h>
-
 #include <string>
 #include <string_view>
+
+#include <gtest/gtest.h>
 
 #include "tests/unit/server/loop_fixture.h"
 
@@ -48,7 +48,8 @@ struct WebSocketClient : TestClient {
 TEST(WebSocketTest, CarriesTheSession) {
   LoopRig rig(websocket_setup());
   WebSocketClient client(rig.port());
-  const std::string answer = client.upgrade("Sec-WebSocket-Protocol: soap, v11.stomp , v12.stomp\r\n");
+  const std::string answer =
+      client.upgrade("Sec-WebSocket-Protocol: soap, v11.stomp , v12.stomp\r\n");
   EXPECT_EQ(answer.substr(0, 12), "HTTP/1.1 101") << answer;
   EXPECT_NE(answer.find("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), std::string::npos);
   EXPECT_NE(answer.find("Sec-WebSocket-Protocol: v12.stomp\r\n"), std::string::npos) << answer;
