@@ -223,9 +223,16 @@ bool Connection::release_held() {
 void Connection::on_writable(std::size_t taken) noexcept {
   writing_ = false;
   if (phase_ == Phase::closed) return;
-  output_.consume(taken);
+  note_written(taken);
   report_written();  // before what the peer may answer to it is applied
   loop_.touch(*this);
+}
+
+void Connection::note_written(std::size_t bytes) {
+  output_.consume(bytes);
+  if (bytes != 0) last_out_ = loop_.now();
+  auto& counter = loop_.counters().bytes_out;
+  counter.store(counter.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
 }
 
 /// Tells the engine, at its next entry, up to which delivery the transport has taken all.
@@ -252,11 +259,8 @@ void Connection::flush() {
       output_failed(error);
       return;
     }
-    output_.consume(taken);
+    note_written(taken);
     writing_ = taken < offered;
-    last_out_ = loop_.now();
-    auto& counter = loop_.counters().bytes_out;
-    counter.store(counter.load(std::memory_order_relaxed) + taken, std::memory_order_relaxed);
   }
   report_written();
   if (output_.holding()) loop_.watch_durable(*this);

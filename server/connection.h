@@ -82,6 +82,7 @@ class Connection final : public TransportOwner {
   void detect_protocol(std::span<const char> bytes);
   void decode(std::span<const char> bytes);
   void end_of_input(const ErrorCode& error);
+  void note_written(std::size_t bytes);
   void output_failed(const ErrorCode& error);
   void leave();
   void say_farewell(std::string_view reason);

@@ -220,11 +220,9 @@ class WebSocketTransport final : public Transport {
                           output_.clear();
                           if (output_.capacity() > kKeptBytesMax) output_.shrink_to_fit();
                           if (closed_) return;
-                          if (error) {
-                            fail(translate(error));
-                          } else {
-                            owner_->on_writable(count);
-                          }
+                          if (error) fail(translate(error));
+                          // The owner may be waiting for nothing else; its next write fails.
+                          if (!closed_) owner_->on_writable(error ? 0 : count);
                         });
   }
 

@@ -160,6 +160,28 @@ TEST(WebSocketTest, LimitsTheHandshakeAndTheMessage) {
   EXPECT_TRUE(rig.eventually([&] { return rig.endpoint().open.load() == 0; }));
 }
 
+TEST(WebSocketTest, APeerThatVanishesWhileItIsNotReadLeavesNothing) {
+  LoopRig rig(websocket_setup());
+  WebSocketClient client(rig.port(), 4096);
+  client.upgrade();
+  ASSERT_TRUE(client.send(frame("ID a\n")));
+  // Every line is answered by more bytes than it has; nobody reads the answers.
+  std::string commands;
+  while (commands.size() < 256 * 1024) commands += frame("ID " + std::string(50, 'x') + "\n");
+  std::string unsent;
+  int refused = 0;  // in a row: it is not read any more
+  ASSERT_TRUE(rig.eventually([&] {
+    if (unsent.empty()) unsent = commands;
+    const auto now = client.send_some(unsent);
+    unsent.erase(0, now);
+    refused = now == 0 ? refused + 1 : 0;
+    return refused == 40;
+  }));
+  client.reset();
+  EXPECT_TRUE(rig.eventually([&] { return rig.endpoint().open.load() == 0; }));
+  EXPECT_TRUE(rig.eventually([&] { return rig.snapshot().connections == 0; }));
+}
+
 TEST(WebSocketTest, APeerThatVanishesInTheHandshakeLeavesNothing) {
   LoopRig rig(websocket_setup());
   {
