@@ -17,6 +17,10 @@ constexpr std::size_t kFlushBytes = 128 * 1024;        // written in the middle 
 constexpr std::size_t kBacklogBytesMax = 1024 * 1024;  // unread replies; above it nothing is read
 constexpr milliseconds kFlushPatience{10'000};
 constexpr milliseconds kLingerPatience{1'000};
+/// A session's timer is asked again after this time at the latest. A deadline outlives its
+/// connection in the loop's list: peers that come, wish for a heart-beat in 49 days and go must not
+/// fill it.
+constexpr milliseconds kTimerMax{60'000};
 
 }  // namespace
 
@@ -360,10 +364,17 @@ void Connection::run_session_timer() {
   const auto now = loop_.now();
   const bool deaf = paused_ || backlogged_;  // the peer's silence is our doing
   const auto idle_in = deaf ? milliseconds(0) : now - last_in_;
-  const auto next = session_->on_timer(idle_in, now - last_out_, output_);
+  // Behind bytes that the peer does not take a heart-beat tells it nothing, and they would pile up.
+  const auto idle_out = writing_ ? milliseconds(0) : now - last_out_;
+  const bool was_closing = output_.close_requested();
+  const auto next = session_->on_timer(idle_in, idle_out, output_);
+  if (output_.close_requested() && !was_closing) {
+    loop_.logger().peer_fault("connection", "closed: it was silent for too long",
+                              {{"remote", remote_}, {"peer", session_->describe()}});
+  }
   loop_.touch(*this);
   if (next) {
-    schedule_in(std::max(*next, milliseconds(1)));
+    schedule_in(std::clamp(*next, milliseconds(1), kTimerMax));
   } else {
     timer_at_.reset();
   }

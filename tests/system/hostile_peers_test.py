@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Peers that the broker must bear: they do not read, send half of something, name things so that a page
+could break, are silent, come in thousands, and are there when it stops or reloads."""
+
+import contextlib
+import os
+import re
+import resource
+import socket
+import tempfile
+import time
+import unittest
+
+from broker import SOURCE_DIR, Broker, wait_for
+from stomp_client import Client, Closed, encode
+
+STOCK = os.path.join(SOURCE_DIR, 'conf', 'pabal.xml')
+
+
+def stock_with(**attributes):
+    """The text of the stock configuration with some attributes changed: requestTimeout=1000."""
+    with open(STOCK, encoding='utf-8') as file:
+        text = file.read()
+    for name, value in attributes.items():
+        text, count = re.subn(rf'(\n\s+{name}=)"[^"]*"', rf'\1"{value}"', text)
+        assert count == 1, f'{count} times {name} in {STOCK}'
+    return text
+
+
+class TestCase(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory(prefix='pabal-hostile-')
+        self.addCleanup(self.directory.cleanup)
+
+    def broker(self, **attributes):
+        """A running broker with the stock configuration but for some attributes."""
+        self.config = os.path.join(self.directory.name, 'pabal.xml')
+        self.configure(**attributes)
+        broker = Broker(config=self.config)
+        self.addCleanup(broker.close)
+        return broker
+
+    def configure(self, **attributes):
+        with open(self.config, 'w', encoding='utf-8') as file:
+            file.write(stock_with(**attributes))
+
+    def open(self, port, receive_buffer=0):
+        peer = socket.socket()
+        self.addCleanup(peer.close)
+        if receive_buffer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        peer.settimeout(30)
+        peer.connect(('127.0.0.1', port))
+        return peer
+
+    def client(self, broker, **headers):
+        client = broker.connect(**headers)
+        self.addCleanup(client.close)
+        return client
+
+
+class SilenceTest(TestCase):
+    def test_a_silent_client_is_given_up_and_named_in_the_log(self):
+        broker = self.broker()
+        consumer = self.client(broker, client_id='sleeper', heart_beat='200,0')
+        consumer.request('SUBSCRIBE', {'id': '1', 'destination': '/queue/a', 'ack': 'client'})
+        sender = self.client(broker)
+        sender.request('SEND', {'destination': '/queue/a', 'persistent': 'true'}, b'x')
+        other = self.client(broker)
+        other.request('SUBSCRIBE', {'id': '1', 'destination': '/queue/a'})
+        self.assertEqual(other.expect('MESSAGE').headers.get('redelivered'), 'true')
+        self.assertIn('sleeper', wait_for(
+            lambda: 'silent' in broker.log_tail() and broker.log_tail(), 'a line about it'))
+
+    def test_a_client_that_is_dead_behind_a_large_delivery_is_given_up(self):
+        broker = self.broker()
+        sleeper = self.open(broker.ports['stomp'], receive_buffer=4096)
+        sleeper.sendall(encode('CONNECT', {'accept-version': '1.2', 'host': 'h',
+                                           'heart-beat': '300,300', 'client-id': 'dead'}))
+        sleeper.sendall(encode('SUBSCRIBE', {'id': '1', 'destination': '/queue/a', 'ack': 'client'}))
+        wait_for(lambda: any(one['consumers'] for one in
+                             broker.get_json('/api/status')['destinations']), 'its subscription')
+        sender = self.client(broker)
+        sender.request('SEND', {'destination': '/queue/a'}, b'x' * 16_000_000)
+        other = self.client(broker)
+        other.request('SUBSCRIBE', {'id': '1', 'destination': '/queue/a'})
+        self.assertEqual(len(other.expect('MESSAGE').body), 16_000_000)
+
+
+class StopTest(TestCase):
+    def test_it_stops_with_clients_of_every_kind(self):
+        broker = self.broker(drainTimeout=3000)
+        deaf = self.open(broker.ports['stomp'], receive_buffer=4096)
+        deaf.sendall(encode('CONNECT', {'accept-version': '1.2', 'host': 'h'}) +
+                     encode('SUBSCRIBE', {'id': '1', 'destination': '/queue/large'}))
+        sender = self.client(broker)
+        for _ in range(4):
+            sender.request('SEND', {'destination': '/queue/large'}, b'x' * 8_000_000)
+        half = self.open(broker.ports['stomp'])
+        half.sendall(encode('CONNECT', {'accept-version': '1.2', 'host': 'h'}) +
+                     b'SEND\ndestination:/queue/a\ncontent-length:1000\n\nonly this')
+        mute = self.open(broker.ports['stomp'])
+        page = self.open(broker.ports['http'])
+        page.sendall(b'GET /health')
+        upgrade = self.open(broker.ports['ws'])
+        upgrade.sendall(b'GET / HTTP/1.1\r\nUpgr')
+        ended = self.open(broker.ports['stomp'])
+        ended.sendall(encode('CONNECT', {'accept-version': '1.2', 'host': 'h'}))
+        ended.shutdown(socket.SHUT_WR)
+        busy = self.client(broker)
+        for number in range(2000):
+            busy.send('SEND', {'destination': '/queue/busy', 'persistent': 'true',
+                               'receipt': f'{number}'}, b'y' * 1000)
+        busy.flush()
+        busy.expect('RECEIPT')
+        self.assertEqual(broker.terminate(), 0)
+        receipts = 1
+        with contextlib.suppress(Closed):
+            while (frame := busy.receive()).command == 'RECEIPT':
+                receipts += 1
+            self.assertEqual((frame.command, frame.headers['message']),
+                             ('ERROR', 'the broker is stopping'))
+        mute.close()
+        broker.start()
+        reader = self.client(broker)
+        reader.request('SUBSCRIBE', {'id': '1', 'destination': '/queue/busy',
+                                     'activemq.prefetchSize': '5000'})
+        for _ in range(receipts):
+            reader.expect('MESSAGE')
+
+
+class ThousandsTest(TestCase):
+    def cpu_seconds(self, broker):
+        with open(f'/proc/{broker.pid}/stat', encoding='ascii') as stat:
+            fields = stat.read().rsplit(') ', 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+    def test_without_descriptors_it_waits_and_the_store_goes_on(self):
+        broker = self.broker()
+        sender = self.client(broker)
+        resource.prlimit(broker.pid, resource.RLIMIT_NOFILE, (120, 120))
+        crowd = [self.open(broker.ports['stomp']) for _ in range(200)]
+        wait_for(lambda: 'cannot accept' in broker.log_tail(), 'a line about it')
+        before = self.cpu_seconds(broker)
+        time.sleep(2)
+        self.assertLess(self.cpu_seconds(broker) - before, 1)
+        for peer in crowd:
+            peer.close()
+        wait_for(lambda: self.client(broker), 'a connection again')
+        sender.request('SEND', {'destination': '/queue/a', 'persistent': 'true'}, b'x')
+
+
+if __name__ == '__main__':
+    unittest.main()
