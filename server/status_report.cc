@@ -9,6 +9,8 @@
 #include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
 
+#include "server/utf8.h"
+
 namespace pabal::server {
 namespace {
 
@@ -96,7 +98,7 @@ Array::Ptr destinations_json(const StatusReport& report) {
   Array::Ptr list = new Array;
   for (const auto& destination : report.destinations) {
     Object::Ptr json = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
-    json->set("destination", destination.destination.to_text());
+    json->set("destination", to_utf8(destination.destination.to_text()));
     json->set("depth", number(destination.depth));
     json->set("depthBytes", number(destination.depth_bytes));
     json->set("inFlight", number(destination.in_flight));
@@ -112,10 +114,10 @@ Array::Ptr subscriptions_json(const StatusReport& report) {
   Array::Ptr list = new Array;
   for (const auto& subscription : report.durable_subscriptions) {
     Object::Ptr json = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
-    json->set("clientId", subscription.client_id);
-    json->set("name", subscription.name);
-    json->set("destination", subscription.destination.to_text());
-    json->set("selector", subscription.selector);
+    json->set("clientId", to_utf8(subscription.client_id));
+    json->set("name", to_utf8(subscription.name));
+    json->set("destination", to_utf8(subscription.destination.to_text()));
+    json->set("selector", to_utf8(subscription.selector));
     json->set("active", subscription.active);
     json->set("depth", number(subscription.depth));
     json->set("inFlight", number(subscription.in_flight));
@@ -162,7 +164,7 @@ class Metrics {
 std::string label(std::string_view name, std::string_view value) {
   std::string text(name);
   text += "=\"";
-  for (const char c : value) {
+  for (const char c : to_utf8(value)) {
     if (c == '\\' || c == '"') text += '\\';
     if (c == '\n') {
       text += "\\n";

@@ -59,6 +59,32 @@ class TestCase(unittest.TestCase):
         return client
 
 
+class ManagementPagesTest(TestCase):
+    NAMES = [b'a\xffb', b'quote"d', b'back\\\\slash', 'ümlaut ☂ 🐎'.encode(), b'{}=;', b'\xe2\x80\xa8',
+             b'cut \xf0\x9f\x90']
+
+    def test_any_name_leaves_the_pages_valid(self):
+        broker = self.broker()
+        peer = self.open(broker.ports['stomp'])
+        peer.sendall(encode('CONNECT', {'accept-version': '1.2', 'host': 'h', 'client-id': 'c'}))
+        for name in self.NAMES:
+            peer.sendall(b'SEND\ndestination:/queue/' + name + b'\n\nbody\0')
+        peer.sendall(b'SUBSCRIBE\nid:1\nactivemq.subscriptionName:n\xfe\ndestination:/topic/\xfd\n\n\0')
+        peer.sendall(b'DISCONNECT\nreceipt:bye\n\n\0')
+        answer = b''
+        while b'receipt-id:bye' not in answer:
+            answer += peer.recv(4096)
+        self.assertNotIn(b'ERROR', answer)
+        status = broker.get_json('/api/status')  # UTF-8, or get() fails
+        names = {entry['destination'] for entry in status['destinations']}
+        self.assertTrue({'queue://quote"d', 'queue://back\\slash', 'queue://ümlaut ☂ 🐎',
+                         'queue://a\ufffdb'} <= names, names)
+        self.assertEqual(len(names), len(self.NAMES), names)
+        self.assertEqual(status['durableSubscriptions'][0]['name'], 'n\ufffd')
+        for line in broker.get('/metrics')[1].split('\n'):
+            self.assertRegex(line, r'^($|#|\w+(\{(\w+="([^"\\]|\\["\\n])*",?)*\})? [0-9.]+$)')
+
+
 class SilenceTest(TestCase):
     def test_a_silent_client_is_given_up_and_named_in_the_log(self):
         broker = self.broker()
