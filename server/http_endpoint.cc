@@ -11,9 +11,11 @@
 #include <Poco/Net/HTTPServerParams.h>
 #include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/HTTPServerResponse.h>
-#include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/SocketAddress.h>
 #include <Poco/ThreadPool.h>
 #include <Poco/URI.h>
+
+#include "server/http_socket.h"
 
 namespace pabal::server {
 namespace {
@@ -28,7 +30,7 @@ constexpr std::size_t kPageDefault = 100;
 constexpr std::size_t kPageMax = 1000;
 constexpr std::size_t kMetricsDestinationsMax = 1000;
 constexpr std::size_t kPathBytesMax = 2048;
-constexpr int kThreadsMax = 4;
+constexpr int kThreadsMax = 8;
 
 struct Answer {
   HTTPResponse::HTTPStatus status = HTTPResponse::HTTP_OK;
@@ -100,10 +102,6 @@ class Handler final : public Poco::Net::HTTPRequestHandler {
       response.set("X-Content-Type-Options", "nosniff");
       if (answer.status == HTTPResponse::HTTP_METHOD_NOT_ALLOWED)
         response.set("Allow", "GET, HEAD");
-      // A body that nobody asked for is not read, so the connection cannot go on.
-      if (request.hasContentLength() || request.getChunkedTransferEncoding()) {
-        response.setKeepAlive(false);
-      }
       response.setContentLength64(static_cast<Poco::Int64>(answer.body.size()));
       auto& out = response.send();
       if (request.getMethod() != HTTPRequest::HTTP_HEAD) out << answer.body;
@@ -135,16 +133,16 @@ class HandlerFactory final : public Poco::Net::HTTPRequestHandlerFactory {
 };
 
 Poco::Net::HTTPServerParams::Ptr make_parameters(const HttpSettings& settings) {
-  const Poco::Timespan timeout(
-      static_cast<Poco::Timespan::TimeDiff>(settings.request_timeout.count() * 1000));
   Poco::Net::HTTPServerParams::Ptr parameters = new Poco::Net::HTTPServerParams;
   parameters->setMaxThreads(kThreadsMax);
   parameters->setMaxQueued(static_cast<int>(settings.connections_max));
-  parameters->setTimeout(timeout);
-  parameters->setKeepAliveTimeout(timeout);
-  parameters->setMaxKeepAliveRequests(100);
-  parameters->setKeepAlive(true);
+  // A connection that is kept for later keeps a thread, and there are few.
+  parameters->setKeepAlive(false);
   return parameters;
+}
+
+HttpSocketLimits socket_limits(const HttpSettings& settings) {
+  return {settings.request_timeout, settings.request_timeout, settings.request_bytes_max};
 }
 
 }  // namespace
@@ -152,7 +150,7 @@ Poco::Net::HTTPServerParams::Ptr make_parameters(const HttpSettings& settings) {
 class HttpEndpoint::Server {
  public:
   Server(StatusSource& source, Logger& logger, const HttpSettings& settings)
-      : socket_(Poco::Net::SocketAddress(settings.host, settings.port)),
+      : socket_(Poco::Net::SocketAddress(settings.host, settings.port), socket_limits(settings)),
         pool_(1, kThreadsMax, 30),
         server_(new HandlerFactory(source, logger), pool_, socket_, make_parameters(settings)) {}
 
@@ -164,7 +162,7 @@ class HttpEndpoint::Server {
   }
 
  private:
-  Poco::Net::ServerSocket socket_;
+  HttpServerSocket socket_;
   Poco::ThreadPool pool_;
   Poco::Net::HTTPServer server_;
 };

@@ -3,6 +3,7 @@
 could break, are silent, come in thousands, and are there when it stops or reloads."""
 
 import contextlib
+import json
 import os
 import re
 import resource
@@ -83,6 +84,43 @@ class ManagementPagesTest(TestCase):
         self.assertEqual(status['durableSubscriptions'][0]['name'], 'n\ufffd')
         for line in broker.get('/metrics')[1].split('\n'):
             self.assertRegex(line, r'^($|#|\w+(\{(\w+="([^"\\]|\\["\\n])*",?)*\})? [0-9.]+$)')
+
+    def test_slow_requests_do_not_keep_others_out(self):
+        broker = self.broker(requestTimeout=1000)
+        slow = [self.open(broker.ports['http']) for _ in range(40)]
+        for peer in slow:
+            peer.sendall(b'GET /health HTTP/1.1\r\nHost: h\r\n')
+        ended = set()
+        deadline = time.monotonic() + 30
+        while len(ended) < len(slow) and time.monotonic() < deadline:
+            for number, peer in enumerate(slow):  # a byte now and then, for ever
+                try:
+                    peer.send(b'X')
+                except OSError:
+                    ended.add(number)
+            time.sleep(0.1)
+        self.assertEqual(len(ended), len(slow))
+        self.assertEqual(broker.get('/health')[0], 200)
+
+    def test_an_idle_connection_does_not_keep_others_out(self):
+        broker = self.broker(requestTimeout=60000)
+        for _ in range(8):  # scrapers that keep their connection
+            peer = self.open(broker.ports['http'])
+            peer.sendall(b'GET /health HTTP/1.1\r\nHost: h\r\n\r\n')
+            self.assertIn(b' 200 ', peer.recv(4096))
+        self.assertEqual(broker.get('/health')[0], 200)
+
+    def test_a_request_has_a_limit(self):
+        broker = self.broker(requestBytesMax='2kb')
+        peer = self.open(broker.ports['http'])
+        with contextlib.suppress(OSError):
+            peer.sendall(b'GET /health HTTP/1.1\r\n' + b'X: ' + b'x' * 1_000_000 + b'\r\n\r\n')
+        answer = b''
+        with contextlib.suppress(ConnectionError):
+            while data := peer.recv(4096):
+                answer += data
+        self.assertNotIn(b' 200 ', answer)
+        self.assertEqual(broker.get('/health')[0], 200)
 
 
 class SilenceTest(TestCase):
