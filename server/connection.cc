@@ -46,7 +46,8 @@ void Connection::start(std::string_view refusal) {
     }
     return;
   }
-  if (phase_ == Phase::detecting) schedule_in(endpoint_.connect_timeout);
+  const milliseconds patience = endpoint_.connect_timeout;
+  if (phase_ == Phase::detecting && patience.count() > 0) schedule_in(patience);
   loop_.touch(*this);
 }
 

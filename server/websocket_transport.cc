@@ -55,7 +55,9 @@ class WebSocketTransport final : public Transport {
     owner_ = &owner;
     stream_.read_message_max(endpoint_.message_bytes_max);
     websocket::stream_base::timeout timeouts{};
-    timeouts.handshake_timeout = endpoint_.connect_timeout;
+    const core::milliseconds patience = endpoint_.connect_timeout;
+    timeouts.handshake_timeout = websocket::stream_base::none();
+    if (patience.count() > 0) timeouts.handshake_timeout = patience;
     timeouts.idle_timeout =
         websocket::stream_base::none();  // the session has heart-beats of its own
     timeouts.keep_alive_pings = false;

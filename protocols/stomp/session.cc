@@ -91,7 +91,8 @@ Batch& StompSession::batch() {
 void StompSession::decode(std::span<const char> bytes, core::TimePoint now) {
   if (reading_ended_) return;
   if (!first_bytes_) first_bytes_ = now;
-  if (!reads_as_connected_ && now - *first_bytes_ > options_.connect_timeout) {
+  if (!reads_as_connected_ && options_.connect_timeout.count() > 0 &&
+      now - *first_bytes_ > options_.connect_timeout) {
     // on_timer() sees only silence: this is for a peer that sends a byte now and then.
     refuse_fatally(batch().commands.emplace_back(), "No CONNECT within the time allowed");
     return;
@@ -348,6 +349,7 @@ std::optional<core::milliseconds> StompSession::on_timer(core::milliseconds idle
   using core::milliseconds;
   if (state_ == State::closed) return std::nullopt;
   if (state_ == State::waiting) {
+    if (options_.connect_timeout.count() == 0) return std::nullopt;
     if (idle_in < options_.connect_timeout) return options_.connect_timeout - idle_in;
     state_ = State::closed;
     end_reading();

@@ -27,7 +27,7 @@ struct SessionOptions {
       115'343'360;  ///< wireFormat.maxFrameSize; command, headers and body
   std::size_t unconnected_frame_bytes_max = 65'536;  ///< of a frame before CONNECT
 
-  core::milliseconds connect_timeout{30'000};  ///< transport.connectAttemptTimeout
+  core::milliseconds connect_timeout{30'000};  ///< transport.connectAttemptTimeout; 0: never
   HeartBeat default_heart_beat;   ///< transport.defaultHeartBeat: for a CONNECT without the header
   double heart_beat_grace = 2.0;  ///< transport.hbGracePeriodMultiplier; up to 1 counts as 1
   core::milliseconds heart_beat_min{10};  ///< shortest interval at which the server will send

@@ -226,5 +226,20 @@ TEST(StompSessionTest, AcknowledgementsActBehindAParkedSend) {
   EXPECT_EQ(count(heard, "MESSAGE\n"), 1U);
 }
 
+TEST(StompSessionTest, AConnectTimeOutOfZeroIsNone) {
+  SessionOptions options;
+  options.connect_timeout = milliseconds(0);
+  const protocols::PeerInfo peer;
+  FrameCache cache;
+  const auto session = make_session(options, peer, cache);
+  const store::MemoryStore store{store::MemoryStoreOptions{}};
+  tests::StompWire wire(store);
+  EXPECT_EQ(session->on_timer(milliseconds(0), milliseconds(0), wire), std::nullopt);
+  const std::string begin = "CONN";
+  session->decode(begin, core::TimePoint(milliseconds(1)));
+  session->decode(begin, core::TimePoint(milliseconds(3'600'000)));
+  EXPECT_FALSE(session->has_commands());
+}
+
 }  // namespace
 }  // namespace pabal::stomp
