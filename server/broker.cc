@@ -1,5 +1,6 @@
 #include "server/broker.h"
 
+#include <atomic>
 #include <future>
 #include <latch>
 #include <utility>
@@ -58,14 +59,27 @@ std::string_view version() noexcept {
   return PABAL_VERSION;
 }
 
-/// An endpoint and the session options that it hands out by reference.
+/// An endpoint and the session options that it hands out by reference. Those of before a reload
+/// stay, because sessions have them; there are as many as reloads.
 struct Broker::StompListener {
-  stomp::SessionOptions options;
+  std::vector<std::unique_ptr<const stomp::SessionOptions>> versions;
+  std::atomic<const stomp::SessionOptions*> options{nullptr};
   Endpoint endpoint;
+
+  /// Connections that come from now on get this.
+  void set(const Config& config, const ListenerConfig& listener) {
+    versions.push_back(
+        std::make_unique<const stomp::SessionOptions>(session_options(config, listener.stomp)));
+    options = versions.back().get();
+    endpoint.connections_max = listener.connections_max;
+    endpoint.connect_timeout = listener.stomp.connect_timeout;
+    endpoint.message_bytes_max = listener.stomp.frame_bytes_max + kWebSocketSlackBytes;
+  }
 };
 
 Broker::Broker(Config config, Logger& logger)
-    : config_(std::move(config)),
+    : name_(config.broker_name),
+      config_(std::move(config)),
       logger_(logger),
       started_(std::chrono::steady_clock::now()),
       gate_(logger, config_.server.io_threads),
@@ -101,17 +115,14 @@ void Broker::make_loops() {
 
 std::unique_ptr<Broker::StompListener> Broker::make_endpoint(const ListenerConfig& listener) {
   auto made = std::make_unique<StompListener>();
-  made->options = session_options(config_, listener.stomp);
+  made->set(config_, listener);
   Endpoint& endpoint = made->endpoint;
   endpoint.name = listener.name;
   endpoint.scheme = listener.protocol == Protocol::websocket ? "ws" : "tcp";
   endpoint.protocol = listener.protocol;
-  endpoint.connections_max = listener.connections_max;
-  endpoint.connect_timeout = listener.stomp.connect_timeout;
-  endpoint.message_bytes_max = listener.stomp.frame_bytes_max + kWebSocketSlackBytes;
   endpoint.budget = &budget_;
   endpoint.make_session = [this, &options = made->options](const protocols::PeerInfo& peer) {
-    return stomp::make_session(options, peer, *frame_caches_[core::raw(peer.home)]);
+    return stomp::make_session(*options.load(), peer, *frame_caches_[core::raw(peer.home)]);
   };
   return made;
 }
@@ -239,13 +250,18 @@ core::Result<void> Broker::reload(const Config& config) {
     return core::Error{core::Errc::bad_state, "needs a restart: " + fixed};
   }
   if (const auto level = parse_log_level(config.server.log_level)) logger_.set_level(*level);
+  // No listener came or went, for that needs a restart, so those that are open pair up in order.
+  auto open = endpoints_.begin();
+  for (const auto& listener : config.listeners) {
+    if (listener.open) (*open++)->set(config, listener);
+  }
   config_ = config;
   return {};
 }
 
 StatusReport Broker::report(std::string_view after, std::size_t limit) {
   StatusReport report;
-  report.broker_name = config_.broker_name;
+  report.broker_name = name_;
   report.version = version();
   report.uptime =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);

@@ -67,6 +67,7 @@ class Broker final : public StatusSource {
   void close_store();
   std::unique_ptr<StompListener> make_endpoint(const ListenerConfig& listener);
 
+  const std::string name_;  // config_ belongs to the thread that made this
   Config config_;
   Logger& logger_;
   const std::chrono::steady_clock::time_point started_;

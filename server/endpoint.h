@@ -18,15 +18,15 @@ struct ConnectionBudget {
   std::atomic<std::uint32_t> open{0};
 };
 
-/// What a listener gives to its connections. Outlives them. Counters: any thread; the rest is
-/// constant once the loops run.
+/// What a listener gives to its connections. Outlives them. Counters, limits (which a reload may
+/// change) and make_session: any thread; the rest is constant once the loops run.
 struct Endpoint {
   std::string name;    ///< of the listener, for logs and metrics
   std::string scheme;  ///< "tcp" or "ws": how Endpoint's peers are written
   Protocol protocol = Protocol::stomp;
-  std::uint32_t connections_max = 0;  ///< 0: no limit of its own
-  core::milliseconds connect_timeout{30'000};
-  std::size_t message_bytes_max = 0;  ///< WebSocket: longest message
+  std::atomic<std::uint32_t> connections_max{0};  ///< 0: no limit of its own
+  std::atomic<core::milliseconds> connect_timeout{core::milliseconds(30'000)};  ///< 0: never
+  std::atomic<std::size_t> message_bytes_max{0};  ///< WebSocket: longest message
   std::function<std::unique_ptr<protocols::Session>(const protocols::PeerInfo&)> make_session;
   ConnectionBudget* budget = nullptr;
 

@@ -193,6 +193,61 @@ class StopTest(TestCase):
             reader.expect('MESSAGE')
 
 
+class ReloadTest(TestCase):
+    def prefetched(self, broker, queue):
+        """Messages of ten that a consumer gets while it acknowledges nothing."""
+        sender = self.client(broker)
+        for _ in range(10):
+            sender.request('SEND', {'destination': queue}, b'x')
+        consumer = self.client(broker)
+        got = consumer.request('SUBSCRIBE', {'id': '1', 'destination': queue, 'ack': 'client'})
+        with contextlib.suppress(AssertionError):
+            while True:
+                got.append(consumer.receive(0.5))
+        return len(got)
+
+    def test_what_may_change_changes(self):
+        broker = self.broker(queuePrefetch=3)
+        old = self.client(broker)
+        self.assertEqual(self.prefetched(broker, '/queue/before'), 3)
+        self.configure(queuePrefetch=5, headersMax=20)
+        self.hang_up(broker, 'reloaded')
+        self.assertEqual(self.prefetched(broker, '/queue/after'), 5)
+        headers = {f'h{number}': 'x' for number in range(30)}
+        old.request('SEND', {'destination': '/queue/a', **headers}, b'x')  # as when it came
+        new = self.client(broker)
+        new.send('SEND', {'destination': '/queue/a', **headers}, b'x')
+        self.assertEqual(new.expect('ERROR').headers['message'],
+                         'The maximum number of headers was exceeded')
+
+    def test_what_may_not_change_leaves_everything_as_it_was(self):
+        broker = self.broker(queuePrefetch=3)
+        self.configure(queuePrefetch=5, ioThreads=2)
+        self.hang_up(broker, 'needs a restart')
+        self.assertEqual(self.prefetched(broker, '/queue/a'), 3)
+        with open(self.config, 'a', encoding='utf-8') as file:
+            file.write('<')
+        self.hang_up(broker, 'the file is wrong')
+        self.assertEqual(self.prefetched(broker, '/queue/b'), 3)
+
+    def test_an_option_of_a_listener_changes(self):
+        broker = self.broker()
+        self.assertTrue(self.client(broker).connected)
+        with open(self.config, encoding='utf-8') as file:
+            text = file.read()
+        with open(self.config, 'w', encoding='utf-8') as file:
+            file.write(text.replace('{stomp.port:61613}"', '{stomp.port:61613}?maximumConnections=2"'))
+        self.hang_up(broker, 'reloaded')
+        kept = [self.client(broker)]
+        with self.assertRaisesRegex(AssertionError, 'too many connections'):
+            while len(kept) < 5:
+                kept.append(self.client(broker))
+
+    def hang_up(self, broker, answer):
+        os.kill(broker.pid, 1)
+        wait_for(lambda: answer in broker.log_tail(), f'"{answer}" in the log')
+
+
 class ThousandsTest(TestCase):
     def cpu_seconds(self, broker):
         with open(f'/proc/{broker.pid}/stat', encoding='ascii') as stat:
