@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <string>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "server/broker.h"
@@ -39,6 +40,25 @@ LoadOptions load_options(const ServeOptions& options) {
   load.data_directory = options.data_directory;
   for (const auto& [name, value] : options.definitions) load.definitions[name] = value;
   return load;
+}
+
+/// Sockets must not take the descriptors that the store needs to go on: the journal's next segment,
+/// the index's tables. Raises the soft limit as far as the system allows, and lowers the number of
+/// connections to what that leaves.
+void limit_connections(Config& config, Logger& logger) {
+  constexpr std::uint64_t kReserve = 320;  // the store, files, connections that are being refused
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &files) != 0) ::getrlimit(RLIMIT_NOFILE, &files);
+  const std::uint64_t reserve = kReserve + config.http.connections_max;
+  const std::uint64_t room = files.rlim_cur > reserve ? files.rlim_cur - reserve : 1;
+  std::uint32_t& connections = config.limits.connections_max;
+  if (room >= connections) return;
+  logger.info(
+      "server", "fewer connections than configured: that many descriptors it may have",
+      {{"configured", connections}, {"connections", room}, {"descriptors", files.rlim_cur}});
+  connections = static_cast<std::uint32_t>(room);
 }
 
 void print_error(const std::string& text) {
@@ -91,6 +111,7 @@ int serve(const ServeOptions& options) {
   }
   Logger logger(parse_log_level(loaded->config.server.log_level).value_or(LogLevel::info));
   log_findings(*loaded, logger);
+  limit_connections(loaded->config, logger);
 
   Broker broker(std::move(loaded->config), logger);
   if (auto started = broker.start(); !started) {

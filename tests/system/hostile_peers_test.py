@@ -248,7 +248,24 @@ class ReloadTest(TestCase):
         wait_for(lambda: answer in broker.log_tail(), f'"{answer}" in the log')
 
 
+class FewDescriptors(Broker):
+    def command_line(self):
+        return ['prlimit', '--nofile=700:700', *super().command_line()]
+
+
 class ThousandsTest(TestCase):
+    def test_connections_leave_the_store_its_descriptors(self):
+        broker = FewDescriptors()
+        self.addCleanup(broker.close)
+        sender = self.client(broker)
+        crowd = [self.open(broker.ports['stomp']) for _ in range(1000)]
+        # Whoever is too many is refused, not left waiting.
+        self.assertIn(crowd[-1].recv(4096)[:5], (b'ERROR', b''))
+        for _ in range(100):  # more than the journal's first segments
+            sender.request('SEND', {'destination': '/queue/a', 'persistent': 'true'}, b'x' * 1_000_000)
+        self.assertEqual(broker.get('/health')[0], 200)
+        self.assertNotIn('cannot accept', broker.log_tail())
+
     def cpu_seconds(self, broker):
         with open(f'/proc/{broker.pid}/stat', encoding='ascii') as stat:
             fields = stat.read().rsplit(') ', 1)[1].split()
