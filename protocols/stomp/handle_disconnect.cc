@@ -18,7 +18,7 @@ void StompSession::apply_disconnect(Command& command, core::Engine& engine, core
       if (*slot != nullptr) (void)engine.unsubscribe((*slot)->id, now);
     }
     subscriptions_.clear();
-    last_words_ = Parked{0, CommandKind::disconnect, std::nullopt, {}, {}};
+    last_words_ = Parked{0, CommandKind::disconnect, std::nullopt, {}, {}, engine.submitted()};
     if (command.receipt.present()) last_words_->receipt = view(command.receipt);
     state_ = State::leaving;
     return;

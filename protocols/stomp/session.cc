@@ -194,7 +194,7 @@ void StompSession::fail(const Command& command, std::string_view text, core::Tic
 
 void StompSession::park(const Command& command, core::ReplyToken token,
                         std::vector<Settled> settled) {
-  Parked parked{token, command.kind, std::nullopt, std::move(settled), {}};
+  Parked parked{token, command.kind, std::nullopt, std::move(settled), {}, core::kNoTicket};
   if (command.kind == CommandKind::send) parked.transaction = view(command.transaction);
   if (command.receipt.present()) parked.receipt = view(command.receipt);
   parked_.push_back(std::move(parked));
@@ -323,10 +323,11 @@ void StompSession::encode_reply(const core::Reply& reply, protocols::Output& out
   }
   if (!bytes.empty()) output.hold(reply.outcome.after, bytes, false);
 
+  if (last_words_) last_words_->after = std::max(last_words_->after, reply.outcome.after);
   if (parked_.empty() && last_words_) {
     bytes.clear();
     if (last_words_->receipt) append_receipt(bytes, *last_words_->receipt, version_);
-    if (!bytes.empty()) output.hold(reply.outcome.after, bytes, false);
+    if (!bytes.empty()) output.hold(last_words_->after, bytes, false);
     last_words_.reset();
     state_ = State::closed;
     output.close_after_flush();

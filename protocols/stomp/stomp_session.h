@@ -71,7 +71,8 @@ class StompSession final : public protocols::Session {
     CommandKind command{};
     std::optional<std::string> receipt;
     std::vector<Settled> settled;
-    std::string transaction;  ///< of a send
+    std::string transaction;               ///< of a send
+    core::Ticket after = core::kNoTicket;  ///< of a DISCONNECT: of all that it speaks for
   };
 
   // --- reading (decode) ------------------------------------------------------------------------

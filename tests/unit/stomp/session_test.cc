@@ -226,6 +226,30 @@ TEST(StompSessionTest, AcknowledgementsActBehindAParkedSend) {
   EXPECT_EQ(count(heard, "MESSAGE\n"), 1U);
 }
 
+// Goal: the receipt of a DISCONNECT speaks for all before it, however it came to be answered late.
+// Method: a persistent send that asks for no receipt, and a last, parked one that waits for no sync.
+TEST(StompSessionTest, ADisconnectBehindAParkedSendWaitsForTheStore) {
+  core::EngineLimits limits;
+  limits.memory_bytes_max = 4000;
+  store::MemoryStoreOptions options;
+  options.manual_durability = true;
+  StompBroker broker(options, limits);
+  const auto producer = broker.accept();
+  broker.receive(producer, connect("1.2"));
+  (void)broker.take(producer);
+  const std::string large = frame("SEND\ndestination:/queue/a\n\n" + std::string(3000, 'x'));
+  broker.receive(producer, large + frame("SEND\ndestination:/queue/b\npersistent:true\n\nkept") +
+                               large + frame("DISCONNECT\nreceipt:d\n\n"));
+  const auto consumer = broker.accept();
+  broker.receive(consumer, connect("1.2"));
+  broker.receive(consumer, frame("SUBSCRIBE\nid:s\ndestination:/queue/a\n\n"));
+  EXPECT_EQ(count(broker.take(consumer), "MESSAGE\n"), 2U);
+  EXPECT_EQ(broker.take(producer), "");
+  broker.sync();
+  EXPECT_EQ(values(broker.take(producer), "receipt-id"), std::vector<std::string>{"d"});
+  EXPECT_TRUE(broker.peer(producer).wire->closed());
+}
+
 TEST(StompSessionTest, AConnectTimeOutOfZeroIsNone) {
   SessionOptions options;
   options.connect_timeout = milliseconds(0);
