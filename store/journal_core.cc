@@ -297,7 +297,7 @@ bool JournalCoreImpl::step_write() {
       // A segment may have become ready before anybody could see that: once more, then wait.
       if (!write_waits_.exchange(true)) return true;
       wake(Step::prepare);
-      return false;
+      return !writer_->has_backlog() && !pending_.rest_without_internal();
     case WriteOutcome::passed:
       publish(writer_->take());
       return true;

@@ -44,6 +44,8 @@ class JournalWriter {
         group_bytes_max_(group_bytes_max) {}
 
   Result<WriteOutcome> write();
+  /// Whether batches of the engine wait in it for the next write().
+  [[nodiscard]] bool has_backlog() const noexcept { return cursor_ < backlog_.batches.size(); }
   Result<void> sync();
   /// Hands out what write() passed or sync() made durable.
   DurableGroup take() { return std::move(group_); }

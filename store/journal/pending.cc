@@ -157,6 +157,12 @@ bool PendingQueue::rest() {
   return true;
 }
 
+bool PendingQueue::rest_without_internal() {
+  MutexLock lock(mutex_);
+  resting_ = group_.empty();
+  return resting_;
+}
+
 void PendingQueue::raise_durable(std::uint64_t ticket) noexcept {
   if (ticket > durable_.load(std::memory_order_relaxed)) {
     durable_.store(ticket, std::memory_order_release);

@@ -79,6 +79,9 @@ class PendingQueue {
   void publish(core::Ticket ticket, std::uint64_t bytes) PABAL_EXCLUDES(mutex_);
   /// Store thread: nothing to do; the next append must wake it. False: there is something.
   bool rest() PABAL_EXCLUDES(mutex_);
+  /// Store thread: what the reclaimer appended waits for room; the next append must wake it all the
+  /// same, because that may fit. False: there is something appended.
+  bool rest_without_internal() PABAL_EXCLUDES(mutex_);
 
   [[nodiscard]] core::Ticket submitted() const noexcept {
     return core::Ticket{submitted_.load(std::memory_order_relaxed)};

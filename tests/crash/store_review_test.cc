@@ -125,6 +125,47 @@ TEST(StoreReview, AnswersPagesThatWaitedForTheIndexToBeOpenedAgain) {
   EXPECT_TRUE(core.step(Step::page));
 }
 
+std::vector<core::StoreOp> attachment(std::string key, std::size_t bytes) {
+  std::vector<core::StoreOp> ops(1);
+  ops[0].kind = core::StoreOpKind::put_attachment;
+  ops[0].detail = std::make_unique<core::StoreOpDetail>();
+  ops[0].detail->key = std::move(key);
+  ops[0].detail->value = std::string(bytes, 'v');
+  return ops;
+}
+
+TEST(StoreReview, WritesWhatFitsThoughTheReclaimersBatchFindsNoRoom) {
+  StoreHarness store(16);
+  store.options.ballast_bytes = 0;
+  Bells bells;
+  auto opened = JournalCore::open(store.options, store, &bells);
+  ASSERT_TRUE(opened) << opened.error().text;
+  JournalCore& core = **opened;
+  const auto put = [&](const std::string& key, std::size_t bytes) {
+    auto ops = attachment(key, bytes);
+    (void)core.append(ops);
+    (void)core.push();
+    while (core.step(Step::write) || core.step(Step::sync) || core.step(Step::apply)) continue;
+  };
+  // 20 KB that count in the first segment, then one segment more and no other.
+  put("large", 20'000);
+  while (core.status().segments < 2) ASSERT_TRUE(core.step(Step::prepare));
+  store.files.set_capacity(store.files.bytes_used());
+  while (core.status().bytes_written < 75'000) put("another", 1000);
+  ASSERT_EQ(core.durable(), core.submitted());
+  while (core.step(Step::reclaim)) continue;
+  while (core.step(Step::write)) ASSERT_FALSE(core.step(Step::sync)) << "it should not fit";
+
+  bells.rung.clear();
+  auto ops = attachment("another", 100);
+  const core::Ticket ticket = core.append(ops);
+  (void)core.push();
+  EXPECT_TRUE(bells.was_rung(Step::write));
+  EXPECT_TRUE(core.step(Step::write));
+  EXPECT_TRUE(core.step(Step::sync));
+  EXPECT_EQ(core.durable(), ticket);
+}
+
 /// Tells of each write before it is made, and of each sync of a directory, which it may refuse.
 class WatchedFiles final : public FileSystem {
  public:
