@@ -48,6 +48,12 @@ bool Reclaimer::release_finished() {
   return gone > 0;
 }
 
+bool Reclaimer::is_going(std::uint64_t number) const {
+  return (job_ && job_->segment.file->number == number) ||
+         std::any_of(finished_.begin(), finished_.end(),
+                     [&](const Finished& each) { return each.segment == number; });
+}
+
 /// The emptiest first: dead ones at once, others when more is dead than alive.
 bool Reclaimer::choose() {
   const auto live = index_.live_by_segment();
@@ -61,9 +67,7 @@ bool Reclaimer::choose() {
     // What the index has not seen of a segment yet looks dead to it, and is not.
     if (segment.last_index > seen) continue;
     const std::uint64_t number = segment.file->number;
-    const bool taken = std::any_of(finished_.begin(), finished_.end(),
-                                   [&](const Finished& each) { return each.segment == number; });
-    if (taken) continue;
+    if (is_going(number)) continue;
     const auto found = live.find(number);
     const std::uint64_t bytes = segment.file->bytes;
     const std::uint64_t used = found == live.end() ? 0 : std::min(found->second, bytes);
@@ -160,7 +164,8 @@ Result<void> Reclaimer::keep(const JournalOp& op, std::uint64_t index) {
       }
       return {};
     case JournalOpKind::high_ids:
-      return {};
+    case JournalOpKind::kept_segments:
+      return {};  // written anew for each segment that goes
     case JournalOpKind::put_attachment:
     case JournalOpKind::delete_attachment:
     case JournalOpKind::restore_attachment:
@@ -294,7 +299,10 @@ void Reclaimer::finish_scan() {
   if (job_->lists.empty()) {
     const auto [list, reader] = index_.high_ids();
     out.high_ids(list, reader);
-    job_->batch.bytes += kStepBytes;
+    std::vector<std::uint64_t> kept = pool_.numbers();
+    std::erase_if(kept, [&](std::uint64_t number) { return is_going(number); });
+    out.kept_segments(index_.position().index, kept);
+    job_->batch.bytes += kStepBytes + kept.size() * kStepBytes / 8;
     job_->appended = true;
   }
   append();

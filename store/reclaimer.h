@@ -65,6 +65,8 @@ class Reclaimer {
   Result<void> keep_counts(const JournalOp& op);
   Result<void> say_count(const Place& place, core::ReaderId reader, std::uint32_t known);
   Result<void> confirm_counts();
+  /// Whether the segment goes as soon as P is past what was written for it.
+  [[nodiscard]] bool is_going(std::uint64_t number) const;
   [[nodiscard]] bool keep_deletion(bool original) const;
   Result<void> keep_attachment(const JournalOp& op, std::uint64_t index);
   void mention(core::ListId list, std::uint64_t index);

@@ -41,15 +41,15 @@ Result<void> Recovery::find_segments() {
 }
 
 /// Whether the index is of this journal: the entry that it says it reflects is there, and so is
-/// every segment that it points into.
+/// every segment that it points into. (One that is not may have gone after the index, which then is
+/// older than it should be: the journal knows.)
 Result<bool> Recovery::index_fits(std::string& why) {
   const LogPosition position = index_.position();
   for (const auto& [segment, live] : index_.live_by_segment()) {
-    if (!pool_.find(segment)) {
-      return Error{Errc::store_io, "damaged store: segment " + std::to_string(segment) +
-                                       " of the journal is missing, with " + std::to_string(live) +
-                                       " bytes of messages"};
-    }
+    if (pool_.find(segment)) continue;
+    why = "segment " + std::to_string(segment) + " is missing, with " + std::to_string(live) +
+          " bytes of messages";
+    return false;
   }
   if (position.index == 0) return true;
   const SegmentRef segment = pool_.find(position.segment);
@@ -92,7 +92,7 @@ Result<void> Recovery::run() {
     index_damaged = !applied;
     return applied;
   });
-  if (!read && index_damaged) return rebuild(read.error().text);
+  if (!read && (index_damaged || gap_)) return rebuild(read.error().text);
   return read;
 }
 
@@ -131,6 +131,7 @@ Result<void> Recovery::read_tail(const LogPosition& from, const EntryHandler& ha
       if (!scan) return scan.error();
       if (*scan == Scan::entry) {
         if (entry.header.index != last_.index + 1) {
+          gap_ = entry.offset == kSegmentHeaderBytes;
           return damage(segment, entry.offset,
                         "entry " + std::to_string(last_.index + 1) + " is missing before the one");
         }
@@ -190,16 +191,15 @@ Result<void> Recovery::read_all(Verify verify, const EntryHandler& handle) {
   return {};
 }
 
-Result<void> Recovery::rebuild(std::string why) {
-  if (!may_rebuild_) {
-    return Error{Errc::store_io,
-                 "the index cannot be used (" + why + "); the next start builds it again"};
-  }
-  rebuilt_because_ = log_.empty() ? std::string() : std::move(why);
-  last_ = synced_ = {};
-  RebuildFacts facts;
+/// First pass of a rebuild: every byte of what is left of the log is read, and what is missing must
+/// have gone rightly.
+Result<void> Recovery::learn(RebuildFacts& facts) {
   JournalOp op;
+  std::uint64_t before = 0;
+  std::uint64_t missing = 0;  // the last entry that is not there
   auto read = read_all(Verify::payloads, [&](const EntryView& entry) -> Result<void> {
+    if (entry.header.index != before + 1) missing = entry.header.index - 1;
+    before = entry.header.index;
     OpReader ops(entry.ops, entry.payload_offset);
     while (ops.next(op)) facts.learn(op, entry.header.index);
     if (ops.complete()) return {};
@@ -209,7 +209,29 @@ Result<void> Recovery::rebuild(std::string why) {
   if (mark_ && mark_->index > last_.index) {
     return Error{Errc::store_io, "damaged store: synced entries are missing at the journal's end"};
   }
+  if (missing > facts.kept_up_to) {
+    return Error{Errc::store_io, "damaged store: a segment of the journal is missing, with entry " +
+                                     std::to_string(missing)};
+  }
+  for (const std::uint64_t segment : facts.kept_segments) {
+    if (pool_.find(segment)) continue;
+    return Error{Errc::store_io,
+                 "damaged store: segment " + std::to_string(segment) + " is missing"};
+  }
   facts.settle();
+  return {};
+}
+
+Result<void> Recovery::rebuild(std::string why) {
+  if (!may_rebuild_) {
+    return Error{Errc::store_io,
+                 "the index cannot be used (" + why + "); the next start builds it again"};
+  }
+  rebuilt_because_ = log_.empty() ? std::string() : std::move(why);
+  last_ = synced_ = {};
+  RebuildFacts facts;
+  auto read = learn(facts);
+  if (!read) return read;
   if (auto wiped = index_.wipe(); !wiped) return wiped;
   index_.begin_rebuild(facts);
   const auto flush = [&]() -> Result<void> {

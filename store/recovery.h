@@ -17,6 +17,7 @@ struct StorePaths {
       : directory(directory),
         journal(directory + "/journal"),
         mark(directory + "/journal/mark"),
+        reserve(directory + "/journal/reserve"),
         index(directory + "/index"),
         rebuild(directory + "/rebuild-index"),
         lock(directory + "/lock") {}
@@ -24,6 +25,7 @@ struct StorePaths {
   std::string directory;
   std::string journal;
   std::string mark;
+  std::string reserve;  ///< SegmentPool's ballast
   std::string index;
   std::string rebuild;  ///< a file that asks the next start to build the index again
   std::string lock;
@@ -72,6 +74,7 @@ class Recovery {
   Result<void> read_tail(const LogPosition& from, const EntryHandler& handle);
   Result<void> check_end(SegmentScanner& scanner, const SegmentRef& segment);
   Result<void> rebuild(std::string why);
+  Result<void> learn(RebuildFacts& facts);
   Result<void> rewrite_unsynced();
   Result<void> rewrite(const SegmentRef& segment, std::uint64_t from, std::uint64_t end);
   Result<void> close_last();
@@ -90,7 +93,8 @@ class Recovery {
   std::optional<LogPosition> mark_;
   std::uint64_t epoch_max_ = 0;
   LogPosition last_;
-  LogPosition synced_;       // what the index had: everything up to there was synced
+  LogPosition synced_;  // what the index had: everything up to there was synced
+  bool gap_ = false;    // read_tail() found segments missing
   std::string rebuilt_because_;
 };
 

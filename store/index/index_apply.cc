@@ -82,6 +82,8 @@ Result<void> Index::apply_op(JournalOp& op) {
       last_list_ = std::max(last_list_, op.list);
       last_reader_ = std::max(last_reader_, op.reader);
       return {};
+    case JournalOpKind::kept_segments:
+      return {};  // for a rebuild
     default:
       return apply_attachment(op);
   }

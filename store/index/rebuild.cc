@@ -80,6 +80,10 @@ void RebuildFacts::learn(const JournalOp& op, std::uint64_t index) {
       last_list = std::max(last_list, core::raw(op.list));
       last_reader = std::max(last_reader, core::raw(op.reader));
       return;
+    case JournalOpKind::kept_segments:
+      kept_up_to = op.version;
+      kept_segments = op.segments;
+      return;
     case JournalOpKind::put_attachment:
     case JournalOpKind::delete_attachment:
     case JournalOpKind::restore_attachment:

@@ -59,6 +59,9 @@ struct RebuildFacts {
   std::map<std::tuple<std::uint64_t, std::uint64_t, std::uint8_t, std::uint64_t>, std::uint32_t>
       counts;
   std::map<std::string, Attachment> attachments;
+  /// Of the entries up to this one, only those in these segments are left; all above must be there.
+  std::uint64_t kept_up_to = 0;
+  std::vector<std::uint64_t> kept_segments;
   std::uint64_t last_list = 0;
   std::uint64_t last_reader = 0;
 

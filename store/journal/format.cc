@@ -271,6 +271,13 @@ void OpWriter::list_deleted(core::ListId list) {
   put_varint(out_, core::raw(list));
 }
 
+void OpWriter::kept_segments(std::uint64_t up_to, const std::vector<std::uint64_t>& segments) {
+  kind(JournalOpKind::kept_segments);
+  put_varint(out_, up_to);
+  put_varint(out_, segments.size());
+  for (const std::uint64_t segment : segments) put_varint(out_, segment);
+}
+
 // --- reading steps -------------------------------------------------------------------------------
 
 void OpReader::read_places(JournalOp& op) {
@@ -370,6 +377,15 @@ bool OpReader::read(JournalOp& op) {
       op.version = decoder_.varint();
       op.key = decoder_.text();
       return true;
+    case JournalOpKind::kept_segments: {
+      op.version = decoder_.varint();
+      op.segments.clear();
+      const std::uint64_t count = decoder_.varint();
+      for (std::uint64_t i = 0; i < count && decoder_.ok(); ++i) {
+        op.segments.push_back(decoder_.varint());
+      }
+      return true;
+    }
     case JournalOpKind::list_state: {
       op.state = {};
       op.state.as_of = decoder_.varint();

@@ -90,6 +90,7 @@ enum class JournalOpKind : std::uint8_t {
   restore_attachment = 36,  ///< an attachment again, as of an entry
   restore_tombstone = 37,   ///< an attachment's deletion again, as of an entry
   list_deleted = 38,        ///< a list's deletion again
+  kept_segments = 39,       ///< which segments have what is left of the log up to an entry
 };
 
 /// One list entry of a message.
@@ -126,7 +127,8 @@ struct JournalOp {
   core::ReaderId reader{};
   std::uint64_t first = 0;
   std::uint64_t last = 0;
-  std::uint64_t version = 0;  ///< restore_*: index of the entry restored; set_count: the count
+  /// restore_*: index of the entry restored; set_count: the count; kept_segments: the last entry.
+  std::uint64_t version = 0;
   std::uint64_t payload_offset = 0;  ///< add, relocate: of the payload record in the segment
   std::uint32_t payload_bytes = 0;   ///< message bytes
   std::int64_t expiration = 0;
@@ -138,6 +140,7 @@ struct JournalOp {
   core::ListDescription list_description;
   core::ReaderDescription reader_description;
   ListState state;
+  std::vector<std::uint64_t> segments;  ///< kept_segments
 };
 
 /// Appends steps to the ops section of an entry.
@@ -164,6 +167,7 @@ class OpWriter {
   void restore_attachment(std::string_view key, std::string_view value, std::uint64_t version);
   void restore_tombstone(std::string_view key, std::uint64_t version);
   void list_deleted(core::ListId list);
+  void kept_segments(std::uint64_t up_to, const std::vector<std::uint64_t>& segments);
 
  private:
   void kind(JournalOpKind kind) { out_.push_back(static_cast<char>(kind)); }

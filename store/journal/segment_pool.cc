@@ -206,9 +206,14 @@ std::vector<ClosedSegment> SegmentPool::closed() const {
   return closed;
 }
 
-std::uint64_t SegmentPool::active_number() const {
+std::vector<std::uint64_t> SegmentPool::numbers() const {
   MutexLock lock(mutex_);
-  return active_ ? active_->number : 0;
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [number, segment] : segments_) {
+    const bool in_log = segment.state == State::closed || segment.state == State::active;
+    if (in_log && segment.first_index != 0) numbers.push_back(number);
+  }
+  return numbers;
 }
 
 std::uint64_t SegmentPool::segments() const {

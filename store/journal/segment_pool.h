@@ -80,7 +80,8 @@ class SegmentPool {
   /// Null: there is none, or it is condemned and may be overwritten at any moment.
   [[nodiscard]] SegmentRef find(std::uint64_t number) const;
   [[nodiscard]] std::vector<ClosedSegment> closed() const;
-  [[nodiscard]] std::uint64_t active_number() const;
+  /// Numbers of the segments that have entries and are not condemned.
+  [[nodiscard]] std::vector<std::uint64_t> numbers() const;
   [[nodiscard]] std::uint64_t segments() const;
   [[nodiscard]] std::uint64_t bytes_on_disk() const;
   /// Whether any other segment begins before entry `index`.
