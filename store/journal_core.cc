@@ -50,9 +50,7 @@ class JournalCoreImpl final : public JournalCore {
   void release(std::uint64_t bytes) override;
   std::string refusal() const override;
   Ticket append(std::span<StoreOp> ops) override;
-  bool cancel(Ticket ticket, core::ListId list) override {
-    return pending_.cancel(ticket, list);
-  }
+  bool cancel(Ticket ticket, core::ListId list) override { return pending_.cancel(ticket, list); }
   bool push() override;
   Ticket submitted() const noexcept override { return pending_.submitted(); }
   Ticket durable() const noexcept override { return pending_.durable(); }
@@ -78,6 +76,8 @@ class JournalCoreImpl final : public JournalCore {
   void fail_index(const Error& error);
   bool reopen_index();
   Result<bool> flush();
+  void flush_succeeded();
+  bool room_to_reopen();
   void wake(Step step) noexcept {
     if (waker_ != nullptr) waker_->wake(step);
   }
@@ -111,6 +111,7 @@ class JournalCoreImpl final : public JournalCore {
   std::atomic<bool> asked_{false};  // somebody was told `later` or `refused`
   std::atomic<bool> full_{false};
   mutable Mutex refusal_mutex_;
+  std::string flush_refusal_ PABAL_GUARDED_BY(refusal_mutex_);
   std::string refusal_ PABAL_GUARDED_BY(refusal_mutex_);
 
   // Between the store thread and the index thread.
@@ -130,7 +131,7 @@ class JournalCoreImpl final : public JournalCore {
   std::uint64_t applied_internal_ = 0;
   std::uint64_t unflushed_bytes_ = 0;
   std::atomic<bool> flush_fails_{false};
-  bool ballast_released_ = false;
+  bool flush_full_ = false;  // the last one failed because there is no room
 };
 
 // --- start ---------------------------------------------------------------------------------------
@@ -140,6 +141,10 @@ Result<void> JournalCoreImpl::start() {
   auto lock = files_.lock(paths_.lock);
   if (!lock) return lock.error();
   lock_ = std::move(*lock);
+  // On a full disk the index and the first segment need what was set aside; it is made anew later.
+  if (files_.exists(paths_.reserve)) {
+    if (auto gone = files_.unlink(paths_.reserve); !gone) return gone;
+  }
   Recovery recovery(files_, paths_, pool_, index_);
   if (auto done = recovery.run(); !done) return done;
   auto beginning = recovery.begin_epoch();
@@ -156,6 +161,11 @@ Result<void> JournalCoreImpl::start() {
 /// What admit() would say now, with the reason; changes nothing.
 std::pair<Admission, std::string> JournalCoreImpl::judge(std::uint64_t bytes) const {
   const std::uint64_t underway = pending_.undurable_bytes() + granted_bytes_.load();
+  if (flush_fails_.load()) {
+    // What it cannot write gathers in memory and lengthens the next start.
+    MutexLock lock(refusal_mutex_);
+    return {Admission::refused, flush_refusal_};
+  }
   if (options_.bytes_limit != 0 &&
       index_.bytes_live() + unapplied_message_bytes_.load() + underway + bytes >
           options_.bytes_limit) {
@@ -408,30 +418,56 @@ Result<void> JournalCoreImpl::flush_now() {
 Result<bool> JournalCoreImpl::flush() {
   if (flush_fails_.load()) {
     // LevelDB takes no more writes after one that failed, until it is opened again. That needs some
-    // room itself, and a closed index answers no reads: so only when there seems to be some.
-    if (pool_.failing() && !ballast_released_) ballast_released_ = pool_.release_ballast();
-    if (pool_.failing() && !ballast_released_) return Error{Errc::store_full, "no room to flush"};
+    // room itself, and a closed index answers no reads: so it stays open until there is some.
+    if (flush_full_ && !room_to_reopen()) return Error{Errc::store_full, "no room to flush"};
     if (!reopen_index()) return Error{Errc::store_io, "the index cannot be opened"};
   }
   if (!index_.begin_flush()) {
-    unflushed_bytes_ = 0;
-    flush_fails_.store(false);
+    flush_succeeded();
     return false;
   }
   const auto written = index_.write_flush();
   index_.end_flush(written.has_value());
   if (!written) {
-    flush_fails_.store(true);
-    if (written.error().code == Errc::store_full && pool_.release_ballast()) {
-      ballast_released_ = true;
+    flush_full_ = written.error().code == Errc::store_full;
+    if (flush_full_) pool_.lend_ballast();
+    {
+      MutexLock lock(refusal_mutex_);
+      flush_refusal_ = (flush_full_ ? "store full: " : "store: ") + written.error().text;
     }
+    flush_fails_.store(true);
     return written.error();
   }
-  flush_fails_.store(false);
-  ballast_released_ = false;
-  unflushed_bytes_ = 0;
+  flush_succeeded();
   wake(Step::prepare);
   return true;
+}
+
+void JournalCoreImpl::flush_succeeded() {
+  unflushed_bytes_ = 0;
+  if (flush_fails_.exchange(false)) pool_.end_loan();
+  flush_full_ = false;
+  tell_space();
+}
+
+/// Whether the disk takes as many bytes as LevelDB writes at most when it is opened.
+bool JournalCoreImpl::room_to_reopen() {
+  const std::string path = paths_.journal + "/probe.new";
+  bool room = false;
+  {
+    auto file = files_.open(path, OpenMode::create);
+    if (!file) return false;
+    const std::vector<std::byte> zeros(1 << 20);
+    std::uint64_t written = 0;
+    room = true;
+    while (room && written < options_.ballast_bytes) {
+      const auto bytes = std::min<std::uint64_t>(zeros.size(), options_.ballast_bytes - written);
+      room = (*file)->write(written, std::span(zeros).first(bytes)).has_value();
+      written += bytes;
+    }
+    room = room && (*file)->sync().has_value();  // some file systems find out only then
+  }
+  return files_.unlink(path).has_value() && room;
 }
 
 bool JournalCoreImpl::reopen_index() {
@@ -465,9 +501,14 @@ bool JournalCoreImpl::step_prepare() {
 }
 
 bool JournalCoreImpl::step_page() {
+  if (failed()) return false;
   auto page = pager_.step(Ticket{applied_ticket_.load()});
-  if (!page) return false;
-  listener_.page_loaded(std::move(*page));
+  if (!page) {
+    fail_index(page.error());
+    return false;
+  }
+  if (!*page) return false;
+  listener_.page_loaded(std::move(**page));
   return true;
 }
 

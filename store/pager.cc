@@ -23,13 +23,13 @@ void Pager::add(const core::PageRequest& request) {
   waiting_.store(requests_.size());
 }
 
-std::optional<core::Page> Pager::step(core::Ticket applied) {
+Result<std::optional<core::Page>> Pager::step(core::Ticket applied) {
   core::PageRequest request;
   {
     MutexLock lock(mutex_);
     const auto ready = std::find_if(requests_.begin(), requests_.end(),
                                     [&](const auto& each) { return each.after <= applied; });
-    if (ready == requests_.end()) return std::nullopt;
+    if (ready == requests_.end()) return std::optional<core::Page>();
     request = *ready;
     requests_.erase(ready);
     waiting_.store(requests_.size());
@@ -41,12 +41,9 @@ std::optional<core::Page> Pager::step(core::Ticket applied) {
     page.covered_to = request.first;
     auto found = index_.find(request);
     if (!found) {
-      if (found.error().code == Errc::bad_state) {
-        add(request);
-        return std::nullopt;
-      }
-      page.error = found.error();
-      break;
+      if (found.error().code != Errc::bad_state) return found.error();
+      add(request);
+      return std::optional<core::Page>();
     }
     page.covered_to = found->covered_to;
     if (load(*found, page)) break;
@@ -58,7 +55,7 @@ std::optional<core::Page> Pager::step(core::Ticket applied) {
   if (page.error) {
     page.covered_to = page.entries.empty() ? request.first : page.entries.back().sequence + 1;
   }
-  return page;
+  return std::optional(std::move(page));
 }
 
 bool Pager::load(const FoundPage& found, core::Page& page) {

@@ -17,8 +17,9 @@ class Pager {
   Pager(Index& index, SegmentPool& pool) : index_(index), pool_(pool) {}
 
   void add(const core::PageRequest& request) PABAL_EXCLUDES(mutex_);
-  /// Answers one request that waits for nothing above `applied`; nullopt: there is none.
-  std::optional<core::Page> step(core::Ticket applied) PABAL_EXCLUDES(mutex_);
+  /// Answers one request that waits for nothing above `applied`; nullopt: there is none. A message
+  /// that cannot be read is in the page; an error means that the index is damaged.
+  Result<std::optional<core::Page>> step(core::Ticket applied) PABAL_EXCLUDES(mutex_);
   /// Whether any request waits.
   [[nodiscard]] bool waiting() const noexcept { return waiting_.load() > 0; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <utility>
 
 namespace pabal::store {
 namespace {
@@ -244,11 +245,16 @@ void SegmentPool::condemn(std::uint64_t number) {
   segment->second.state = State::condemned;
 }
 
-bool SegmentPool::release_ballast() {
+void SegmentPool::lend_ballast() {
   MutexLock lock(mutex_);
-  if (!ballast_ready_) return false;
-  ballast_ready_ = false;
-  return files_.unlink(ballast_path()).has_value();
+  lent_ = true;
+  if (!std::exchange(ballast_ready_, false)) return;
+  (void)files_.unlink(ballast_path());  // if it fails there is no room, which is what it was before
+}
+
+void SegmentPool::end_loan() {
+  MutexLock lock(mutex_);
+  lent_ = false;
 }
 
 }  // namespace pabal::store

@@ -89,8 +89,10 @@ class SegmentPool {
 
   /// Nothing in this closed segment counts any more: reuse or remove it when nobody reads it.
   void condemn(std::uint64_t number);
-  /// Gives back the space that was set aside for the index's files; true: there was some.
-  bool release_ballast();
+  /// The index has no room for its files: gives the space that is set aside for it back to the
+  /// disk, and takes none of the disk, until end_loan().
+  void lend_ballast();
+  void end_loan();
 
   // --- the preparing thread --------------------------------------------------------------------
 
@@ -113,7 +115,7 @@ class SegmentPool {
     std::uint64_t written = 0;
     bool ballast = false;
   };
-  enum class Task : std::uint8_t { none, fill, recycle, remove, start };
+  enum class Task : std::uint8_t { none, fill, abandon, recycle, remove, start };
 
   [[nodiscard]] std::string path_of(std::uint64_t number) const;
   [[nodiscard]] std::uint64_t first_bytes() const {
@@ -146,6 +148,7 @@ class SegmentPool {
   LogPosition previous_ PABAL_GUARDED_BY(mutex_);
   std::uint64_t demand_ PABAL_GUARDED_BY(mutex_) = 0;  // an entry of so many bytes found no room
   bool ballast_ready_ PABAL_GUARDED_BY(mutex_) = false;
+  bool lent_ PABAL_GUARDED_BY(mutex_) = false;
   std::optional<Error> failure_ PABAL_GUARDED_BY(mutex_);
   std::uint64_t ready_room_ PABAL_GUARDED_BY(mutex_) = 0;
   std::atomic<std::uint64_t> room_{0};

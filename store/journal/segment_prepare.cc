@@ -19,8 +19,8 @@ std::uint64_t SegmentPool::wanted_room() const {
 }
 
 SegmentPool::Task SegmentPool::next_task(SegmentRef& condemned) {
-  if (making_) return Task::fill;
   MutexLock lock(mutex_);
+  if (making_) return lent_ ? Task::abandon : Task::fill;
   const bool wanting = ready_room() < wanted_room();
   const bool ordinary = demand_ <= options_.segment_bytes / 2;
   for (const auto& [number, segment] : segments_) {
@@ -30,6 +30,7 @@ SegmentPool::Task SegmentPool::next_task(SegmentRef& condemned) {
     const bool fit = condemned->bytes == options_.segment_bytes;
     return wanting && ordinary && fit ? Task::recycle : Task::remove;
   }
+  if (lent_) return Task::none;
   if (wanting || demand_ > 0) return Task::start;
   if (!ballast_ready_ && options_.ballast_bytes > 0) return Task::start;
   return Task::none;
@@ -55,6 +56,11 @@ Result<void> SegmentPool::perform(Task task, const SegmentRef& condemned) {
   switch (task) {
     case Task::none:
       return {};
+    case Task::abandon: {
+      const std::string path = making_->path;
+      making_.reset();
+      return files_.unlink(path);
+    }
     case Task::recycle:
       return recycle(condemned);
     case Task::remove:
@@ -85,8 +91,8 @@ Result<void> SegmentPool::start_making() {
       making.path = ballast_path() + ".new";
     } else {
       const std::uint64_t needed = demand_ + kSegmentHeaderBytes + kEntryHeaderBytes;
-      making.bytes = needed <= options_.segment_bytes ? options_.segment_bytes
-                                                      : align_up(needed, kPieceBytes);
+      making.bytes =
+          needed <= options_.segment_bytes ? options_.segment_bytes : align_up(needed, kPieceBytes);
       making.path = directory_ + "/segment.new";
     }
   }
