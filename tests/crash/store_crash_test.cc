@@ -9,7 +9,8 @@ namespace {
 
 using core::ListId;
 
-/// How many seeds: `few`, or PABAL_CRASH_SEEDS. A failing one comes back with PABAL_CRASH_FIRST_SEED.
+/// How many seeds: `few`, or PABAL_CRASH_SEEDS. A failing one comes back with
+/// PABAL_CRASH_FIRST_SEED.
 std::uint64_t seeds(std::uint64_t few) {
   const char* many = std::getenv("PABAL_CRASH_SEEDS");
   return many == nullptr ? few : std::strtoull(many, nullptr, 10);
@@ -87,15 +88,15 @@ TEST_P(StoreCrash, AtEveryWriteAndSync) {
 /// Also with the index gone now and then, so that it is built again from whatever segments are
 /// left.
 TEST_P(StoreCrash, AgainAndAgain) {
-  for (std::uint64_t seed = first_seed(); seed < first_seed() + seeds(20); ++seed) {
+  for (std::uint64_t seed = first_seed(); seed < first_seed() + seeds(12); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     StoreHarness store(seed);
     ASSERT_TRUE(store.open()) << store.error;
     create_lists(store);
     for (int round = 0; round < 15; ++round) {
       SCOPED_TRACE("round " + std::to_string(round));
-      store.files.die_at(1 + store.random() % 400);
-      work(store, 400);
+      store.files.die_at(1 + store.random() % 1500);
+      work(store, 2000);
       stop(store, GetParam());
       // Recovery itself is stopped too.
       if (round % 3 == 0) {
@@ -129,14 +130,14 @@ INSTANTIATE_TEST_SUITE_P(Stops, StoreCrash,
                          name_of);
 
 TEST(StoreRebuild, IsEqualAfterSegmentsWent) {
-  for (std::uint64_t seed = first_seed(); seed < first_seed() + seeds(10); ++seed) {
+  for (std::uint64_t seed = first_seed(); seed < first_seed() + seeds(6); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     StoreHarness store(seed);
     ASSERT_TRUE(store.open()) << store.error;
     create_lists(store);
     std::uint64_t relocated = 0;
     for (int round = 0; round < 6; ++round) {
-      work(store, 600);
+      work(store, 2000);
       store.settle(true);
       relocated += store.core().status().messages_relocated;
       const std::string before = store.contents();

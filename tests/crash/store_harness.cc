@@ -73,7 +73,7 @@ StoreHarness::StoreHarness(std::uint64_t seed) : files(seed), random(seed) {
   options.index = &memory_index;
   options.segment_bytes = 64 << 10;
   options.first_segment_bytes = 32 << 10;
-  options.ballast_bytes = 16 << 10;
+  options.ballast_bytes = 64 << 10;
   options.group_bytes_max = 16 << 10;
   options.index_flush_journal_bytes = 96 << 10;
   options.index_memory_bytes_max = 64 << 10;
@@ -267,7 +267,10 @@ Ticket StoreHarness::acknowledge(ListId list, std::uint64_t first, std::uint64_t
 bool StoreHarness::make_room(std::uint64_t bytes) {
   for (int i = 0; i < 2000 && running(); ++i) {
     const core::Admission admission = core_->admit(bytes);
-    if (admission == core::Admission::granted) return true;
+    if (admission == core::Admission::granted) {
+      core_->release(bytes);
+      return true;
+    }
     if (admission == core::Admission::refused) return false;
     for (const Step step :
          {Step::write, Step::sync, Step::apply, Step::prepare, Step::flush, Step::reclaim}) {
@@ -314,7 +317,6 @@ void StoreHarness::random_batch() {
       auto another = add(kQueues[0], 4, message(100));
       auto done = range(StoreOpKind::acknowledge, queue, core::kQueueReader, priority, first,
                         std::min(last, first + pick(4)));
-      core_->release(4000);
       submit(batch(std::move(moved), std::move(done), std::move(another)));
       return;
     }
@@ -397,7 +399,10 @@ void StoreHarness::settle(bool flush) {
     worked = false;
     for (const Step step :
          {Step::write, Step::sync, Step::apply, Step::flush, Step::reclaim, Step::prepare}) {
-      while (core_->step(step)) worked = true;
+      bool did = false;
+      while (core_->step(step)) did = true;
+      // What is in trouble is tried once; again when something else has changed.
+      worked = worked || (did && !core_->troubled(step));
     }
   }
   if (flush && running()) {
@@ -459,6 +464,7 @@ std::string StoreHarness::describe(
 }
 
 std::string StoreHarness::contents() {
+  if (!core_) return "not open: " + error;
   return describe(core_->recovered(),
                   [this](const core::PageRequest& request) { return read(request); });
 }

@@ -63,7 +63,7 @@ class StoreHarness : public core::StoreListener {
   void random_steps(int count);
   /// Until nothing is left to do; the index is flushed too if `flush`.
   void settle(bool flush = false);
-  /// Waits until there is room for a send of so many bytes; false: refused.
+  /// Waits until there is room for a send of so many bytes, which must follow; false: refused.
   bool make_room(std::uint64_t bytes);
 
   /// What the store says, as text; everything that counts.
