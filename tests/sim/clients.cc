@@ -28,6 +28,7 @@ enum class Action : std::uint8_t {
   roll_back,
   create_temporary,
   disconnect,
+  grant,
 };
 
 const std::vector<std::string> kTopicPatterns = {"news.t0", "news.t1", "news.*", "news.>", ">"};
@@ -94,6 +95,8 @@ void World::client_action(Client& client) {
     case Action::disconnect:
       if (random_.one_in(2)) disconnect(client);
       return;
+    case Action::grant:
+      return grant(client);
   }
 }
 
@@ -278,6 +281,7 @@ void World::subscribe(Client& client) {
   options.ack_mode = random_.one_in(3) ? core::AckMode::automatic : core::AckMode::explicit_;
   options.prefetch = static_cast<std::uint32_t>(random_.one_in(3)   ? 1
                                                 : random_.one_in(2) ? random_.between(2, 10)
+                                                : random_.one_in(4) ? 0  // pulls: see grant()
                                                                     : 1000);
   options.consumer_priority = random_.one_in(8) ? 5 : 0;
   (void)subscribe(client, options);
@@ -306,6 +310,17 @@ void World::subscribe_durable(Client& client) {
   options.ack_mode = random_.one_in(4) ? core::AckMode::automatic : core::AckMode::explicit_;
   options.prefetch = static_cast<std::uint32_t>(random_.one_in(2) ? random_.between(1, 5) : 100);
   (void)subscribe(client, options);
+}
+
+void World::grant(Client& client) {
+  if (client.subscriptions.empty()) return;
+  const core::SubscriptionId id = random_.of(client.subscriptions);
+  const auto messages = static_cast<std::uint32_t>(random_.between(1, 3));
+  note("client " + std::to_string(client.index) + " grants " + std::to_string(messages) + " to " +
+       std::to_string(raw(id)));
+  const auto done = engine_->grant(id, messages, now_);
+  if (!done) return model_.violation("cannot grant: " + done.error().text);
+  model_.granted(id, messages);
 }
 
 void World::unsubscribe(Client& client) {

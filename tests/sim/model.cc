@@ -245,6 +245,10 @@ void Model::end_consumer(Consumer& consumer, Ticket submitted) {
   }
 }
 
+void Model::granted(core::SubscriptionId id, std::uint32_t messages) {
+  consumers_.at(core::raw(id)).granted += messages;
+}
+
 void Model::unsubscribed(core::SubscriptionId id, Ticket submitted) {
   const auto found = consumers_.find(core::raw(id));
   if (found == consumers_.end()) return;

@@ -93,6 +93,7 @@ struct Consumer {
   List* list = nullptr;  ///< of a topic; null: queues
   bool automatic = false;
   std::uint32_t prefetch = 0;
+  std::uint64_t granted = 0;         ///< deliveries beyond the prefetch
   std::map<std::uint64_t, Out> out;  ///< by delivery id
 };
 
@@ -139,6 +140,7 @@ class Model {
   void subscribed(core::SubscriptionId id, std::uint64_t connection, std::uint64_t origin,
                   const std::string& client_id, const core::SubscribeOptions& options,
                   Ticket submitted);
+  void granted(core::SubscriptionId id, std::uint32_t messages);
   void unsubscribed(core::SubscriptionId id, Ticket submitted);
   void durable_deleted(const std::string& client_id, const std::string& name, Ticket submitted);
   void dispatched(const core::Delivery& delivery, core::TimePoint now);

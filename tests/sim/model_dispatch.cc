@@ -63,9 +63,11 @@ void Model::dispatched(const core::Delivery& delivery, core::TimePoint now) {
   std::uint64_t used = 0;
   for (const auto& [id, out] : consumer.out) used += out.transaction == 0 ? 1 : 0;
   // A rollback puts deliveries out again, and may have come after this one in the same entry.
-  if (used > consumer.prefetch && rollback_entry_ != entry_) {
-    violation("more than its prefetch of " + std::to_string(consumer.prefetch) + " is out");
+  if (used <= consumer.prefetch || rollback_entry_ == entry_) return;
+  if (consumer.granted == 0) {
+    return violation("more than its prefetch of " + std::to_string(consumer.prefetch) + " is out");
   }
+  --consumer.granted;
 }
 
 /// The engine moved an expired message on its own, and that is durable, or it would not be seen.

@@ -21,7 +21,8 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
   scenario.troubles = random.one_in(3);
   scenario.expiration = random.one_in(2);
   //                         send in_tx ack in_tx sub dur unsub del begin commit back temp leave
-  scenario.client_weights = {30, 12, 30, 10, 6, 4, 1, 1, 4, 4, 2, 1, 1};
+  //                         grant
+  scenario.client_weights = {30, 12, 30, 10, 6, 4, 1, 1, 4, 4, 2, 1, 1, 4};
   if (random.one_in(3)) scenario.client_weights[0] = 80;  // deep queues
   if (random.one_in(3)) scenario.client_weights[12] = 6;  // restless clients
 

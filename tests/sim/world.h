@@ -160,6 +160,7 @@ class World final : private core::StoreListener {
   void subscribe(Client& client);
   bool subscribe(Client& client, const core::SubscribeOptions& options);
   void subscribe_durable(Client& client);
+  void grant(Client& client);
   void unsubscribe(Client& client);
   void delete_durable(Client& client);
   void acknowledge(Client& client, OpenTransaction* transaction);
