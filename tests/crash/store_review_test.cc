@@ -429,5 +429,68 @@ TEST(StoreReview, BuildsTheIndexAgainWhenAnAttachmentIsBad) {
   store.recover();
 }
 
+TEST(StoreReview, StartsOnAFullDisk) {
+  StoreHarness store(4);
+  store.options.ballast_bytes = 64 << 10;
+  open_with_queue(store);
+  store.settle(true);  // everything prepared, the ballast too
+  store.files.set_capacity(store.files.bytes_used());
+  while (store.make_room(1200)) store.send(kOrders, 1000);
+  // Acknowledgements go on into what is kept for them, until nothing is ready any more.
+  for (std::uint64_t at = 1; at < store.next(kOrders); at += 2) {
+    store.acknowledge(kOrders, at, at);
+    drive(store, {Step::write, Step::sync, Step::apply});
+  }
+  store.recover();
+}
+
+TEST(StoreReview, TakesNoDamagedSegmentForAnEmptyOne) {
+  StoreHarness store(6);
+  open_with_queue(store);
+  send_through_segments(store, 3, {Step::write, Step::sync, Step::apply, Step::prepare});
+  store.close();
+  const auto names = store.files.list(store.options.directory + "/journal");
+  ASSERT_TRUE(names);
+  std::vector<std::string> segments;
+  for (const std::string& name : *names) {
+    if (name.ends_with(".segment")) segments.push_back(name);
+  }
+  std::sort(segments.begin(), segments.end());
+  store.files.damage(store.options.directory + "/journal/" + segments[1], 4096 + 20);
+  ASSERT_TRUE(store.memory_index.destroy(store.options.directory + "/index"));
+  auto opened = JournalCore::open(store.options, store, nullptr);
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().text.find("damaged store"), std::string::npos) << opened.error().text;
+}
+
+TEST(StoreReview, BuildsTheIndexAgainWhenAPageFindsABadBlock) {
+  StoreHarness store(7);
+  open_with_queue(store);
+  send_through_segments(store, 1, {Step::write, Step::sync, Step::apply, Step::prepare});
+  store.close();
+  auto& rows = store.memory_index.rows(store.options.directory + "/index");
+  const auto block = rows.lower_bound("B");
+  ASSERT_TRUE(block != rows.end() && block->first[0] == 'B');
+  block->second.resize(block->second.size() / 2);
+
+  auto opened = JournalCore::open(store.options, store, nullptr);
+  ASSERT_TRUE(opened) << opened.error().text;
+  core::PageRequest request;
+  request.id = 1;
+  request.list = kOrders;
+  request.reader = core::kQueueReader;
+  request.priority = 4;
+  request.first = 1;
+  request.end = ~0ULL;
+  request.entries_max = 10;
+  request.bytes_max = ~0ULL;
+  (*opened)->read(request);
+  (void)(*opened)->step(Step::page);
+  EXPECT_TRUE((*opened)->failed());
+  EXPECT_EQ(store.failures.size(), 1U);
+  opened->reset();
+  store.recover();
+}
+
 }  // namespace
 }  // namespace pabal::store
