@@ -3,6 +3,7 @@
 #include <atomic>
 #include <future>
 #include <latch>
+#include <string>
 #include <utility>
 
 #include "protocols/stomp/session.h"
@@ -179,6 +180,33 @@ core::Result<void> Broker::open_store() {
 void Broker::make_engine() {
   engine_ = std::make_unique<core::Engine>(*store_, config_.limits, config_.server.io_threads);
   gate_.attach(*engine_, *store_);
+  create_queues(config_.destinations);
+}
+
+void Broker::create_queues(const std::vector<core::Destination>& wanted) {
+  if (wanted.empty()) return;
+  std::vector<std::string> failures;
+  gate_.visit([&](core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role) {
+    const auto connection = engine.connect({{}, "", "configuration", "none", ""});
+    if (!connection) return;
+    for (const auto& destination : wanted) {
+      if (!core::is_queue(destination.kind)) continue;
+      // A queue comes into being with its first consumer; this one takes nothing and leaves.
+      core::SubscribeOptions options;
+      options.interests.push_back({destination, "", false});
+      options.ack_mode = core::AckMode::explicit_;
+      options.prefetch = 0;
+      if (const auto made = engine.subscribe(connection->id, options, now)) {
+        (void)engine.unsubscribe(*made, now);
+      } else {
+        failures.push_back(destination.to_text() + ": " + made.error().text);
+      }
+    }
+    engine.disconnect(connection->id, now);
+  });
+  for (const auto& failure : failures) {
+    logger_.warn("server", "queue not created", {{"because", failure}});
+  }
 }
 
 void Broker::begin_to_serve() {
@@ -255,6 +283,7 @@ core::Result<void> Broker::reload(const Config& config) {
   for (const auto& listener : config.listeners) {
     if (listener.open) (*open++)->set(config, listener);
   }
+  create_queues(config.destinations);
   config_ = config;
   return {};
 }

@@ -61,6 +61,18 @@ class EngineGate final : public core::StoreListener {
     return more;
   }
 
+  /// A brief change from a thread that is no home's (start, reload). Its effects wait for the
+  /// loops.
+  template <class Fn>
+  void visit(Fn&& fn) {
+    {
+      const Door door(*this);
+      std::forward<Fn>(fn)(*engine_, advance_clock());
+    }
+    // The engine's own work, and what came out for other homes, is for the first loop to pass on.
+    wake_to_enter(0);
+  }
+
   /// A brief look inside for the management thread: no effects, no work.
   template <class Fn>
   auto inspect(Fn&& fn) {

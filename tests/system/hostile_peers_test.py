@@ -243,6 +243,28 @@ class ReloadTest(TestCase):
             while len(kept) < 5:
                 kept.append(self.client(broker))
 
+    def queues(self, broker):
+        return [one['destination'] for one in broker.get_json('/api/status')['destinations']]
+
+    def test_queues_of_the_file_are_there(self):
+        broker = self.broker()
+        with open(self.config, encoding='utf-8') as file:
+            text = file.read()
+        for names in (['orders'], ['orders', 'salaries']):
+            made = ''.join(f'<queue physicalName="{name}"/>' for name in names)
+            with open(self.config, 'w', encoding='utf-8') as file:
+                file.write(text.replace('</broker>', f'<destinations>{made}</destinations></broker>'))
+            self.hang_up(broker, 'reloaded')
+            wait_for(lambda: self.queues(broker) == [f'queue://{name}' for name in names], 'queues')
+        sender = self.client(broker)
+        sender.request('SEND', {'destination': '/queue/orders', 'persistent': 'true'}, b'x')
+        self.assertEqual(broker.terminate(), 0)
+        broker.start()
+        self.assertEqual(self.queues(broker), ['queue://orders', 'queue://salaries'])
+        reader = self.client(broker)
+        reader.request('SUBSCRIBE', {'id': '1', 'destination': '/queue/orders'})
+        self.assertEqual(reader.expect('MESSAGE').body, b'x')
+
     def hang_up(self, broker, answer):
         os.kill(broker.pid, 1)
         wait_for(lambda: answer in broker.log_tail(), f'"{answer}" in the log')
