@@ -323,17 +323,23 @@ std::optional<Property> Message::property(std::string_view name) const noexcept 
   return std::nullopt;
 }
 
+std::string_view Message::id_in(std::span<char, kNativeIdBytesMax> room) const noexcept {
+  if (const auto foreign = foreign_id(); !foreign.empty()) return foreign;
+  char* at = room.data();
+  char* const end = at + room.size();
+  const auto write = [&at](std::string_view text) { at = std::copy(text.begin(), text.end(), at); };
+  write("ID:pabal-");
+  at = std::to_chars(at, end, origin() >> 32).ptr;
+  write("-");
+  at = std::to_chars(at, end, origin() & 0xFFFFFFFF).ptr;
+  write(":-1:1:");
+  at = std::to_chars(at, end, sequence()).ptr;
+  return {room.data(), at};
+}
+
 void Message::append_id(std::string& out) const {
-  if (const auto foreign = foreign_id(); !foreign.empty()) {
-    out += foreign;
-    return;
-  }
-  out += "ID:pabal-";
-  append_number(out, origin() >> 32);
-  out += '-';
-  append_number(out, origin() & 0xFFFFFFFF);
-  out += ":-1:1:";
-  append_number(out, sequence());
+  std::array<char, kNativeIdBytesMax> room;
+  out += id_in(room);
 }
 
 Result<MessageRef> Message::from_flat(std::span<const std::byte> flat) {

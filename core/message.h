@@ -111,7 +111,10 @@ class Message {
   /// First property of that name. Linear; native encoding only.
   [[nodiscard]] std::optional<Property> property(std::string_view name) const noexcept;
 
-  /// The id as clients see it: the foreign text, or "ID:pabal-<origin>:-1:1:<sequence>".
+  static constexpr std::size_t kNativeIdBytesMax = 72;
+  /// The id as clients see it: the foreign text, or "ID:pabal-<origin>:-1:1:<sequence>", which is
+  /// written to `room`.
+  [[nodiscard]] std::string_view id_in(std::span<char, kNativeIdBytesMax> room) const noexcept;
   void append_id(std::string& out) const;
   [[nodiscard]] std::string id() const {
     std::string text;
