@@ -28,6 +28,8 @@ std::string_view to_string(WaitReason reason) noexcept {
       return "waiting for a sync";
     case WaitReason::no_room_for_dead_letter:
       return "expired, and there is no room for dead letters";
+    case WaitReason::refused:
+      return "no consumer's selector matches what waits";
     case WaitReason::damaged:
       return "the stored message is damaged";
     case WaitReason::working:
@@ -212,10 +214,29 @@ void Engine::State::order(Connection& connection, ConnectionOrder what, std::str
   outbox_of(connection).effects.push_back({connection.id, what, std::move(reason)});
 }
 
+void Engine::State::mark_ready(Scan& scan) {
+  if (scan.ready) return;
+  scan.ready = true;
+  ready_scans.push_back(&scan);
+}
+
 void Engine::State::mark_ready(Reader& reader) {
-  if (reader.ready) return;
-  reader.ready = true;
-  ready_readers.push_back(&reader);
+  reader.for_each_scan([this](Scan& scan) {
+    if (scan.active()) mark_ready(scan);
+  });
+}
+
+/// Nobody may point at the scan any more.
+void Engine::State::forget_work(Scan& scan) {
+  std::erase(awaiting_durable, &scan);
+  std::erase(awaiting_room, &scan);
+  scan.awaits_durable = scan.awaits_room = false;
+  if (!std::exchange(scan.ready, false)) return;
+  for (std::size_t i = ready_scans.size(); i > 0; --i) {
+    Scan* other = ready_scans.front();
+    ready_scans.pop_front();
+    if (other != &scan) ready_scans.push_back(other);
+  }
 }
 
 void Engine::State::mark_ready(Subscription& subscription) {
@@ -228,9 +249,9 @@ void Engine::State::see_durable() {
   const auto now_durable = store.durable();
   if (now_durable == durable) return;
   durable = now_durable;
-  for (auto* reader : awaiting_durable) {
-    reader->awaits_durable = false;
-    mark_ready(*reader);
+  for (auto* scan : awaiting_durable) {
+    scan->awaits_durable = false;
+    mark_ready(*scan);
   }
   awaiting_durable.clear();
   for (const auto id : subscriptions_awaiting_durable) {
@@ -245,6 +266,7 @@ void Engine::State::see_durable() {
 }
 
 void Engine::State::tick(TimePoint now) {
+  acknowledge_all_refused();
   if (now < next_sweep) return;
   if (next_sweep != TimePoint{} && !sweep_at && !lists.empty()) sweep_at = lists.begin()->first;
   next_sweep = now + kExpirySweepPeriod;
@@ -257,11 +279,11 @@ bool Engine::State::run(TimePoint now) {
   const std::uint32_t budget = limits.steps_per_entry_max;
   std::uint32_t steps = budget;
   while (steps > 0) {
-    if (!ready_readers.empty()) {
-      Reader* reader = ready_readers.front();
-      ready_readers.pop_front();
-      reader->ready = false;
-      dispatch(*reader, steps, now);
+    if (!ready_scans.empty()) {
+      Scan* scan = ready_scans.front();
+      ready_scans.pop_front();
+      scan->ready = false;
+      dispatch(*scan, steps, now);
     } else if (!ready_subscriptions.empty()) {
       Subscription* subscription = ready_subscriptions.front();
       ready_subscriptions.pop_front();
@@ -282,8 +304,8 @@ bool Engine::State::run(TimePoint now) {
   lists_to_trim.clear();
   limit_windows();
   steps_longest_entry = std::max<std::uint64_t>(steps_longest_entry, budget - steps);
-  return !ready_readers.empty() || !ready_subscriptions.empty() || room_changed ||
-         parked_turns > 0 || sweep_at;
+  return !ready_scans.empty() || !ready_subscriptions.empty() || room_changed || parked_turns > 0 ||
+         sweep_at;
 }
 
 void Engine::State::sweep(std::uint32_t& steps, TimePoint now) {

@@ -88,7 +88,7 @@ enum class AckMode : std::uint8_t {
 /// subscriptions; several are the MQTT session of tomorrow.
 struct Interest {
   Destination destination;  ///< may be a pattern
-  std::string selector;     ///< JMS 1.1 §3.8.1.1; empty: everything
+  std::string selector;     ///< see core/selector.h; empty: everything
   /// Not what the same connection sent. Topics only: a queue's message is not lost because its
   /// sender is the one who is there (JMS 1.1 leaves it open for queues).
   bool no_local = false;
@@ -173,6 +173,7 @@ enum class WaitReason : std::uint8_t {
   reading_from_disk,
   waiting_for_sync,
   no_room_for_dead_letter,
+  refused,
   damaged,
   working,
 };
@@ -255,7 +256,7 @@ class Engine {
   // --- receiving -------------------------------------------------------------------------------
 
   /// Errors: bad_destination, not_supported, quota_exceeded, in_use (active durable subscriber),
-  /// invalid_argument (durable name without client id, or on a queue).
+  /// invalid_argument (durable name without client id, or on a queue; selector).
   Result<SubscriptionId> subscribe(ConnectionId connection, const SubscribeOptions& options,
                                    TimePoint now);
   /// Deliveries not acknowledged return, not marked unless the client may have seen them.

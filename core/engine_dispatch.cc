@@ -18,30 +18,31 @@ constexpr std::uint64_t kEverything = ~std::uint64_t{0};
 
 // --- what goes next ------------------------------------------------------------------------------
 
-void Engine::State::dispatch(Reader& reader, std::uint32_t& steps, TimePoint now) {
+void Engine::State::dispatch(Scan& scan, std::uint32_t& steps, TimePoint now) {
+  Reader& reader = scan.reader;
   if (!reader.list.is_queue() && reader.active() && !reader.list.trim_listed) {
     reader.list.trim_listed = true;
     lists_to_trim.push_back(reader.list.id);
   }
   for (;;) {
     if (steps == 0) {
-      mark_ready(reader);
+      mark_ready(scan);
       return;
     }
     --steps;
-    if (!reader.active()) {
-      reader.waiting = reader.depth == 0 ? WaitReason::empty : WaitReason::no_consumer;
+    if (!scan.active()) {
+      scan.waiting = reader.depth == 0 ? WaitReason::empty : WaitReason::no_consumer;
       return;
     }
-    const auto candidate = next_entry(reader);
+    const auto candidate = next_entry(scan, steps);
     if (!candidate) return;
     if (candidate->entry->message->expired(now)) {
       if (expired_waiting.size() >= kExpiredWaitingMax) {
-        reader.waiting = WaitReason::no_room_for_dead_letter;
-        if (!std::exchange(reader.awaits_room, true)) awaiting_room.push_back(&reader);
+        scan.waiting = WaitReason::no_room_for_dead_letter;
+        if (!std::exchange(scan.awaits_room, true)) awaiting_room.push_back(&scan);
         return;
       }
-      Entry entry = take(reader, *candidate);
+      Entry entry = take(scan, *candidate);
       if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
       if (!expire(reader, candidate->priority, entry)) {
         expired_waiting.push_back(
@@ -49,52 +50,90 @@ void Engine::State::dispatch(Reader& reader, std::uint32_t& steps, TimePoint now
       }
       continue;
     }
-    Subscription* consumer = pick_consumer(reader);
-    if (consumer == nullptr) {
-      list_for_wake(reader);
-      return;
-    }
-    Entry entry = take(reader, *candidate);
-    if (!reader.list.is_queue() && consumer->interest().no_local &&
-        entry.message->origin() == consumer->connection.origin) {
-      if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
-      release(reader, candidate->priority, entry, nullptr);
+    if (reader.list.is_queue() && !scan.wants(*candidate->entry)) {
+      pass(scan, *candidate);
       continue;
     }
-    reader.waiting = WaitReason::working;
+    Subscription* consumer = pick_consumer(scan);
+    if (consumer == nullptr) {
+      list_for_wake(scan);
+      return;
+    }
+    Entry entry = take(scan, *candidate);
+    if (!reader.list.is_queue() && !goes_to(*consumer, reader, candidate->priority, entry)) {
+      continue;
+    }
+    scan.waiting = WaitReason::working;
     ++reader.in_flight;
     deliver(*consumer, &reader, candidate->priority, std::move(entry));
   }
 }
 
-std::optional<Engine::State::Candidate> Engine::State::next_entry(Reader& reader) {
+/// Whether a durable subscription gets `entry`; what it does not get is settled here.
+bool Engine::State::goes_to(const Subscription& consumer, Reader& reader, int priority,
+                            Entry& entry) {
+  const bool wanted = wants(reader, *entry.message);
+  // Refused when it came: it was never counted, and its acknowledgement is on its way.
+  if (!wanted && entry.sequence >= reader.lane(priority).filtered_from) return false;
+  const bool local =
+      consumer.interest().no_local && entry.message->origin() == consumer.connection.origin;
+  if (wanted && !local) return true;
+  if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
+  release(reader, priority, entry, nullptr);
+  return false;
+}
+
+std::optional<Engine::State::Candidate> Engine::State::next_entry(Scan& scan,
+                                                                  std::uint32_t& steps) {
+  const Reader& reader = scan.reader;
   WaitReason why = WaitReason::empty;
   for (int priority = kPriorities - 1; priority >= 0; --priority) {
-    if (!reader.returned.empty() && reader.returned.begin()->first.first == 9 - priority) {
-      return Candidate{&reader.returned.begin()->second, priority, Candidate::From::returned, 0};
+    if (!reader.returned.empty()) {
+      if (auto candidate = next_returned(scan, priority, steps)) return candidate;
     }
     if (!reader.list.lanes[static_cast<std::size_t>(priority)]) continue;
     LaneWait wait;
-    if (auto candidate = next_in_lane(reader, priority, wait)) return candidate;
+    if (auto candidate = next_in_lane(scan, priority, wait)) return candidate;
     if (wait.why == WaitReason::empty) continue;
     why = wait.why;
     // What is on its way from disk, or waits for its mark, must not be overtaken by a lower
     // priority; what is not visible yet may.
     if (wait.holds_lower) break;
   }
-  reader.waiting = why;
-  if (why == WaitReason::waiting_for_sync && !reader.awaits_durable) {
-    reader.awaits_durable = true;
-    awaiting_durable.push_back(&reader);
+  if (why == WaitReason::empty && scan.selector != nullptr && reader.depth > reader.in_flight) {
+    why = WaitReason::refused;
+  }
+  scan.waiting = why;
+  if (why == WaitReason::waiting_for_sync && !scan.awaits_durable) {
+    scan.awaits_durable = true;
+    awaiting_durable.push_back(&scan);
   }
   return std::nullopt;
 }
 
-std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Reader& reader, int priority,
+/// The first of what came back that the scan wants.
+std::optional<Engine::State::Candidate> Engine::State::next_returned(Scan& scan, int priority,
+                                                                     std::uint32_t& steps) {
+  auto& returned = scan.reader.returned;
+  const int place = 9 - priority;
+  const bool takes_all = scan.is_front();  // a durable subscription wanted it before
+  auto at = takes_all ? returned.begin()
+                      : returned.lower_bound({place, scan.cursor(priority).returned_from});
+  for (; at != returned.end() && at->first.first == place; ++at) {
+    if (takes_all || scan.wants(at->second)) {
+      return Candidate{&at->second, priority, Candidate::From::returned, 0};
+    }
+    scan.cursor(priority).returned_from = at->first.second + 1;
+    if (steps > 0) --steps;  // a search that is long counts, but it is not left half-way
+  }
+  return std::nullopt;
+}
+
+std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Scan& scan, int priority,
                                                                     LaneWait& wait) {
-  Lane& lane = reader.list.lane(priority);
-  Cursor& cursor = reader.cursor(priority);
-  const bool queue = reader.list.is_queue();
+  Lane& lane = scan.reader.list.lane(priority);
+  Cursor& cursor = scan.cursor(priority);
+  if (scan.reader.list.is_queue()) drop_gone(scan, priority, cursor);
 
   // Below `known`, everything that waits is in memory; the page may reach up to the window.
   std::uint64_t known = kEverything;
@@ -109,20 +148,20 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Reader& read
     if (best && best->entry->sequence < entry.sequence) return;
     best = Candidate{&entry, priority, from, position};
   };
+  const auto consider_first = [&](Ring<Entry>& ring, Candidate::From from) {
+    // Nothing below a queue's front cursor is left, so its first entry is the one.
+    const bool first = scan.is_front() && scan.reader.list.is_queue();
+    auto at = first ? 0 : lower_bound_sequence(ring, cursor.next);
+    while (at < ring.size() && !ring[at].message) ++at;
+    if (at < ring.size()) consider(ring[at], from, at);
+  };
   if (!cursor.page.empty()) consider(cursor.page.front(), Candidate::From::page, 0);
-  if (known == kEverything) {
-    const auto at = queue ? 0 : lower_bound_sequence(lane.window, cursor.next);
-    if (at < lane.window.size()) consider(lane.window[at], Candidate::From::window, at);
-  }
-  auto at = queue ? 0 : lower_bound_sequence(lane.volatile_entries, cursor.next);
-  while (at < lane.volatile_entries.size() && !lane.volatile_entries[at].message) ++at;
-  if (at < lane.volatile_entries.size()) {
-    consider(lane.volatile_entries[at], Candidate::From::volatile_ring, at);
-  }
+  if (known == kEverything) consider_first(lane.window, Candidate::From::window);
+  consider_first(lane.volatile_entries, Candidate::From::volatile_ring);
 
   // Read ahead: the next page comes while this one is delivered.
   if (known != kEverything && cursor.page.size() < kPageEntriesMax / 4) {
-    request_page(reader, priority);
+    request_page(scan, priority);
   }
   if (!best) {
     if (known != kEverything) {
@@ -131,30 +170,48 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Reader& read
     }
     return std::nullopt;
   }
-  if (!may_leave(reader, cursor, priority, *best->entry, wait)) return std::nullopt;
+  // What nobody here wants needs no mark.
+  if (scan.selector != nullptr && scan.reader.list.is_queue() && !scan.wants(*best->entry)) {
+    return best;
+  }
+  if (!may_leave(scan.reader, priority, *best->entry, wait)) return std::nullopt;
   return best;
+}
+
+/// Moves the cursor past what the front scan has taken, and its page past what others have.
+void Engine::State::drop_gone(Scan& scan, int priority, Cursor& cursor) {
+  if (!scan.is_front()) {
+    const auto& front = scan.reader.front.cursors[static_cast<std::size_t>(priority)];
+    if (front) cursor.next = std::max(cursor.next, front->next);
+  }
+  while (!cursor.page.empty()) {
+    const Entry& first = cursor.page.front();
+    if (first.message && first.sequence >= cursor.next) return;
+    if (first.message) window_bytes -= first.message->footprint();
+    cursor.page.pop_front();
+  }
 }
 
 /// The two things that hold a message back until the store has synced: it was sent in a transaction
 /// that is not durable, or its block is not yet logged as touched, so that a crash would hand it
 /// out a second time without the mark.
-bool Engine::State::may_leave(Reader& reader, Cursor& cursor, int priority, const Entry& entry,
-                              LaneWait& wait) {
+bool Engine::State::may_leave(Reader& reader, int priority, const Entry& entry, LaneWait& wait) {
   wait.why = WaitReason::waiting_for_sync;
   const Ticket synced = std::max(durable, store.durable());
   if (entry.visible_after > synced) return false;
   wait.holds_lower = true;
   if (entry.is_volatile) return true;
+  ReaderLane& lane = reader.lane(priority);
   // The next block is touched half a block ahead, so that a backlog does not stop at each border.
   const bool backlog = reader.depth > reader.in_flight + kTouchBlock / 2;
-  if (entry.sequence + (backlog ? kTouchBlock / 2 : 0) >= cursor.touched_to) {
-    touch(reader, priority, std::max(entry.sequence, cursor.touched_to));
+  if (entry.sequence + (backlog ? kTouchBlock / 2 : 0) >= lane.touched_to) {
+    touch(reader, priority, std::max(entry.sequence, lane.touched_to));
   }
-  while (!cursor.touches.empty() && cursor.touches.front().ticket <= synced) {
-    cursor.touches.pop_front();
+  while (!lane.touches.empty() && lane.touches.front().ticket <= synced) {
+    lane.touches.pop_front();
   }
-  for (std::size_t i = 0; i < cursor.touches.size(); ++i) {
-    const auto& touch = cursor.touches[i];
+  for (std::size_t i = 0; i < lane.touches.size(); ++i) {
+    const auto& touch = lane.touches[i];
     if (entry.sequence >= touch.end) continue;
     // Logged before the message itself: whoever finds the message after a crash finds the mark.
     return entry.stored > touch.ticket || touch.ticket <= store.durable();
@@ -163,30 +220,48 @@ bool Engine::State::may_leave(Reader& reader, Cursor& cursor, int priority, cons
 }
 
 void Engine::State::touch(Reader& reader, int priority, std::uint64_t up_to) {
-  Cursor& cursor = reader.cursor(priority);
-  cursor.touched_to = (up_to / kTouchBlock + 1) * kTouchBlock;
+  ReaderLane& lane = reader.lane(priority);
+  lane.touched_to = (up_to / kTouchBlock + 1) * kTouchBlock;
   StoreOp operation;
   operation.kind = StoreOpKind::touch;
   operation.priority = static_cast<std::uint8_t>(priority);
   operation.list = reader.list.id;
   operation.reader = reader.id;
-  operation.last = cursor.touched_to;
+  operation.last = lane.touched_to;
   flush_acks();
-  cursor.touches.push_back({cursor.touched_to, store.append({&operation, 1})});
+  lane.touches.push_back({lane.touched_to, store.append({&operation, 1})});
 }
 
-Entry Engine::State::take(Reader& reader, const Candidate& candidate) {
-  MessageList& list = reader.list;
+void Engine::State::pass(Scan& scan, const Candidate& candidate) {
+  const std::uint64_t sequence = candidate.entry->sequence;
+  Cursor& cursor = scan.cursor(candidate.priority);
+  if (candidate.from == Candidate::From::page) {
+    window_bytes -= cursor.page.front().message->footprint();
+    cursor.page.pop_front();
+  }
+  cursor.next = sequence + 1;
+}
+
+Entry Engine::State::take(Scan& scan, const Candidate& candidate) {
+  MessageList& list = scan.reader.list;
   Entry entry;
   if (candidate.from == Candidate::From::returned) {
-    entry = std::move(reader.returned.begin()->second);
-    reader.returned.erase(reader.returned.begin());
+    auto& returned = scan.reader.returned;
+    const auto at = returned.find({9 - candidate.priority, candidate.entry->sequence});
+    entry = std::move(at->second);
+    returned.erase(at);
     if (!entry.is_volatile) held_bytes -= entry.message->footprint();
     return entry;
   }
   Lane& lane = list.lane(candidate.priority);
-  Cursor& cursor = reader.cursor(candidate.priority);
-  const bool queue = list.is_queue();
+  Cursor& cursor = scan.cursor(candidate.priority);
+  const auto take_from = [&](Ring<Entry>& ring, std::size_t& gaps) {
+    if (!list.is_queue()) return ring[candidate.position];
+    if (candidate.position == 0) return take_front(ring, gaps);
+    Entry taken = ring[candidate.position];
+    leave_gap(ring, gaps, candidate.position);
+    return taken;
+  };
   switch (candidate.from) {
     case Candidate::From::page:
       entry = std::move(cursor.page.front());
@@ -194,29 +269,53 @@ Entry Engine::State::take(Reader& reader, const Candidate& candidate) {
       window_bytes -= entry.message->footprint();
       break;
     case Candidate::From::window:
-      if (queue) {
-        window_removed(list, lane.window.front());
-        entry = std::move(lane.window.front());
-        lane.window.pop_front();
-      } else {
-        entry = lane.window[candidate.position];
-      }
+      entry = take_from(lane.window, lane.window_gaps);
+      if (list.is_queue()) window_removed(list, entry);
       break;
     case Candidate::From::volatile_ring:
-      if (queue) {
-        entry = std::move(lane.volatile_entries.front());
-        lane.volatile_entries.pop_front();
-      } else {
-        entry = lane.volatile_entries[candidate.position];
-      }
+      entry = take_from(lane.volatile_entries, lane.volatile_gaps);
       break;
     case Candidate::From::returned:
       PABAL_UNREACHABLE();
   }
   cursor.next = entry.sequence + 1;
-  entry.maybe_delivered =
-      entry.maybe_delivered || (!entry.is_volatile && entry.sequence < cursor.recovered_touched_to);
+  if (!scan.reader.selective.empty()) took_ahead(scan, candidate.priority, entry);
+  if (!entry.is_volatile) {
+    const ReaderLane& known = scan.reader.lane(candidate.priority);
+    entry.maybe_delivered = entry.maybe_delivered || entry.sequence < known.recovered_touched_to;
+  }
   return entry;
+}
+
+/// A scan of several has taken a stored message of a queue: no other may find it.
+void Engine::State::took_ahead(Scan& scan, int priority, const Entry& entry) {
+  if (entry.is_volatile) return;
+  ReaderLane& lane = scan.reader.lane(priority);
+  if (scan.is_front()) {
+    auto& ahead = lane.taken_ahead;
+    ahead.erase(ahead.begin(), ahead.upper_bound(entry.sequence));
+    return;  // the others keep above it
+  }
+  lane.taken_ahead.insert(entry.sequence);
+  scan.reader.for_each_scan([&](Scan& other) {
+    const auto& cursor = other.cursors[static_cast<std::size_t>(priority)];
+    if (&other == &scan || !cursor) return;
+    const auto at = lower_bound_sequence(cursor->page, entry.sequence);
+    if (at == cursor->page.size() || cursor->page[at].sequence != entry.sequence) return;
+    if (!cursor->page[at].message) return;
+    window_bytes -= cursor->page[at].message->footprint();
+    cursor->page[at].message.reset();
+  });
+}
+
+/// It is acknowledged. A page that was asked for before may still bring it.
+void Engine::State::forget_ahead(Reader& reader, int priority, std::uint64_t sequence) {
+  const auto& lane = reader.lanes[static_cast<std::size_t>(priority)];
+  if (!lane || lane->taken_ahead.erase(sequence) == 0) return;
+  reader.for_each_scan([&](Scan& scan) {
+    const auto& cursor = scan.cursors[static_cast<std::size_t>(priority)];
+    if (cursor && cursor->page_request != 0) cursor->gone.push_back(sequence);
+  });
 }
 
 // --- to whom -------------------------------------------------------------------------------------
@@ -228,17 +327,17 @@ bool Engine::State::has_socket_room(Connection& connection) {
 }
 
 /// Round robin among those with the highest priority that have credit and room in the socket.
-Subscription* Engine::State::pick_consumer(Reader& reader) {
-  auto& consumers = reader.consumers;
+Subscription* Engine::State::pick_consumer(Scan& scan) {
+  auto& consumers = scan.consumers;
   Subscription* best = nullptr;
   std::size_t best_at = 0;
-  reader.waiting = WaitReason::no_credit;
+  scan.waiting = WaitReason::no_credit;
   for (std::size_t i = 0; i < consumers.size(); ++i) {
-    const std::size_t at = (reader.next_consumer + i) % consumers.size();
+    const std::size_t at = (scan.next_consumer + i) % consumers.size();
     Subscription* consumer = consumers[at].subscription;
     if (!consumer->has_credit()) continue;
     if (!has_socket_room(consumer->connection)) {
-      reader.waiting = WaitReason::socket_full;
+      scan.waiting = WaitReason::socket_full;
       continue;
     }
     if (best != nullptr && consumer->options.consumer_priority <= best->options.consumer_priority) {
@@ -252,25 +351,25 @@ Subscription* Engine::State::pick_consumer(Reader& reader) {
       break;
     }
   }
-  if (best != nullptr) reader.next_consumer = (best_at + 1) % consumers.size();
+  if (best != nullptr) scan.next_consumer = (best_at + 1) % consumers.size();
   return best;
 }
 
-/// Leaves word with each consumer to wake the reader when it has credit or room again.
-void Engine::State::list_for_wake(Reader& reader) {
-  for (auto& link : reader.consumers) {
+/// Leaves word with each consumer to wake the scan when it has credit or room again.
+void Engine::State::list_for_wake(Scan& scan) {
+  for (auto& link : scan.consumers) {
     if (link.wake_listed) continue;
     link.wake_listed = true;
-    link.subscription->blocked.push_back(&reader);
+    link.subscription->blocked.push_back(&scan);
   }
 }
 
 void Engine::State::wake_blocked(Subscription& subscription) {
-  for (auto* reader : subscription.blocked) {
-    for (auto& link : reader->consumers) {
+  for (auto* scan : subscription.blocked) {
+    for (auto& link : scan->consumers) {
       if (link.subscription == &subscription) link.wake_listed = false;
     }
-    mark_ready(*reader);
+    mark_ready(*scan);
   }
   subscription.blocked.clear();
 }
@@ -414,17 +513,17 @@ Entry Engine::State::take_waiting(Subscription& subscription) {
 
 // --- reading back --------------------------------------------------------------------------------
 
-void Engine::State::request_page(Reader& reader, int priority) {
-  Cursor& cursor = reader.cursor(priority);
+void Engine::State::request_page(Scan& scan, int priority) {
+  Cursor& cursor = scan.cursor(priority);
   if (cursor.page_request != 0 || cursor.damaged) return;
-  const Lane& lane = reader.list.lane(priority);
+  const Reader& reader = scan.reader;
   PageRequest request;
   request.id = ++last_page;
   request.list = reader.list.id;
   request.reader = reader.id;
   request.priority = static_cast<std::uint8_t>(priority);
   request.first = std::max(cursor.next, cursor.page_end);
-  request.end = lane.window_begin;
+  request.end = reader.list.lanes[static_cast<std::size_t>(priority)]->window_begin;
   request.entries_max = kPageEntriesMax;
   const std::uint64_t room =
       limits.window_bytes_max > window_bytes ? limits.window_bytes_max - window_bytes : 0;
@@ -445,40 +544,57 @@ void Engine::State::page_loaded(Page page) {
   if (list == lists.end()) return;
   for (const auto& reader : list->second->readers) {
     if (reader->id != place.reader) continue;
-    Cursor& cursor = reader->cursor(place.priority);
-    if (cursor.page_request != page.request) return;
-    cursor.page_request = 0;
-    const std::uint64_t covered_before = std::max(cursor.next, cursor.page_end);
-    for (auto& loaded : page.entries) {
-      Entry entry;
-      entry.sequence = loaded.sequence;
-      entry.message = std::move(loaded.message);
-      entry.deliveries = loaded.deliveries;
-      window_bytes += entry.message->footprint();
-      cursor.page.push_back(std::move(entry));
-    }
-    cursor.page_end = std::max(cursor.page_end, page.covered_to);
-    // A page that brings nothing and gets nowhere would be asked for again for ever.
-    cursor.damaged =
-        page.error.has_value() || (page.entries.empty() && page.covered_to <= covered_before);
-    if (!page.entries.empty() && page.entries.back().sequence >= cursor.touched_to) {
-      touch(*reader, place.priority, page.entries.back().sequence);
-    }
-    mark_ready(*reader);
+    reader->for_each_scan([&](Scan& scan) {
+      const auto& cursor = scan.cursors[static_cast<std::size_t>(place.priority)];
+      if (cursor && cursor->page_request == page.request) take_page(scan, place.priority, page);
+    });
     return;
   }
 }
 
-void Engine::State::drop_pages(Reader& reader) {
-  for (auto& cursor : reader.cursors) {
+void Engine::State::take_page(Scan& scan, int priority, Page& page) {
+  Cursor& cursor = scan.cursor(priority);
+  cursor.page_request = 0;
+  const auto& lane = scan.reader.lanes[static_cast<std::size_t>(priority)];
+  std::sort(cursor.gone.begin(), cursor.gone.end());
+  const auto is_gone = [&](std::uint64_t sequence) {
+    return (lane && lane->taken_ahead.contains(sequence)) ||
+           std::binary_search(cursor.gone.begin(), cursor.gone.end(), sequence);
+  };
+  const std::uint64_t covered_before = std::max(cursor.next, cursor.page_end);
+  for (auto& loaded : page.entries) {
+    if (is_gone(loaded.sequence)) continue;
+    Entry entry;
+    entry.sequence = loaded.sequence;
+    entry.message = std::move(loaded.message);
+    entry.deliveries = loaded.deliveries;
+    window_bytes += entry.message->footprint();
+    cursor.page.push_back(std::move(entry));
+  }
+  cursor.gone.clear();
+  cursor.page_end = std::max(cursor.page_end, page.covered_to);
+  // A page that brings nothing and gets nowhere would be asked for again for ever.
+  cursor.damaged =
+      page.error.has_value() || (page.entries.empty() && page.covered_to <= covered_before);
+  // Ahead of need; but of a page read for its selector, hardly anything may leave.
+  if (scan.is_front() && !cursor.page.empty()) {
+    const std::uint64_t last = cursor.page[cursor.page.size() - 1].sequence;
+    if (last >= scan.reader.lane(priority).touched_to) touch(scan.reader, priority, last);
+  }
+  mark_ready(scan);
+}
+
+void Engine::State::drop_pages(Scan& scan) {
+  for (auto& cursor : scan.cursors) {
     if (!cursor) continue;
     for (std::size_t i = 0; i < cursor->page.size(); ++i) {
-      window_bytes -= cursor->page[i].message->footprint();
+      if (cursor->page[i].message) window_bytes -= cursor->page[i].message->footprint();
     }
     cursor->page.clear();
     cursor->page.shrink();
     cursor->page_end = 0;
     cursor->page_request = 0;  // an answer under way finds itself unwanted
+    cursor->gone.clear();
   }
 }
 
@@ -491,7 +607,7 @@ void Engine::State::trim(MessageList& list) {
     std::uint64_t behind = kEverything;
     for (const auto& reader : list.readers) {
       if (!reader->active()) continue;
-      behind = std::min(behind, reader->cursor(static_cast<int>(priority)).next);
+      behind = std::min(behind, reader->front.cursor(static_cast<int>(priority)).next);
     }
     if (behind == kEverything) continue;
     while (!lane.window.empty() && lane.window.front().sequence < behind) {

@@ -82,7 +82,7 @@ Reader& Engine::State::add_reader(MessageList& list, ReaderId id) {
   // It reads what comes from here on; lanes that are not there yet begin at one for everybody.
   for (int priority = 0; priority < kPriorities; ++priority) {
     const auto& lane = list.lanes[static_cast<std::size_t>(priority)];
-    if (lane) reader.cursor(priority).next = lane->next_sequence;
+    if (lane) reader.front.cursor(priority).next = lane->next_sequence;
   }
   return reader;
 }
@@ -97,7 +97,8 @@ void Engine::State::orphan(Reader& reader) {
     }
   };
   while (reader.active()) {
-    Subscription& subscription = *reader.consumers.back().subscription;
+    Scan& scan = reader.front.active() ? reader.front : *reader.selective.back();
+    Subscription& subscription = *scan.consumers.back().subscription;
     for (std::size_t i = 0; i < subscription.in_flight.size(); ++i) {
       InFlight& delivery = subscription.in_flight[i];
       if (delivery.reader != &reader) continue;
@@ -105,7 +106,7 @@ void Engine::State::orphan(Reader& reader) {
       delivery_done(subscription, delivery);
     }
     forget_settled(subscription);
-    detach(subscription, reader);
+    detach(subscription, scan);
   }
   transactions.for_each([&](Transaction& transaction) {
     for (auto& [delivery, ack] : transaction.orphans) {
@@ -126,16 +127,10 @@ void Engine::State::orphan(Reader& reader) {
       expired_waiting.push_back(std::move(waiting));
     }
   }
-  drop_pages(reader);
-  std::erase(awaiting_durable, &reader);
-  std::erase(awaiting_room, &reader);
-  if (reader.ready) {
-    for (std::size_t i = ready_readers.size(); i > 0; --i) {
-      Reader* other = ready_readers.front();
-      ready_readers.pop_front();
-      if (other != &reader) ready_readers.push_back(other);
-    }
-  }
+  drop_pages(reader.front);
+  forget_work(reader.front);
+  std::erase(refusing, &reader);
+  reader.refusing = false;
 }
 
 void Engine::State::remove_reader(MessageList& list, Reader& reader) {
@@ -144,10 +139,13 @@ void Engine::State::remove_reader(MessageList& list, Reader& reader) {
   for (int priority = 0; priority < kPriorities; ++priority) {
     if (!list.lanes[static_cast<std::size_t>(priority)]) continue;
     auto& ring = list.lane(priority).volatile_entries;
-    for (auto at = lower_bound_sequence(ring, reader.cursor(priority).next); at < ring.size();) {
+    for (auto at = lower_bound_sequence(ring, reader.front.cursor(priority).next);
+         at < ring.size();) {
       Entry entry = ring[at];
       const auto size = ring.size();
-      if (entry.message) release_volatile(reader, priority, entry);
+      if (entry.message && wants(reader, *entry.message)) {
+        release_volatile(reader, priority, entry);
+      }
       if (ring.size() == size)
         ++at;
       else
@@ -224,9 +222,9 @@ void Engine::State::evict(MessageList& list, std::uint64_t down_to_bytes) {
   for (auto& lane : list.lanes) {
     if (!lane) continue;
     while (!lane->window.empty() && list.window_bytes > down_to_bytes) {
-      lane->window_begin = lane->window.front().sequence + 1;
-      window_removed(list, lane->window.front());
-      lane->window.pop_front();
+      const Entry entry = take_front(lane->window, lane->window_gaps);
+      lane->window_begin = entry.sequence + 1;
+      window_removed(list, entry);
     }
     lane->window.shrink();
   }
@@ -257,15 +255,23 @@ void Engine::State::recover(RecoveredState recovered) {
       reader.description = std::move(found_reader.description);
       if (!list.is_queue()) {
         durables[std::pair(reader.description.client_id, reader.description.name)] = &reader;
+        if (!reader.description.selector.empty()) {
+          // It was compiled before it was stored; should another version have been kinder, all
+          // is kept for its owner, who must subscribe anew.
+          if (auto selector = Selector::compile(reader.description.selector)) {
+            reader.front.selector = std::make_shared<const Selector>(std::move(*selector));
+          }
+        }
       }
       for (const auto& found_cursor : found_reader.cursors) {
         Lane& lane = list.lane(found_cursor.priority);
         lane.next_sequence = std::max(lane.next_sequence, found_cursor.next);
         lane.window_begin = lane.next_sequence;
-        Cursor& cursor = reader.cursor(found_cursor.priority);
-        cursor.next = found_cursor.first;
-        cursor.touched_to = found_cursor.touched_to;
-        cursor.recovered_touched_to = std::min(found_cursor.touched_to, found_cursor.next);
+        reader.front.cursor(found_cursor.priority).next = found_cursor.first;
+        ReaderLane& known = reader.lane(found_cursor.priority);
+        known.touched_to = found_cursor.touched_to;
+        known.recovered_touched_to = std::min(found_cursor.touched_to, found_cursor.next);
+        known.filtered_from = found_cursor.next;
         reader.depth += found_cursor.entries;
         reader.depth_bytes += found_cursor.bytes;
       }

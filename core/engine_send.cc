@@ -67,7 +67,11 @@ std::optional<Outcome> Engine::State::try_send(const MessageRef& message,
   if (!route_.empty()) {
     batch_.clear();
     prepare(message, batch_);
-    if (!batch_.operations.empty()) ticket = store.append(batch_.operations);
+    if (!batch_.operations.empty()) {
+      ticket = store.append(batch_.operations);
+    } else if (stored) {
+      store.release(message->flat().size());  // no selector wanted it
+    }
     place(batch_, ticket, kNoTicket);
   }
   if (topic != nullptr) publish_to(*topic, message, kNoTicket);
@@ -285,6 +289,7 @@ Topic* Engine::State::resolve(std::string_view name, DestinationKind kind) {
 void Engine::State::prepare(const MessageRef& message, Batch& batch) {
   bool added = false;
   for (auto* list : route_) {
+    if (!list->is_queue() && !anybody_wants(*list, *message)) continue;
     Lane& lane = list->lane(message->priority());
     const std::uint64_t sequence = lane.next_sequence++;
     batch.placed.push_back({list, sequence, message});
@@ -309,10 +314,9 @@ void Engine::State::prepare(const MessageRef& message, Batch& batch) {
 void Engine::State::log_touches(MessageList& list, int priority, std::uint64_t sequence) {
   for (const auto& reader : list.readers) {
     if (!reader->active()) continue;
-    Cursor& cursor = reader->cursor(priority);
     // One that is behind will not get to it soon: its mark would be in vain.
     const bool at_the_tail = reader->depth <= reader->in_flight + kTouchBlock;
-    if (sequence >= cursor.touched_to && at_the_tail) {
+    if (sequence >= reader->lane(priority).touched_to && at_the_tail) {
       touch(*reader, priority, sequence);
     }
     if (list.is_queue()) return;
@@ -329,30 +333,83 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
     entry.sequence = placed.sequence;
     entry.visible_after = visible_after;
     entry.message = std::move(placed.message);
-    if (stored_in(*entry.message, list)) {
-      entry.stored = stored;
-      add_to_window(list, lane, std::move(entry));
-    } else {
-      entry.is_volatile = true;
-      entry.references = static_cast<std::uint32_t>(list.readers.size());
-      held_bytes += entry.message->footprint();
-      lane.volatile_entries.push_back(std::move(entry));
-    }
+    entry.is_volatile = !stored_in(*entry.message, list);
     ++list.counters.enqueued;
     ++totals.enqueued;
     for (const auto& reader : list.readers) {
+      if (!wants(*reader, *entry.message)) {
+        if (!entry.is_volatile) refuse(*reader, priority, entry.sequence);
+        continue;
+      }
+      acknowledge_refused(*reader, priority);
+      ++entry.references;
       ++reader->depth;
       reader->depth_bytes += bytes;
-      if (reader->active()) mark_ready(*reader);
+      mark_ready(*reader);
+    }
+    if (!entry.is_volatile) {
+      entry.stored = stored;
+      add_to_window(list, lane, std::move(entry));
+    } else if (entry.references > 0) {
+      held_bytes += entry.message->footprint();
+      lane.volatile_entries.push_back(std::move(entry));
     }
   }
   batch.clear();
+}
+
+// --- durable subscriptions with a selector -------------------------------------------------------
+
+bool Engine::State::wants(const Reader& reader, const Message& message) noexcept {
+  // Of a topic message every durable subscription sees the first delivery: no state to ask for.
+  return reader.front.selector == nullptr || reader.front.selector->matches(message, {});
+}
+
+bool Engine::State::anybody_wants(const MessageList& list, const Message& message) noexcept {
+  return std::any_of(list.readers.begin(), list.readers.end(),
+                     [&](const auto& reader) { return wants(*reader, message); });
+}
+
+/// Joins what is refused in a row: no promise hangs on when it is acknowledged, and a restart only
+/// refuses it again.
+void Engine::State::refuse(Reader& reader, int priority, std::uint64_t sequence) {
+  ReaderLane& lane = reader.lane(priority);
+  if (lane.refused_first == 0) lane.refused_first = sequence;
+  lane.refused_last = sequence;
+  if (!std::exchange(reader.refusing, true)) refusing.push_back(&reader);
+}
+
+void Engine::State::acknowledge_refused(Reader& reader, int priority) {
+  const auto& lane = reader.lanes[static_cast<std::size_t>(priority)];
+  if (!lane || lane->refused_first == 0) return;
+  flush_acks();
+  StoreOp operation;
+  operation.kind = StoreOpKind::acknowledge;
+  operation.priority = static_cast<std::uint8_t>(priority);
+  operation.list = reader.list.id;
+  operation.reader = reader.id;
+  operation.first = std::exchange(lane->refused_first, 0);
+  operation.last = std::exchange(lane->refused_last, 0);
+  store.append({&operation, 1});
+}
+
+void Engine::State::acknowledge_all_refused() {
+  for (auto* reader : refusing) {
+    reader->refusing = false;
+    for (int priority = 0; priority < kPriorities; ++priority) {
+      acknowledge_refused(*reader, priority);
+    }
+  }
+  refusing.clear();
 }
 
 void Engine::State::publish_to(Topic& topic, const MessageRef& message, Ticket visible_after) {
   ++topic.counters.enqueued;
   if (topic.lists.empty()) ++totals.enqueued;
   for (auto* subscription : topic.subscriptions) {
+    if (subscription->selector != nullptr && !subscription->selector->matches(*message, {})) {
+      continue;
+    }
     ++topic.counters.dispatched;
     offer_topic_message(*subscription, message, visible_after);
   }

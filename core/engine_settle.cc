@@ -202,6 +202,7 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
     return;
   }
   unhold(*entry.message);
+  if (list.is_queue()) forget_ahead(reader, priority, entry.sequence);
   if (batch != nullptr) {
     StoreOp operation;
     operation.kind = StoreOpKind::acknowledge;
@@ -226,12 +227,13 @@ void Engine::State::release_volatile(Reader& reader, int priority, Entry& entry)
     unhold(*entry.message);
     return;
   }
-  auto& ring = reader.list.lane(priority).volatile_entries;
+  Lane& lane = reader.list.lane(priority);
+  auto& ring = lane.volatile_entries;
   const auto at = lower_bound_sequence(ring, entry.sequence);
   if (at == ring.size() || ring[at].sequence != entry.sequence || !ring[at].message) return;
   if (--ring[at].references > 0) return;
   unhold(*ring[at].message);
-  leave_gap(reader.list.lane(priority), at);
+  leave_gap(ring, lane.volatile_gaps, at);
 }
 
 void Engine::State::add_ack(const Reader& reader, int priority, std::uint64_t sequence) {
@@ -281,8 +283,12 @@ void Engine::State::give_back(InFlight& delivery, std::vector<StoreOp>& counts) 
       counts.push_back(std::move(operation));
     }
   }
-  const auto key = std::pair(9 - delivery.priority, entry.sequence);
-  reader.returned.emplace(key, std::move(entry));
+  const auto sequence = entry.sequence;
+  reader.returned.emplace(std::pair(9 - delivery.priority, sequence), std::move(entry));
+  for (const auto& scan : reader.selective) {
+    auto& from = scan->cursor(delivery.priority).returned_from;
+    from = std::min(from, sequence);
+  }
   mark_ready(reader);
 }
 
@@ -417,9 +423,9 @@ void Engine::State::retry_expired(std::uint32_t& steps) {
     expired_waiting.pop_front();
   }
   if (expired_waiting.size() >= kExpiredWaitingMax) return;
-  for (auto* reader : awaiting_room) {
-    reader->awaits_room = false;
-    mark_ready(*reader);
+  for (auto* scan : awaiting_room) {
+    scan->awaits_room = false;
+    mark_ready(*scan);
   }
   awaiting_room.clear();
 }
@@ -433,7 +439,7 @@ bool Engine::State::sweep_list(MessageList& list, std::uint32_t& steps, TimePoin
     Lane& lane = list.lane(priority);
     for (auto* ring : {&lane.window, &lane.volatile_entries}) {
       const auto expired = [&](const Entry& entry) {
-        return entry.message->expired(now) && entry.visible_after <= durable;
+        return entry.message && entry.message->expired(now) && entry.visible_after <= durable;
       };
       bool any = false;
       for (std::size_t i = 0; i < ring->size() && !any; ++i) any = expired((*ring)[i]);
@@ -447,9 +453,10 @@ bool Engine::State::sweep_list(MessageList& list, std::uint32_t& steps, TimePoin
           going = sweep_entry(list, priority, entry);
           if (going) continue;
         }
-        kept.push_back(std::move(entry));
+        if (entry.message) kept.push_back(std::move(entry));
       }
       *ring = std::move(kept);
+      (ring == &lane.window ? lane.window_gaps : lane.volatile_gaps) = 0;
       if (!going) return false;
       if (steps == 0) return true;
     }

@@ -61,11 +61,13 @@ class Subscription {
   const SubscribeOptions options;
   Ring<InFlight> in_flight;  ///< ascending by id; settled ones are dropped from the front
   std::uint64_t last_delivery = 0;
-  std::uint64_t out = 0;         ///< what the credit counts
-  std::uint64_t settled = 0;     ///< of in_flight
-  std::uint64_t granted = 0;     ///< beyond the prefetch; used up one by one
-  std::vector<Reader*> readers;  ///< lists that it consumes from
-  std::vector<Reader*> blocked;  ///< of these, the ones that wait for its credit
+  std::uint64_t out = 0;      ///< what the credit counts
+  std::uint64_t settled = 0;  ///< of in_flight
+  std::uint64_t granted = 0;  ///< beyond the prefetch; used up one by one
+  /// Of its one interest; null: everything. Its scans share it.
+  std::shared_ptr<const Selector> selector;
+  std::vector<Scan*> scans;    ///< by which it consumes from lists
+  std::vector<Scan*> blocked;  ///< of these, the ones that wait for its credit
 
   // Non-durable topic subscriptions only: what waits for credit, or for its transaction's sync.
   Ring<PendingMessage> pending;
@@ -212,8 +214,11 @@ class Engine::State {
     return outboxes[static_cast<std::size_t>(connection.options.home)];
   }
   void order(Connection& connection, ConnectionOrder what, std::string reason);
+  void mark_ready(Scan& scan);
+  /// Every scan of it that has consumers.
   void mark_ready(Reader& reader);
   void mark_ready(Subscription& subscription);
+  void forget_work(Scan& scan);
   void sweep(std::uint32_t& steps, TimePoint now);
 
   // --- engine_send.cc
@@ -239,6 +244,12 @@ class Engine::State {
   /// `visible_after`: a transaction's ticket, else none.
   void publish_to(Topic& topic, const MessageRef& message, Ticket visible_after);
   void log_touches(MessageList& list, int priority, std::uint64_t sequence);
+  /// Whether a durable subscription's selector wants a message; without one: yes.
+  static bool wants(const Reader& reader, const Message& message) noexcept;
+  static bool anybody_wants(const MessageList& list, const Message& message) noexcept;
+  void refuse(Reader& reader, int priority, std::uint64_t sequence);
+  void acknowledge_refused(Reader& reader, int priority);
+  void acknowledge_all_refused();
   static bool stored_in(const Message& message, const MessageList& list) {
     return message.persistent() && list.stored;
   }
@@ -248,7 +259,8 @@ class Engine::State {
   Result<void> check_subscribe(Connection& connection, const SubscribeOptions& options);
   Result<Reader*> durable_reader(Connection& connection, const SubscribeOptions& options);
   void attach(Subscription& subscription, Reader& reader);
-  void detach(Subscription& subscription, Reader& reader);
+  Scan& scan_for(const Subscription& subscription, Reader& reader);
+  void detach(Subscription& subscription, Scan& scan);
   void unsubscribe(Subscription& subscription);
   Result<void> delete_durable(std::string_view client_id, std::string_view name);
   Result<Destination> create_temporary(ConnectionId id, DestinationKind kind);
@@ -261,19 +273,26 @@ class Engine::State {
     enum class From : std::uint8_t { returned, page, window, volatile_ring } from{};
     std::size_t position = 0;  ///< in the ring
   };
-  void dispatch(Reader& reader, std::uint32_t& steps, TimePoint now);
-  /// The message to go next; without one, reader.waiting says why.
-  std::optional<Candidate> next_entry(Reader& reader);
+  void dispatch(Scan& scan, std::uint32_t& steps, TimePoint now);
+  /// The message to go next; without one, scan.waiting says why.
+  std::optional<Candidate> next_entry(Scan& scan, std::uint32_t& steps);
+  bool goes_to(const Subscription& consumer, Reader& reader, int priority, Entry& entry);
+  std::optional<Candidate> next_returned(Scan& scan, int priority, std::uint32_t& steps);
   /// Why a lane has nothing to give now.
   struct LaneWait {
     WaitReason why = WaitReason::empty;
     bool holds_lower = false;  ///< its turn is near: a lower priority must not overtake it
   };
-  std::optional<Candidate> next_in_lane(Reader& reader, int priority, LaneWait& wait);
-  bool may_leave(Reader& reader, Cursor& cursor, int priority, const Entry& entry, LaneWait& wait);
-  Entry take(Reader& reader, const Candidate& candidate);
-  Subscription* pick_consumer(Reader& reader);
-  void list_for_wake(Reader& reader);
+  std::optional<Candidate> next_in_lane(Scan& scan, int priority, LaneWait& wait);
+  void drop_gone(Scan& scan, int priority, Cursor& cursor);
+  bool may_leave(Reader& reader, int priority, const Entry& entry, LaneWait& wait);
+  /// The scan's selector does not want it: it stays for others.
+  void pass(Scan& scan, const Candidate& candidate);
+  Entry take(Scan& scan, const Candidate& candidate);
+  void took_ahead(Scan& scan, int priority, const Entry& entry);
+  void forget_ahead(Reader& reader, int priority, std::uint64_t sequence);
+  Subscription* pick_consumer(Scan& scan);
+  void list_for_wake(Scan& scan);
   void wake_blocked(Subscription& subscription);
   [[nodiscard]] bool has_socket_room(Connection& connection);
   void see_durable();
@@ -283,10 +302,11 @@ class Engine::State {
   void offer_topic_message(Subscription& subscription, const MessageRef& message,
                            Ticket visible_after);
   bool first_pending_is_visible(Subscription& subscription);
-  void request_page(Reader& reader, int priority);
+  void request_page(Scan& scan, int priority);
   void page_loaded(Page page);
+  void take_page(Scan& scan, int priority, Page& page);
   void touch(Reader& reader, int priority, std::uint64_t up_to);
-  void drop_pages(Reader& reader);
+  void drop_pages(Scan& scan);
   void trim(MessageList& list);
 
   // --- engine_settle.cc
@@ -389,9 +409,10 @@ class Engine::State {
   std::uint64_t last_reader = 0;
 
   // --- work to do
-  Ring<Reader*> ready_readers;
+  Ring<Scan*> ready_scans;
   Ring<Subscription*> ready_subscriptions;
-  std::vector<Reader*> awaiting_durable;
+  std::vector<Scan*> awaiting_durable;
+  std::vector<Reader*> refusing;  ///< have refused what they have not acknowledged yet
   std::vector<SubscriptionId> subscriptions_awaiting_durable;
   Ring<ConnectionId> parked_connections;
   bool room_changed = false;     ///< parked sends are worth another try
@@ -415,7 +436,7 @@ class Engine::State {
     Entry entry;
   };
   Ring<ExpiredWaiting> expired_waiting;
-  std::vector<Reader*> awaiting_room;
+  std::vector<Scan*> awaiting_room;
 
   // --- accounts
   Ticket durable = kNoTicket;      ///< as seen at the beginning of this entry

@@ -13,9 +13,6 @@ Result<void> Engine::State::check_subscribe(Connection& connection,
   const Interest& interest = options.interests.front();
   const Destination& destination = interest.destination;
   if (auto valid = validate_destination_name(destination.name); !valid) return valid;
-  if (!interest.selector.empty()) {
-    return Error{Errc::not_supported, "selectors are not supported yet: " + interest.selector};
-  }
   if (connection.subscriptions.size() >= limits.subscriptions_per_connection_max) {
     return Error{Errc::quota_exceeded, "subscriptions_per_connection_max: the connection has " +
                                            std::to_string(connection.subscriptions.size()) +
@@ -50,12 +47,19 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
   if (auto checked = check_subscribe(*connection, options); !checked) return checked.error();
   const Interest& interest = options.interests.front();
   const Destination& destination = interest.destination;
+  std::shared_ptr<const Selector> selector;
+  if (!interest.selector.empty()) {
+    auto compiled = Selector::compile(interest.selector);
+    if (!compiled) return compiled.error();
+    selector = std::make_shared<const Selector>(std::move(*compiled));
+  }
 
   Reader* reader = nullptr;
   if (!options.durable_name.empty()) {
     auto durable = durable_reader(*connection, options);
     if (!durable) return durable.error();
     reader = *durable;
+    if (!reader->front.selector) reader->front.selector = selector;
   } else if (is_queue(destination.kind) && !destination.is_pattern()) {
     auto list = queue_named(destination.name, destination.kind, true);
     if (!list) return list.error();
@@ -65,6 +69,7 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
   auto& subscription = subscriptions.insert([&](SubscriptionId made) {
     return std::make_unique<Subscription>(made, *connection, options);
   });
+  subscription.selector = std::move(selector);
   connection->subscriptions.push_back(subscription.id);
   if (reader != nullptr) {
     attach(subscription, *reader);
@@ -119,25 +124,42 @@ Result<Reader*> Engine::State::durable_reader(Connection& connection,
 }
 
 void Engine::State::attach(Subscription& subscription, Reader& reader) {
+  Scan& scan = scan_for(subscription, reader);
   // Descending consumer priority, and first come first among equals.
   const auto before =
-      std::find_if(reader.consumers.begin(), reader.consumers.end(), [&](const ConsumerLink& link) {
+      std::find_if(scan.consumers.begin(), scan.consumers.end(), [&](const ConsumerLink& link) {
         return link.subscription->options.consumer_priority <
                subscription.options.consumer_priority;
       });
-  reader.consumers.insert(before, ConsumerLink{&subscription, false});
-  subscription.readers.push_back(&reader);
-  mark_ready(reader);
+  scan.consumers.insert(before, ConsumerLink{&subscription, false});
+  subscription.scans.push_back(&scan);
+  mark_ready(scan);
 }
 
-void Engine::State::detach(Subscription& subscription, Reader& reader) {
-  std::erase_if(reader.consumers,
+/// Consumers of a queue with the same selector share a scan. A new one begins where the front scan
+/// is: what stands below that has been taken.
+Scan& Engine::State::scan_for(const Subscription& subscription, Reader& reader) {
+  if (!reader.list.is_queue() || subscription.selector == nullptr) return reader.front;
+  for (const auto& scan : reader.selective) {
+    if (scan->selector->text() == subscription.selector->text()) return *scan;
+  }
+  reader.selective.push_back(std::make_unique<Scan>(reader));
+  reader.selective.back()->selector = subscription.selector;
+  return *reader.selective.back();
+}
+
+void Engine::State::detach(Subscription& subscription, Scan& scan) {
+  std::erase_if(scan.consumers,
                 [&](const ConsumerLink& link) { return link.subscription == &subscription; });
-  std::erase(subscription.readers, &reader);
-  std::erase(subscription.blocked, &reader);
-  reader.next_consumer = 0;
-  if (!reader.active()) drop_pages(reader);
-  mark_ready(reader);
+  std::erase(subscription.scans, &scan);
+  std::erase(subscription.blocked, &scan);
+  scan.next_consumer = 0;
+  mark_ready(scan);
+  if (scan.active()) return;
+  drop_pages(scan);
+  if (scan.is_front()) return;
+  forget_work(scan);
+  std::erase_if(scan.reader.selective, [&](const auto& each) { return each.get() == &scan; });
 }
 
 void Engine::State::unsubscribe(Subscription& subscription) {
@@ -177,7 +199,7 @@ void Engine::State::unsubscribe(Subscription& subscription) {
     flush_acks();
     store.append(counts);
   }
-  while (!subscription.readers.empty()) detach(subscription, *subscription.readers.back());
+  while (!subscription.scans.empty()) detach(subscription, *subscription.scans.back());
 
   while (!subscription.pending.empty()) {
     unhold(*subscription.pending.front().message);

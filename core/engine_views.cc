@@ -49,8 +49,8 @@ DestinationSnapshot Engine::State::view_of(const MessageList& queue) const {
   view.depth = reader.depth;
   view.depth_bytes = reader.depth_bytes;
   view.in_flight = reader.in_flight;
-  view.consumers = static_cast<std::uint32_t>(reader.consumers.size());
-  view.waiting = reader.waiting;
+  view.consumers = static_cast<std::uint32_t>(reader.consumers());
+  view.waiting = reader.waiting();
   return view;
 }
 
@@ -80,7 +80,7 @@ std::vector<SubscriptionSnapshot> Engine::State::durable_subscriptions(std::size
     view.active = reader->active();
     view.depth = reader->depth;
     view.in_flight = reader->in_flight;
-    view.waiting = reader->waiting;
+    view.waiting = reader->waiting();
     views.push_back(std::move(view));
   }
   return views;

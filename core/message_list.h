@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "core/ids.h"
 #include "core/message.h"
 #include "core/ring.h"
+#include "core/selector.h"
 #include "core/store.h"
 
 // How messages wait.
@@ -23,17 +25,26 @@
 // from the store by page. Non-persistent messages are only in memory, in a ring of their own, in
 // the same numbering.
 //
-// A Reader goes through a list: the one reader of a queue, with competing consumers, or a durable
-// subscription. Per lane it has a Cursor: everything below `next` was taken before. What comes back
-// (a consumer left, a requeue) goes to `returned` and is taken first.
+// A Reader owns what it has not acknowledged of a list: the one reader of a queue, with competing
+// consumers, or a durable subscription. It goes through the list by Scans: consumers that take the
+// same messages share one. The front scan takes everything (of a durable subscription: what its
+// selector wants); each distinct selector among a queue's consumers has a scan of its own. Per lane
+// a scan has a Cursor: everything below `next` it has taken or passed. What comes back (a consumer
+// left, a requeue) goes to `returned`, for whichever scan wants it, and is taken first.
 //
-// In a queue a taken message leaves the lane. In a topic list it stays for the other readers:
-// stored ones until trimmed behind the last active reader, non-persistent ones until every reader
-// that was there when they came has acknowledged (Entry::references).
+// In a queue a taken message leaves the lane, wherever it stood. Everything below the front scan's
+// cursor has left; what other scans have taken above it is in `taken_ahead` until acknowledged,
+// because reading back would find it again.
+//
+// In a topic list a taken message stays for the other readers: stored ones until trimmed behind the
+// last active reader, non-persistent ones until every reader that wanted them when they came has
+// acknowledged (Entry::references). What a durable subscription's selector refuses is acknowledged
+// as it comes (ReaderLane::refused_*), so that it pins nothing.
 
 namespace pabal::core {
 
 class MessageList;
+class Reader;
 class Subscription;
 
 /// One message in a list. Small: there is one for each message in memory.
@@ -52,9 +63,11 @@ struct Entry {
 struct Lane {
   std::uint64_t next_sequence = 1;
   std::uint64_t window_begin = 1;  ///< every live stored entry from here on is in `window`
-  Ring<Entry> window;              ///< stored, ascending
-  Ring<Entry> volatile_entries;    ///< ascending; in topic lists a null message is a gap
-  std::size_t gaps = 0;            ///< of them; never the first
+  // Ascending. A null message is a gap, left by what went out of its turn; never the first.
+  Ring<Entry> window;  ///< stored
+  Ring<Entry> volatile_entries;
+  std::size_t window_gaps = 0;
+  std::size_t volatile_gaps = 0;
 };
 
 /// A logged touch that is not known to be durable yet: everything below `end` may be delivered.
@@ -63,47 +76,108 @@ struct Touch {
   Ticket ticket = kNoTicket;
 };
 
-/// Where a reader is in a lane.
+/// Where a scan is in a lane.
 struct Cursor {
-  std::uint64_t next = 1;                  ///< everything below was taken
-  std::uint64_t page_end = 0;              ///< `page` has all that is stored below this
-  std::uint64_t touched_to = 0;            ///< logged: everything below may have been delivered
-  std::uint64_t recovered_touched_to = 0;  ///< the same, as found at start: below this, mark
-  Ring<Touch> touches;                     ///< those under way, ascending
-  Ring<Entry> page;                        ///< read back, ascending
-  std::uint64_t page_request = 0;          ///< of the page under way; zero: none
+  std::uint64_t next = 1;           ///< everything below was taken or passed
+  std::uint64_t returned_from = 0;  ///< of what came back, everything below was passed
+  std::uint64_t page_end = 0;       ///< `page` has all that is stored below this
+  Ring<Entry> page;                 ///< read back, ascending; a null message is a gap
+  std::uint64_t page_request = 0;   ///< of the page under way; zero: none
+  std::vector<std::uint64_t> gone;  ///< acknowledged while it was under way: it may bring them
   bool damaged = false;
 };
 
-/// A consumer of a reader, and whether the reader stands in its list of those to wake.
+/// A consumer of a scan, and whether the scan stands in its list of those to wake.
 struct ConsumerLink {
   Subscription* subscription = nullptr;
   bool wake_listed = false;
 };
 
-class Reader {
+/// One way through a list, of consumers that take the same messages.
+class Scan {
  public:
-  Reader(MessageList& owner, ReaderId reader_id) : list(owner), id(reader_id) {}
+  explicit Scan(Reader& owner) : reader(owner) {}
 
-  MessageList& list;
-  const ReaderId id;
-  ReaderDescription description;  ///< of durable subscriptions
+  Reader& reader;
+  std::shared_ptr<const Selector> selector;  ///< null: everything
   std::array<std::unique_ptr<Cursor>, kPriorities> cursors;
-  /// By (9 - priority, sequence): the order in which they are taken.
-  std::map<std::pair<int, std::uint64_t>, Entry> returned;
   std::vector<ConsumerLink> consumers;
   std::size_t next_consumer = 0;  ///< round robin
-  std::uint64_t depth = 0;        ///< not acknowledged
-  std::uint64_t depth_bytes = 0;
-  std::uint64_t in_flight = 0;
   WaitReason waiting = WaitReason::empty;
   bool ready = false;           ///< stands in the engine's queue of work
   bool awaits_durable = false;  ///< stands in the list to wake when the store has synced
   bool awaits_room = false;     ///< stands in the list to wake when dead letters may have room
 
   [[nodiscard]] bool active() const noexcept { return !consumers.empty(); }
-  Cursor& cursor(int priority);
+  [[nodiscard]] bool is_front() const noexcept;
+  Cursor& cursor(int priority) {
+    auto& cursor = cursors[static_cast<std::size_t>(priority)];
+    if (!cursor) cursor = std::make_unique<Cursor>();
+    return *cursor;
+  }
+  [[nodiscard]] bool wants(const Entry& entry) const noexcept {
+    return selector == nullptr ||
+           selector->matches(*entry.message,
+                             {entry.deliveries, entry.deliveries > 0 || entry.maybe_delivered});
+  }
 };
+
+/// What a reader knows of a lane, whichever scan goes through it.
+struct ReaderLane {
+  std::uint64_t touched_to = 0;            ///< logged: everything below may have been delivered
+  std::uint64_t recovered_touched_to = 0;  ///< the same, as found at start: below this, mark
+  Ring<Touch> touches;                     ///< those under way, ascending
+  /// Queues: what stands above the front scan's cursor and is out, or in Reader::returned.
+  std::set<std::uint64_t> taken_ahead;
+  // Durable subscriptions with a selector: it has looked at everything from here on as it came …
+  std::uint64_t filtered_from = 1;
+  // … and refused these, which are not acknowledged in the store yet. Zero: none.
+  std::uint64_t refused_first = 0;
+  std::uint64_t refused_last = 0;
+};
+
+class Reader {
+ public:
+  Reader(MessageList& owner, ReaderId reader_id) : list(owner), id(reader_id), front(*this) {}
+
+  MessageList& list;
+  const ReaderId id;
+  ReaderDescription description;  ///< of durable subscriptions
+  Scan front;
+  std::vector<std::unique_ptr<Scan>> selective;  ///< of queues: one for each distinct selector
+  std::array<std::unique_ptr<ReaderLane>, kPriorities> lanes;
+  /// By (9 - priority, sequence): the order in which they are taken.
+  std::map<std::pair<int, std::uint64_t>, Entry> returned;
+  std::uint64_t depth = 0;  ///< not acknowledged
+  std::uint64_t depth_bytes = 0;
+  std::uint64_t in_flight = 0;
+  bool refusing = false;  ///< stands in the list of those with refusals to acknowledge
+
+  [[nodiscard]] bool active() const noexcept { return front.active() || !selective.empty(); }
+  ReaderLane& lane(int priority) {
+    auto& lane = lanes[static_cast<std::size_t>(priority)];
+    if (!lane) lane = std::make_unique<ReaderLane>();
+    return *lane;
+  }
+  template <class Visit>
+  void for_each_scan(Visit visit) {
+    visit(front);
+    for (const auto& scan : selective) visit(*scan);
+  }
+  [[nodiscard]] std::size_t consumers() const noexcept {
+    std::size_t count = front.consumers.size();
+    for (const auto& scan : selective) count += scan->consumers.size();
+    return count;
+  }
+  /// Why its next message is not on its way, by the scan that has consumers.
+  [[nodiscard]] WaitReason waiting() const noexcept {
+    return front.active() || selective.empty() ? front.waiting : selective.front()->waiting;
+  }
+};
+
+inline bool Scan::is_front() const noexcept {
+  return this == &reader.front;
+}
 
 class MessageList {
  public:
@@ -131,12 +205,6 @@ class MessageList {
   Reader& reader() { return *readers.front(); }
 };
 
-inline Cursor& Reader::cursor(int priority) {
-  auto& cursor = cursors[static_cast<std::size_t>(priority)];
-  if (!cursor) cursor = std::make_unique<Cursor>();
-  return *cursor;
-}
-
 /// First position of `ring` whose sequence is not below `sequence`.
 template <class EntryRing>
 std::size_t lower_bound_sequence(const EntryRing& ring, std::uint64_t sequence) noexcept {
@@ -153,25 +221,34 @@ std::size_t lower_bound_sequence(const EntryRing& ring, std::uint64_t sequence) 
   return low;
 }
 
-/// Every reader is done with the non-persistent message at `position` of a topic list's lane. Moves
-/// the others when most places are gaps: one message that nobody acknowledges must not keep the
-/// places of all that followed it.
-inline void leave_gap(Lane& lane, std::size_t position) {
+/// The message at `position` is needed there no more. Moves the others when most places are gaps:
+/// one message that nobody acknowledges must not keep the places of all that followed it.
+inline void leave_gap(Ring<Entry>& ring, std::size_t& gaps, std::size_t position) {
   constexpr std::size_t kWorthMoving = 128;
-  auto& ring = lane.volatile_entries;
   ring[position].message.reset();
-  ++lane.gaps;
+  ++gaps;
   while (!ring.empty() && !ring.front().message) {
     ring.pop_front();
-    --lane.gaps;
+    --gaps;
   }
-  if (ring.size() < kWorthMoving || lane.gaps * 2 < ring.size()) return;
+  if (ring.size() < kWorthMoving || gaps * 2 < ring.size()) return;
   Ring<Entry> kept;
   for (std::size_t i = 0; i < ring.size(); ++i) {
     if (ring[i].message) kept.push_back(std::move(ring[i]));
   }
   ring = std::move(kept);
-  lane.gaps = 0;
+  gaps = 0;
+}
+
+/// Takes the front entry, which is no gap, and the gaps behind it.
+inline Entry take_front(Ring<Entry>& ring, std::size_t& gaps) {
+  Entry entry = std::move(ring.front());
+  ring.pop_front();
+  while (gaps > 0 && !ring.empty() && !ring.front().message) {
+    ring.pop_front();
+    --gaps;
+  }
+  return entry;
 }
 
 }  // namespace pabal::core

@@ -15,22 +15,23 @@ struct SelectorProgram;
 /// A message selector: SQL-92 conditional expressions over headers and properties (JMS 1.1
 /// §3.8.1.1), compiled once. Beyond the specification, as ActiveMQ has it: `%`, identifiers in
 /// double quotes ("content-type"), the headers JMSDestination, JMSReplyTo, JMSExpiration and
-/// JMSRedelivered. Immutable; thread: any.
+/// JMSRedelivered, and the prefixes `convert_string_expressions:` (a text is compared with a number
+/// or a boolean by what it spells) and `hyphenated_props:` (a `-` within a name belongs to it).
+/// Immutable; thread: any.
 class Selector {
  public:
-  struct Options {
-    /// A text is compared with a number or a boolean by what it spells: STOMP headers are texts
-    /// only.
-    bool convert_texts = false;
-  };
   /// What is true of a message for one reader only.
   struct DeliveryState {
     std::uint32_t deliveries = 0;  ///< earlier ones that were counted
     bool redelivered = false;
   };
 
-  /// Errors: invalid_argument; the text says what is wrong at which column (from 1, in bytes).
-  static Result<Selector> compile(std::string_view text, const Options& options);
+  static constexpr std::string_view kConvertTexts = "convert_string_expressions:";
+  static constexpr std::string_view kHyphenatedNames = "hyphenated_props:";
+
+  /// Errors: invalid_argument; the text says what is wrong at which column (from 1, in bytes,
+  /// behind the prefixes).
+  static Result<Selector> compile(std::string_view text);
 
   Selector(Selector&&) noexcept;
   Selector& operator=(Selector&&) noexcept;

@@ -72,11 +72,8 @@ int height_change(Op op) noexcept {
 /// Recursive descent, by rising binding: OR, AND, NOT, comparison, + and -, *, / and %, signs.
 class Compiler {
  public:
-  Compiler(std::string_view text, const Selector::Options& options)
-      : lexer_(text), program_(std::make_unique<SelectorProgram>()) {
-    program_->text = text;
-    program_->convert_texts = options.convert_texts;
-  }
+  Compiler(std::string_view text, bool hyphens)
+      : lexer_(text, hyphens), program_(std::make_unique<SelectorProgram>()) {}
 
   Result<std::unique_ptr<SelectorProgram>> run() {
     if (auto read = lexer_.next(); !read) return read.error();
@@ -485,13 +482,29 @@ class Compiler {
 
 }  // namespace
 
-Result<Selector> Selector::compile(std::string_view text, const Options& options) {
+Result<Selector> Selector::compile(std::string_view text) {
   if (text.size() > kTextBytesMax) {
     return selector_error(kTextBytesMax, "a selector of more than " +
                                              std::to_string(kTextBytesMax) + " bytes is refused");
   }
-  auto program = Compiler(text, options).run();
+  std::string_view condition = text;
+  bool convert_texts = false;
+  bool hyphens = false;
+  for (;;) {
+    if (condition.starts_with(kConvertTexts)) {
+      convert_texts = true;
+      condition.remove_prefix(kConvertTexts.size());
+    } else if (condition.starts_with(kHyphenatedNames)) {
+      hyphens = true;
+      condition.remove_prefix(kHyphenatedNames.size());
+    } else {
+      break;
+    }
+  }
+  auto program = Compiler(condition, hyphens).run();
   if (!program) return program.error();
+  (*program)->text = text;
+  (*program)->convert_texts = convert_texts;
   return Selector(std::move(*program));
 }
 

@@ -30,10 +30,6 @@ bool begins_identifier(char c) noexcept {
          static_cast<unsigned char>(c) >= 0x80;
 }
 
-bool continues_identifier(char c) noexcept {
-  return begins_identifier(c) || is_digit(c) || c == '.';
-}
-
 struct Word {
   std::string_view spelling;
   Token token;
@@ -74,6 +70,10 @@ bool equal_ignoring_case(std::string_view word, std::string_view upper) noexcept
 
 Error selector_error(std::size_t offset, const std::string& what) {
   return {Errc::invalid_argument, "selector: column " + std::to_string(offset + 1) + ": " + what};
+}
+
+bool SelectorLexer::continues_identifier(char c) const noexcept {
+  return begins_identifier(c) || is_digit(c) || c == '.' || (hyphens_ && c == '-');
 }
 
 Result<void> SelectorLexer::next() {
@@ -165,7 +165,7 @@ Result<void> SelectorLexer::read_number() {
       }
     }
   }
-  if (continues_identifier(at(position_))) {
+  if (begins_identifier(at(position_)) || at(position_) == '.') {
     return selector_error(position_,
                           "a number is followed by '" + std::string(1, text_[position_]) + "'");
   }

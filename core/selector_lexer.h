@@ -50,7 +50,8 @@ Error selector_error(std::size_t offset, const std::string& what);
 /// Takes a selector apart, token by token.
 class SelectorLexer {
  public:
-  explicit SelectorLexer(std::string_view text) noexcept : text_(text) {}
+  /// `hyphens`: a `-` within an identifier belongs to it.
+  SelectorLexer(std::string_view text, bool hyphens) noexcept : text_(text), hyphens_(hyphens) {}
 
   /// Reads the next token into the fields below. Errors: invalid_argument with the column.
   Result<void> next();
@@ -73,7 +74,10 @@ class SelectorLexer {
   }
   std::size_t skip_digits(std::size_t position) const noexcept;
 
+  [[nodiscard]] bool continues_identifier(char c) const noexcept;
+
   std::string_view text_;
+  bool hyphens_;
   std::size_t position_ = 0;
 };
 

@@ -150,8 +150,8 @@ struct StoreStatus {
   std::string full_reason;  ///< why sends are refused, when full
 };
 
-/// Told by the store's own threads or from push(), never from inside the engine. Implemented by the server (which
-/// enters the engine) and by the simulator.
+/// Told by the store's own threads or from push(), never from inside the engine. Implemented by the
+/// server (which enters the engine) and by the simulator.
 class StoreListener {
  public:
   virtual ~StoreListener() = default;

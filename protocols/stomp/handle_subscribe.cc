@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/selector.h"
 #include "protocols/stomp/stomp_session.h"
 #include "protocols/stomp/text.h"
 
@@ -139,7 +140,11 @@ bool StompSession::set_consumer_option(SubscribeRequest& request, std::string_vi
       options.interests[0].no_local = value == "true";
       break;
     case ConsumerOption::selector:
-      options.interests[0].selector = trim(value);
+      // Headers are texts; a number in a selector means what they spell.
+      if (!trim(value).empty()) {
+        options.interests[0].selector = core::Selector::kConvertTexts;
+        options.interests[0].selector += trim(value);
+      }
       break;
     case ConsumerOption::priority: {
       const auto priority = parse_number<std::int32_t>(trim(value));

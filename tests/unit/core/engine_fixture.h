@@ -46,6 +46,7 @@ class EngineFixture : public ::testing::Test, public StoreListener {
     bool persistent = true;
     std::uint8_t priority = 4;
     std::int64_t expiration = 0;
+    std::string color;  ///< a string property; empty: none
   };
   MessageRef message(const ConnectionDetails& from, const Send& send) {
     MessageBuilder builder;
@@ -58,6 +59,7 @@ class EngineFixture : public ::testing::Test, public StoreListener {
     builder.sequence = ++sequence_;
     builder.body_kind = BodyKind::text;
     builder.body = send.body;
+    if (!send.color.empty()) builder.add_string("color", send.color);
     return *builder.build();
   }
   Outcome publish(const ConnectionDetails& from, const Send& send,
@@ -84,10 +86,11 @@ class EngineFixture : public ::testing::Test, public StoreListener {
     std::string durable;
     bool no_local = false;
     std::int32_t priority = 0;
+    std::string selector;
   };
   Result<SubscriptionId> try_subscribe(const ConnectionDetails& who, const Sub& sub) {
     SubscribeOptions options;
-    options.interests.push_back({Destination{sub.kind, sub.name}, "", sub.no_local});
+    options.interests.push_back({Destination{sub.kind, sub.name}, sub.selector, sub.no_local});
     options.ack_mode = sub.mode;
     options.prefetch = sub.prefetch;
     options.durable_name = sub.durable;

@@ -20,15 +20,15 @@ Lane lane_of(std::uint64_t count) {
 
 TEST(MessageListTest, AGapAtTheFrontGoesWithThoseBehindIt) {
   Lane lane = lane_of(4);
-  leave_gap(lane, 1);
-  leave_gap(lane, 2);
+  leave_gap(lane.volatile_entries, lane.volatile_gaps, 1);
+  leave_gap(lane.volatile_entries, lane.volatile_gaps, 2);
   EXPECT_EQ(lane.volatile_entries.size(), 4U);
-  leave_gap(lane, 0);
+  leave_gap(lane.volatile_entries, lane.volatile_gaps, 0);
   ASSERT_EQ(lane.volatile_entries.size(), 1U);
   EXPECT_EQ(lane.volatile_entries[0].sequence, 4U);
-  leave_gap(lane, 0);
+  leave_gap(lane.volatile_entries, lane.volatile_gaps, 0);
   EXPECT_TRUE(lane.volatile_entries.empty());
-  EXPECT_EQ(lane.gaps, 0U);
+  EXPECT_EQ(lane.volatile_gaps, 0U);
 }
 
 // Goal: one message that stays for ever pins itself, not a place for each that followed.
@@ -41,7 +41,7 @@ TEST(MessageListTest, GapsAreClosedWhenTheyAreMost) {
     entry.sequence = sequence;
     entry.message = *builder.build();
     lane.volatile_entries.push_back(std::move(entry));
-    leave_gap(lane, lane.volatile_entries.size() - 1);
+    leave_gap(lane.volatile_entries, lane.volatile_gaps, lane.volatile_entries.size() - 1);
     ASSERT_LT(lane.volatile_entries.size(), 200U);
   }
   EXPECT_EQ(lane.volatile_entries.front().sequence, 1U);

@@ -300,10 +300,10 @@ TEST(SelectorRandomTest, AgreesWithAnotherEvaluator) {
     Generator generator(seed);
     const Clause clause = generator.clause(4);
     if (has_not_a_number_in_range(clause.text)) continue;
-    const auto selector = Selector::compile(clause.text, {});
+    const auto selector = Selector::compile(clause.text);
     ASSERT_TRUE(selector) << "seed " << seed << ": " << clause.text << ": "
                           << selector.error().text;
-    const auto negation = Selector::compile("NOT (" + clause.text + ")", {});
+    const auto negation = Selector::compile("NOT (" + clause.text + ")");
     ASSERT_TRUE(negation);
     for (int i = 0; i < 10; ++i) {
       const Record record = generator.record();
