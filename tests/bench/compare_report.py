@@ -144,8 +144,8 @@ def report(figures, rows, old):
         'Versions: ' + '; '.join(figures.get('versions', {}).get(peer, name)
                                  for peer, name in PEERS) + '.', '',
         'Cells: messages per second; CPU seconds of the broker per million messages sent; most',
-        'resident memory. p99 is the median of five runs. `*`: a short run. The last column says what',
-        'issue 2 asks for and whether this run reached it.', '',
+        'resident memory. p99 is the median of five runs. `*`: a short run. The last columns say what',
+        'is wanted, in brackets, and whether this run reached it.', '',
         '| scenario | ActiveMQ | RabbitMQ | Pabal | Pabal is (wanted) | |',
         '|---|---|---|---|---|---|']
     for row in rows:
