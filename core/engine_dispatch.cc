@@ -30,10 +30,7 @@ void Engine::State::dispatch(Scan& scan, std::uint32_t& steps, TimePoint now) {
       return;
     }
     --steps;
-    if (!scan.active()) {
-      scan.waiting = reader.depth == 0 ? WaitReason::empty : WaitReason::no_consumer;
-      return;
-    }
+    if (!scan.active()) return;
     const auto candidate = next_entry(scan, steps);
     if (!candidate) return;
     if (candidate->entry->message->expired(now)) {

@@ -171,6 +171,8 @@ class Reader {
   }
   /// Why its next message is not on its way, by the scan that has consumers.
   [[nodiscard]] WaitReason waiting() const noexcept {
+    if (depth == 0) return WaitReason::empty;
+    if (!active()) return WaitReason::no_consumer;
     return front.active() || selective.empty() ? front.waiting : selective.front()->waiting;
   }
 };

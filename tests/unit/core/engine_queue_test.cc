@@ -373,5 +373,14 @@ TEST_F(EngineQueueTest, HeldBytesComeBackToZero) {
   EXPECT_EQ(engine_->snapshot().bytes_window, 0U);
 }
 
+TEST_F(EngineQueueTest, AQueueThatNobodyConsumesSaysSo) {
+  const auto who = connect();
+  fill(who, 3);
+  run();
+  EXPECT_EQ(view("queue://q").waiting, WaitReason::no_consumer);
+  drain("q");
+  EXPECT_EQ(view("queue://q").waiting, WaitReason::empty);
+}
+
 }  // namespace
 }  // namespace pabal::core

@@ -52,6 +52,8 @@ TEST_F(EngineSelectorTest, AConsumerGetsWhatItWantsAndTheRestStays) {
   run();
   EXPECT_EQ(view("queue://q").depth, 3U);
   EXPECT_EQ(view("queue://q").waiting, WaitReason::refused);
+  engine_->disconnect(who.id, now_);
+  EXPECT_EQ(view("queue://q").waiting, WaitReason::no_consumer);
   EXPECT_EQ(bodies(drain("q")), (std::vector<std::string>{"1", "3", "5"}));
 }
 
