@@ -80,6 +80,7 @@ void World::sabotage(std::vector<core::Delivery>& deliveries) {
 }
 
 void World::replied(const core::Reply& reply) {
+  ++replies_;
   mix(reply.token * 4 + static_cast<std::uint64_t>(reply.outcome.disposition));
   const auto at = parked_.find(reply.token);
   if (at == parked_.end()) return;  // nobody asked; or its transaction was rolled back

@@ -46,6 +46,14 @@ void World::drain() {
   note("DRAIN");
   host_->calm();
   pump_everything();
+  if (broken()) return;
+  // Who was put off must have been told by now, if there is room.
+  const std::uint64_t replies = replies_;
+  const std::uint64_t parked = engine_->snapshot().connections_parked;
+  enter([&] { engine_->space_changed(now_); });
+  if (replies_ != replies || engine_->snapshot().connections_parked < parked) {
+    return model_.violation("there was room, and nobody said so");
+  }
   everybody_leaves();
   if (broken()) return;
   model_.check_depths(*engine_, now_);

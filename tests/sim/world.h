@@ -197,6 +197,7 @@ class World final : private core::StoreListener {
   std::optional<std::string> failure_;  ///< of the store, in this life
   bool draining_ = false;
   std::uint64_t step_ = 0;
+  std::uint64_t replies_ = 0;  ///< late ones
   std::uint64_t sabotage_seen_ = 0;
   Report report_;
 };
