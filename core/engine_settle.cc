@@ -348,7 +348,7 @@ Result<std::uint64_t> Engine::State::admit_dead_letter(const Reader* reader, con
     return target.error();
   }
   if (!message.persistent()) return std::uint64_t{0};
-  if (store.admit(bytes) != Admission::granted) {
+  if (store.admit(bytes, Purpose::move) != Admission::granted) {
     return Error{Errc::store_full, "no room for the dead letter: " + store.refusal()};
   }
   return bytes;

@@ -70,6 +70,13 @@ struct StoreOp {
   std::unique_ptr<StoreOpDetail> detail;
 };
 
+/// What room is wanted for.
+enum class Purpose : std::uint8_t {
+  send,  ///< something new
+  move,  ///< a message that leaves its place in the same batch (dead letters): what it takes comes
+         ///< free, so storeUsage does not count; or nothing could leave a full store any more
+};
+
 /// What a send may expect of the store.
 enum class Admission : std::uint8_t {
   granted,
@@ -177,10 +184,10 @@ class Store {
   /// Number of this start (mastership): part of message ids, so that they never repeat.
   [[nodiscard]] virtual std::uint64_t epoch() const noexcept = 0;
 
-  /// Sets room for one send of `bytes` aside; used up by the append that carries it, or given back
-  /// with release(). Acknowledgements need none: they draw on a reserve of their own. Inside the
-  /// engine.
-  virtual Admission admit(std::uint64_t bytes) = 0;
+  /// Sets room for one send or move of `bytes` aside; used up by the append that carries it, or
+  /// given back with release(). Acknowledgements need none: they draw on a reserve of their own.
+  /// Inside the engine.
+  virtual Admission admit(std::uint64_t bytes, Purpose purpose = Purpose::send) = 0;
   virtual void release(std::uint64_t bytes) = 0;
   /// Why admit() refuses at the moment, for people: "store full: No space left on device".
   [[nodiscard]] virtual std::string refusal() const = 0;

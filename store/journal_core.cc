@@ -1,6 +1,7 @@
 #include "store/journal_core.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <deque>
 #include <utility>
@@ -14,6 +15,7 @@
 namespace pabal::store {
 
 using core::Admission;
+using core::Purpose;
 using core::StoreOp;
 using core::StoreOpKind;
 using core::Ticket;
@@ -46,7 +48,7 @@ class JournalCoreImpl final : public JournalCore {
   // core::Store
   core::RecoveredState recovered() override { return index_.recovered(); }
   std::uint64_t epoch() const noexcept override { return epoch_; }
-  Admission admit(std::uint64_t bytes) override;
+  Admission admit(std::uint64_t bytes, Purpose purpose) override;
   void release(std::uint64_t bytes) override;
   std::string refusal() const override;
   Ticket append(std::span<StoreOp> ops) override;
@@ -81,7 +83,14 @@ class JournalCoreImpl final : public JournalCore {
   void wake(Step step) noexcept {
     if (waker_ != nullptr) waker_->wake(step);
   }
-  [[nodiscard]] std::pair<Admission, std::string> judge(std::uint64_t bytes) const;
+  [[nodiscard]] std::pair<Admission, std::string> judge(std::uint64_t bytes, Purpose purpose) const;
+  std::atomic<std::uint64_t>& put_off(Purpose purpose, Admission told) {
+    return put_off_[static_cast<std::size_t>(purpose)][told == Admission::refused ? 1 : 0];
+  }
+  [[nodiscard]] bool any_put_off() const {
+    return std::any_of(put_off_.begin(), put_off_.end(),
+                       [](const auto& each) { return each[0].load() + each[1].load() > 0; });
+  }
   void use_up(std::uint64_t bytes);
   void tell_space();
 
@@ -106,9 +115,9 @@ class JournalCoreImpl final : public JournalCore {
   std::atomic<bool> reserve_made_{false};
 
   // Between the engine and the threads.
-  std::atomic<std::uint64_t> asked_bytes_{0};
-  std::atomic<Admission> told_{Admission::granted};
   std::atomic<bool> asked_{false};  // somebody was told `later` or `refused`
+  // The smallest that was put off, by purpose and what it was told; 0: none.
+  std::array<std::array<std::atomic<std::uint64_t>, 2>, 2> put_off_{};
   std::atomic<bool> full_{false};
   mutable Mutex refusal_mutex_;
   std::string flush_refusal_ PABAL_GUARDED_BY(refusal_mutex_);
@@ -159,14 +168,15 @@ Result<void> JournalCoreImpl::start() {
 // --- inside the engine ---------------------------------------------------------------------------
 
 /// What admit() would say now, with the reason; changes nothing.
-std::pair<Admission, std::string> JournalCoreImpl::judge(std::uint64_t bytes) const {
+std::pair<Admission, std::string> JournalCoreImpl::judge(std::uint64_t bytes,
+                                                         Purpose purpose) const {
   const std::uint64_t underway = pending_.undurable_bytes() + granted_bytes_.load();
   if (flush_fails_.load()) {
     // What it cannot write gathers in memory and lengthens the next start.
     MutexLock lock(refusal_mutex_);
     return {Admission::refused, flush_refusal_};
   }
-  if (options_.bytes_limit != 0 &&
+  if (purpose == Purpose::send && options_.bytes_limit != 0 &&
       index_.bytes_live() + unapplied_message_bytes_.load() + underway + bytes >
           options_.bytes_limit) {
     return {Admission::refused, "store full: the limit of " + std::to_string(options_.bytes_limit) +
@@ -190,9 +200,9 @@ std::pair<Admission, std::string> JournalCoreImpl::judge(std::uint64_t bytes) co
   return {Admission::later, "room is being made"};
 }
 
-Admission JournalCoreImpl::admit(std::uint64_t bytes) {
+Admission JournalCoreImpl::admit(std::uint64_t bytes, Purpose purpose) {
   if (pool_.room() > 2 * pool_.reserve()) reserve_made_.store(true);
-  auto [admission, reason] = judge(bytes);
+  auto [admission, reason] = judge(bytes, purpose);
   if (admission == Admission::granted) {
     granted_bytes_.fetch_add(bytes);
     granted_sends_.fetch_add(1);
@@ -205,8 +215,9 @@ Admission JournalCoreImpl::admit(std::uint64_t bytes) {
   }
   full_.store(admission == Admission::refused);
   if (bytes > options_.segment_bytes / 4) pool_.want(bytes + kSendOverhead);
-  asked_bytes_.store(bytes);
-  told_.store(admission);
+  // Of those that were told the same, the smallest will find room first; the others ask again then.
+  auto& smallest = put_off(purpose, admission);
+  if (smallest.load() == 0 || bytes < smallest.load()) smallest.store(bytes);
   asked_.store(true);
   wake(Step::prepare);
   return admission;
@@ -533,8 +544,19 @@ void JournalCoreImpl::fail_index(const Error& error) {
 /// Tells those who were put off, once the answer would be another.
 void JournalCoreImpl::tell_space() {
   if (!asked_.load(std::memory_order_relaxed)) return;
-  if (judge(asked_bytes_.load()).first == told_.load() || !asked_.exchange(false)) return;
-  listener_.space_changed();
+  bool changed = false;
+  for (const Purpose purpose : {Purpose::send, Purpose::move}) {
+    for (const Admission told : {Admission::later, Admission::refused}) {
+      std::uint64_t bytes = put_off(purpose, told).load();
+      if (bytes == 0 || judge(bytes, purpose).first == told) continue;
+      changed = put_off(purpose, told).compare_exchange_strong(bytes, 0) || changed;
+    }
+  }
+  if (!any_put_off()) {
+    asked_.store(false);
+    if (any_put_off()) asked_.store(true);  // meanwhile
+  }
+  if (changed) listener_.space_changed();
 }
 
 core::StoreStatus JournalCoreImpl::status() const {

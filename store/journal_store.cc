@@ -77,7 +77,9 @@ class JournalStoreImpl final : public JournalStore, private Waker {
 
   core::RecoveredState recovered() override { return core_->recovered(); }
   std::uint64_t epoch() const noexcept override { return core_->epoch(); }
-  core::Admission admit(std::uint64_t bytes) override { return core_->admit(bytes); }
+  core::Admission admit(std::uint64_t bytes, core::Purpose purpose) override {
+    return core_->admit(bytes, purpose);
+  }
   void release(std::uint64_t bytes) override { core_->release(bytes); }
   std::string refusal() const override { return core_->refusal(); }
   core::Ticket append(std::span<core::StoreOp> ops) override { return core_->append(ops); }

@@ -109,13 +109,17 @@ std::string MemoryStore::full_reason() const {
          std::to_string(options_.bytes_max) + " bytes in use";
 }
 
-Admission MemoryStore::admit(std::uint64_t bytes) {
+Admission MemoryStore::admit(std::uint64_t bytes, core::Purpose purpose) {
   MutexLock lock(mutex_);
   if (admission_ != Admission::granted) {
-    refused_ = true;
-    return admission_;
+    if (granted_first_ == 0) {
+      refused_ = true;
+      return admission_;
+    }
+    --granted_first_;
   }
-  if (options_.bytes_max != 0 && state_.bytes_live() + reserved_ + bytes > options_.bytes_max) {
+  if (purpose == core::Purpose::send && options_.bytes_max != 0 &&
+      state_.bytes_live() + reserved_ + bytes > options_.bytes_max) {
     refused_ = true;
     return Admission::refused;
   }
@@ -307,9 +311,10 @@ void MemoryStore::make_durable(Ticket ticket) {
   pass_cancelled();
 }
 
-void MemoryStore::set_admission(Admission admission) {
+void MemoryStore::set_admission(Admission admission, std::uint32_t granted_first) {
   MutexLock lock(mutex_);
   admission_ = admission;
+  granted_first_ = granted_first;
   note_space();
 }
 

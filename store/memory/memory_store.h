@@ -14,7 +14,7 @@
 namespace pabal::store {
 
 struct MemoryStoreOptions {
-  std::uint64_t bytes_max = 0;  ///< admit() refuses sends above it; 0: no limit
+  std::uint64_t bytes_max = 0;  ///< admit() refuses sends (not moves) above it; 0: no limit
   std::uint64_t epoch = 1;      ///< number of the first start
   /// Batches become durable by make_durable() only, as if on a disk that restart() cuts off. Pages
   /// are then read from what is durable, and not before PageRequest::after is.
@@ -44,7 +44,7 @@ class MemoryStore final : public core::Store {
   core::RecoveredState recovered() override;
   [[nodiscard]] std::uint64_t epoch() const noexcept override;
   /// `bytes`: Message::flat() of what will be added.
-  core::Admission admit(std::uint64_t bytes) override;
+  core::Admission admit(std::uint64_t bytes, core::Purpose purpose = core::Purpose::send) override;
   void release(std::uint64_t bytes) override;
   [[nodiscard]] std::string refusal() const override;
   core::Ticket append(std::span<core::StoreOp> ops) override;
@@ -70,8 +70,9 @@ class MemoryStore final : public core::Store {
   /// manual_durability: everything up to `ticket` survives restart() now. Tells nobody: see
   /// deliver().
   void make_durable(core::Ticket ticket);
-  /// Until called with granted: the answer of admit(), for whatever size.
-  void set_admission(core::Admission admission);
+  /// Until called with granted: the answer of admit(), for whatever size and purpose; but for the
+  /// next `granted_first` calls.
+  void set_admission(core::Admission admission, std::uint32_t granted_first = 0);
   void set_bytes_max(std::uint64_t bytes_max);
   /// The process died and starts again, epoch + 1: with everything up to `survives` (at least what
   /// is durable), and nothing after it. The engine on it must have been destroyed.
@@ -115,6 +116,7 @@ class MemoryStore final : public core::Store {
   std::uint64_t bytes_written_ PABAL_GUARDED_BY(mutex_) = 0;
   std::uint64_t batches_cancelled_ PABAL_GUARDED_BY(mutex_) = 0;
   core::Admission admission_ PABAL_GUARDED_BY(mutex_) = core::Admission::granted;
+  std::uint32_t granted_first_ PABAL_GUARDED_BY(mutex_) = 0;
   bool refused_ PABAL_GUARDED_BY(mutex_) = false;  ///< somebody waits for space_changed
   bool tell_space_ PABAL_GUARDED_BY(mutex_) = false;
   bool tell_durable_ PABAL_GUARDED_BY(mutex_) = false;

@@ -34,6 +34,35 @@ TEST(StoreReclaim, KeepsWhatTheIndexHasNotSeen) {
   store.recover();
 }
 
+TEST(StoreSpace, TellsTheSmallAlthoughALargeOneWasRefusedAfterIt) {
+  StoreHarness store(1);
+  store.options.bytes_limit = 100'000;
+  store.options.undurable_bytes_max = 10'000;
+  ASSERT_TRUE(store.open()) << store.error;
+  store.create_queue(kQueue);
+  store.settle();
+  ASSERT_EQ(store.core().admit(8000), core::Admission::granted);
+  store.send(kQueue, 7800);
+  ASSERT_EQ(store.core().admit(8000), core::Admission::later);
+  ASSERT_EQ(store.core().admit(200'000), core::Admission::refused);
+  store.settle();
+  EXPECT_GT(store.space_changes, 0);
+  EXPECT_EQ(store.core().admit(8000), core::Admission::granted);
+}
+
+TEST(StoreSpace, MovesAreNotCountedAgainstTheLimit) {
+  StoreHarness store(1);
+  store.options.bytes_limit = 10'000;
+  ASSERT_TRUE(store.open()) << store.error;
+  store.create_queue(kQueue);
+  store.settle();
+  ASSERT_EQ(store.core().admit(8000), core::Admission::granted);
+  store.send(kQueue, 7800);
+  store.settle();
+  EXPECT_EQ(store.core().admit(8000), core::Admission::refused);
+  EXPECT_EQ(store.core().admit(8000, core::Purpose::move), core::Admission::granted);
+}
+
 struct Start {
   bool index_gone = false;
   bool unsynced = false;  ///< the log has an end that was written and not synced

@@ -12,7 +12,9 @@ class LyingStore final : public core::Store {
 
   core::RecoveredState recovered() override { return store_.recovered(); }
   [[nodiscard]] std::uint64_t epoch() const noexcept override { return store_.epoch(); }
-  core::Admission admit(std::uint64_t bytes) override { return store_.admit(bytes); }
+  core::Admission admit(std::uint64_t bytes, core::Purpose purpose) override {
+    return store_.admit(bytes, purpose);
+  }
   void release(std::uint64_t bytes) override { store_.release(bytes); }
   [[nodiscard]] std::string refusal() const override { return store_.refusal(); }
   core::Ticket append(std::span<core::StoreOp> ops) override;

@@ -16,7 +16,9 @@ class Tap final : public core::Store {
 
   core::RecoveredState recovered() override { return state_; }
   [[nodiscard]] std::uint64_t epoch() const noexcept override { return store_.epoch(); }
-  core::Admission admit(std::uint64_t bytes) override { return store_.admit(bytes); }
+  core::Admission admit(std::uint64_t bytes, core::Purpose purpose) override {
+    return store_.admit(bytes, purpose);
+  }
   void release(std::uint64_t bytes) override { store_.release(bytes); }
   [[nodiscard]] std::string refusal() const override { return store_.refusal(); }
   core::Ticket append(std::span<core::StoreOp> ops) override;

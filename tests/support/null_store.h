@@ -11,7 +11,7 @@ class NullStore final : public core::Store {
  public:
   core::RecoveredState recovered() override { return {}; }
   [[nodiscard]] std::uint64_t epoch() const noexcept override { return 1; }
-  core::Admission admit(std::uint64_t) override { return core::Admission::granted; }
+  core::Admission admit(std::uint64_t, core::Purpose) override { return core::Admission::granted; }
   void release(std::uint64_t) override {}
   [[nodiscard]] std::string refusal() const override { return {}; }
   core::Ticket append(std::span<core::StoreOp> operations) override {

@@ -22,8 +22,8 @@ class CheckingStore final : public Store {
 
   RecoveredState recovered() override { return memory.recovered(); }
   [[nodiscard]] std::uint64_t epoch() const noexcept override { return memory.epoch(); }
-  Admission admit(std::uint64_t bytes) override {
-    const auto admission = memory.admit(bytes);
+  Admission admit(std::uint64_t bytes, Purpose purpose) override {
+    const auto admission = memory.admit(bytes, purpose);
     if (admission == Admission::granted) admitted += static_cast<std::int64_t>(bytes);
     return admission;
   }

@@ -129,6 +129,21 @@ TEST_F(EngineLimitsTest, ExpiredMessagesWithoutRoomForTheDeadLetterWait) {
   EXPECT_EQ(drain("ActiveMQ.DLQ").size(), 1U);
 }
 
+/// A store at its limit that holds nothing but expired messages must not stay so for ever.
+TEST_F(EngineLimitsTest, AStoreFullOfExpiredMessagesCanBeEmptied) {
+  const auto who = connect();
+  Send send;
+  send.expiration = to_millis(now_) + 1;
+  for (int i = 0; i < 5; ++i) publish(who, send);
+  run();
+  store_->set_bytes_max(store_->status().bytes_live);
+  ASSERT_EQ(publish(who, send).disposition, Disposition::failed);
+  now_ += milliseconds(5);
+  EXPECT_TRUE(drain("q").empty());
+  EXPECT_EQ(drain("ActiveMQ.DLQ").size(), 5U);
+  EXPECT_EQ(store_->status().bytes_live, 0U);
+}
+
 // Goal: an expired message that waits for room is neither read back a second time nor lost.
 TEST_F(EngineLimitsTest, ExpiredWithoutRoomIsSweptOnce) {
   EngineLimits limits;
@@ -352,13 +367,13 @@ TEST_F(EngineLimitsTest, PoisonOfARangeWithoutRoomForAllOfItChangesNothing) {
   fill(who, 4);
   const auto got = deliveries();
   ASSERT_EQ(got.size(), 3U);
-  store_->set_bytes_max(store_->status().bytes_live + 2 * got[0].message->flat().size());
+  store_->set_admission(Admission::refused, 2);
   const auto refused = engine_->acknowledge(subscription, {got[0].id, got[2].id}, AckKind::poisoned,
                                             "", std::nullopt, now_);
   ASSERT_EQ(refused.disposition, Disposition::failed);
   EXPECT_EQ(refused.error->code, Errc::store_full);
   EXPECT_EQ(view("queue://q").depth, 4U);
-  store_->set_bytes_max(0);
+  store_->set_admission(Admission::granted);
   EXPECT_EQ(engine_
                 ->acknowledge(subscription, {got[0].id, got[2].id}, AckKind::poisoned, "",
                               std::nullopt, now_)
