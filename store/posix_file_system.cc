@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
@@ -30,7 +31,7 @@ class PosixFile final : public File {
                                   static_cast<off_t>(offset + done));
       if (got < 0) {
         if (errno == EINTR) continue;
-        return system_error("cannot read", path_, errno);
+        return failure("cannot read", errno);
       }
       if (got == 0) break;
       done += static_cast<std::size_t>(got);
@@ -45,7 +46,7 @@ class PosixFile final : public File {
                                    static_cast<off_t>(offset + done));
       if (put < 0) {
         if (errno == EINTR) continue;
-        return system_error("cannot write", path_, errno);
+        return failure("cannot write", errno);
       }
       done += static_cast<std::size_t>(put);
     }
@@ -53,17 +54,28 @@ class PosixFile final : public File {
   }
 
   Result<void> sync() override {
-    if (::fdatasync(descriptor_) != 0) return system_error("cannot sync", path_, errno);
+    if (::fdatasync(descriptor_) != 0) return failure("cannot sync", errno);
     return {};
   }
 
   Result<std::uint64_t> size() override {
     struct stat about {};
-    if (::fstat(descriptor_, &about) != 0) return system_error("cannot stat", path_, errno);
+    if (::fstat(descriptor_, &about) != 0) return failure("cannot stat", errno);
     return static_cast<std::uint64_t>(about.st_size);
   }
 
  private:
+  /// Segments are renamed after they were opened: the name of now is what helps.
+  [[nodiscard]] Error failure(const char* what, int number) const {
+    char link[40];
+    char path[4096];
+    std::snprintf(link, sizeof(link), "/proc/self/fd/%d", descriptor_);
+    const ssize_t got = ::readlink(link, path, sizeof(path));
+    const bool known = got > 0 && static_cast<std::size_t>(got) < sizeof(path);
+    return system_error(what, known ? std::string(path, static_cast<std::size_t>(got)) : path_,
+                        number);
+  }
+
   int descriptor_;
   std::string path_;
 };

@@ -95,6 +95,10 @@ class Broker:
         defines = [f'-D{name}={value}' for name, value in self.options.items()]
         return [program(), 'serve', '-c', self.config, '-d', self.data, *defines]
 
+    def environment(self):
+        """What the process gets beside the environment of the test."""
+        return {}
+
     def start(self):
         """Starts the process and returns when it says that every listener accepts."""
         self._spawn()
@@ -114,7 +118,7 @@ class Broker:
         with open(self.log_path, 'ab') as log:
             self._process = subprocess.Popen(
                 self.command_line(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                preexec_fn=_die_with_parent)
+                preexec_fn=_die_with_parent, env={**os.environ, **self.environment()})
 
     def _read_ready_line(self):
         stdout = self._process.stdout
