@@ -195,6 +195,7 @@ void World::send(Client& client, OpenTransaction* transaction) {
   builder.sequence = message.number;
   builder.body_kind = core::BodyKind::text;
   builder.body = body;
+  builder.add_string("colour", is_red(message.number) ? "red" : "blue");
   auto built = builder.build();
   if (!built) return model_.violation("cannot build: " + built.error().text);
 
@@ -246,7 +247,9 @@ void World::send(Client& client, OpenTransaction* transaction) {
 // --- consuming -----------------------------------------------------------------------------------
 
 bool World::subscribe(Client& client, const core::SubscribeOptions& options) {
-  auto made = engine_->subscribe(*client.connection, options, now_);
+  core::SubscribeOptions told = options;
+  if (options_.sabotage == Sabotage::forget_selectors) told.interests.front().selector.clear();
+  auto made = engine_->subscribe(*client.connection, told, now_);
   if (!made) {
     model_.violation("cannot subscribe to " + options.interests.front().destination.to_text() +
                      ": " + made.error().text);
@@ -255,7 +258,8 @@ bool World::subscribe(Client& client, const core::SubscribeOptions& options) {
   note("client " + std::to_string(client.index) + " subscribes to " +
        options.interests.front().destination.to_text() + " as " + std::to_string(raw(*made)) +
        (options.ack_mode == core::AckMode::automatic ? " automatic" : " explicit") + " prefetch " +
-       std::to_string(options.prefetch) + " " + options.durable_name);
+       std::to_string(options.prefetch) + " " + options.durable_name + " " +
+       options.interests.front().selector);
   client.subscriptions.push_back(*made);
   model_.subscribed(*made, raw(*client.connection), connection_of(client).details.origin,
                     client.client_id, options, store_->submitted());
@@ -277,6 +281,7 @@ void World::subscribe(Client& client) {
     interest.destination = {DestinationKind::queue,
                             "q." + std::to_string(random_.below(scenario_.queues))};
   }
+  if (scenario_.selectors && random_.one_in(2)) interest.selector = kRedOnly;
   options.interests.push_back(interest);
   options.ack_mode = random_.one_in(3) ? core::AckMode::automatic : core::AckMode::explicit_;
   options.prefetch = static_cast<std::uint32_t>(random_.one_in(3)   ? 1

@@ -91,6 +91,8 @@ void World::everybody_leaves() {
   pump_everything();
 }
 
+/// In runs with selectors first what they ask for, from wherever in the queues it is, and then the
+/// rest.
 void World::consume_everything() {
   for (Client& client : clients_) {
     if (!connect(client, client.client_id)) return;
@@ -99,6 +101,14 @@ void World::consume_everything() {
   everything.interests.push_back({{core::DestinationKind::queue, ">"}, "", false});
   everything.ack_mode = core::AckMode::explicit_;
   everything.prefetch = static_cast<std::uint32_t>(random_.between(1, 50));
+  if (scenario_.selectors) {
+    core::SubscribeOptions red = everything;
+    red.interests.front().selector = kRedOnly;
+    enter([&] { (void)subscribe(clients_[0], red); });
+    consume_what_comes();
+    if (!broken()) model_.check_no_red_left(now_);
+    if (broken()) return model_.violation(why_waiting());
+  }
   enter([&] {
     (void)subscribe(clients_[0], everything);
     for (const auto& view : engine_->durable_subscriptions(1000)) {
@@ -111,6 +121,10 @@ void World::consume_everything() {
       }
     }
   });
+  consume_what_comes();
+}
+
+void World::consume_what_comes() {
   for (bool any = true; any && !broken();) {
     pump_everything();
     any = false;

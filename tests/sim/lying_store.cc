@@ -40,6 +40,7 @@ bool LyingStore::drops(StoreOpKind kind) {
     case Sabotage::lose_deliveries:
     case Sabotage::invent_counts:
     case Sabotage::commit_instead:
+    case Sabotage::forget_selectors:
       return false;
   }
   return false;

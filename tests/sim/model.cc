@@ -145,6 +145,7 @@ void Model::place_everywhere(Message& message, Ticket after, Ticket visible_afte
     if (!list->topic() || list->deleted) continue;
     if (!pattern_matches(list->destination.name, message.destination.name)) continue;
     if (list->no_local && list->origin == message.origin) continue;
+    if (list->red_only && !is_red(message.number)) continue;
     put(*list);
   }
 }
@@ -191,6 +192,7 @@ void Model::subscribed(core::SubscriptionId id, std::uint64_t connection, std::u
   consumer.destination = options.interests.front().destination;
   consumer.automatic = options.ack_mode == core::AckMode::automatic;
   consumer.prefetch = options.prefetch;
+  consumer.red_only = !options.interests.front().selector.empty();
   if (!options.durable_name.empty()) {
     List* list = durable(client_id, options.durable_name);
     if (list != nullptr && list->destination != consumer.destination) {
@@ -216,6 +218,7 @@ void Model::subscribed(core::SubscriptionId id, std::uint64_t connection, std::u
     consumer.list->connection = connection;
     consumer.list->no_local = options.interests.front().no_local;
     consumer.list->origin = origin;
+    consumer.list->red_only = consumer.red_only;
   }
   consumed_[core::raw(id)] = consumer.list;
   consumers_[core::raw(id)] = std::move(consumer);

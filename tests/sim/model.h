@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -66,12 +67,14 @@ struct List {
   std::uint64_t connection = 0;   ///< owner of a temporary or transient one
   bool no_local = false;          ///< transient
   std::uint64_t origin = 0;       ///< of its consumer, for no_local
+  bool red_only = false;          ///< transient: its consumer has the selector
   bool deleted = false;
   Ticket created = core::kNoTicket;
   Ticket deleted_by = core::kNoTicket;
   std::map<std::uint64_t, Place> places;  ///< by message number
-  /// By producer and priority: the highest order that was delivered for the first time.
-  std::map<std::pair<std::uint64_t, std::uint8_t>, std::uint64_t> first_deliveries;
+  /// By producer, priority and colour (consumers with a selector go ahead of the others): the
+  /// highest order that was delivered for the first time.
+  std::map<std::tuple<std::uint64_t, std::uint8_t, bool>, std::uint64_t> first_deliveries;
 
   [[nodiscard]] bool topic() const {
     return kind == ListKind::durable || kind == ListKind::transient;
@@ -92,6 +95,7 @@ struct Consumer {
   core::Destination destination;
   List* list = nullptr;  ///< of a topic; null: queues
   bool automatic = false;
+  bool red_only = false;  ///< by its selector
   std::uint32_t prefetch = 0;
   std::uint64_t granted = 0;         ///< deliveries beyond the prefetch
   std::map<std::uint64_t, Out> out;  ///< by delivery id
@@ -173,8 +177,10 @@ class Model {
 
   // --- what must hold
   void check_depths(const core::Engine& engine, core::TimePoint now);
-  /// Nothing may be left to deliver. `final`: and nothing out.
+  /// Nothing may be left, in place or with a consumer.
   void check_drained(core::TimePoint now);
+  /// Nothing that kRedOnly asks for may be left in any queue.
+  void check_no_red_left(core::TimePoint now);
 
   // --- for clients that choose
   [[nodiscard]] const Consumer* consumer(core::SubscriptionId id) const;
@@ -188,6 +194,7 @@ class Model {
   [[nodiscard]] std::uint64_t deliveries() const { return deliveries_; }
 
  private:
+  void check_gone(const List& list, bool red_only, core::TimePoint now);
   List& queue(const core::Destination& destination);
   List* durable(const std::string& client_id, const std::string& name);
   Place& place(Message& message, List& list, Ticket added);
@@ -197,9 +204,10 @@ class Model {
   void end_consumer(Consumer& consumer, Ticket submitted);
   void dead_letter(Place& place, const std::string& cause, bool expired, Ticket after);
   Place* place_of(const core::Delivery& delivery, const Consumer& consumer);
-  void check_dispatch(const core::Delivery& delivery, Place& place, core::TimePoint now);
+  void check_dispatch(const core::Delivery& delivery, const Consumer& consumer, Place& place,
+                      core::TimePoint now);
   void check_dead_letter(const core::Delivery& delivery, const Message& message);
-  void check_priority(const Place& place, core::TimePoint now);
+  void check_priority(const Place& place, const Consumer& consumer);
   Place* appeared_dead(Message& message, List& dead_letters, core::TimePoint now);
   Message* known(const core::Message& message);
 
@@ -240,6 +248,11 @@ class Model {
 std::uint64_t number_of(const core::Message& message);
 /// The body of message `number`: the number, and as much filler as the number says.
 std::string body_of(std::uint64_t number);
+/// What selectors can ask for: every third message has the property colour = 'red'.
+inline bool is_red(std::uint64_t number) {
+  return number % 3 == 0;
+}
+inline constexpr const char* kRedOnly = "colour = 'red'";
 /// `*` and `>` as design.md says, written a second time on purpose.
 bool pattern_matches(const std::string& pattern, const std::string& name);
 

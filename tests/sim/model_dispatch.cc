@@ -51,7 +51,7 @@ void Model::dispatched(const core::Delivery& delivery, core::TimePoint now) {
                        list->text() + " (not sent, not committed, or lost with a crash)");
     }
   }
-  check_dispatch(delivery, *place, now);
+  check_dispatch(delivery, consumer, *place, now);
   if (!violations_.empty()) return;
 
   if (!consumer.out.empty() && consumer.out.rbegin()->first >= core::raw(delivery.id)) {
@@ -93,8 +93,10 @@ Place* Model::appeared_dead(Message& message, List& dead_letters, core::TimePoin
   return nullptr;
 }
 
-void Model::check_dispatch(const core::Delivery& delivery, Place& place, core::TimePoint now) {
+void Model::check_dispatch(const core::Delivery& delivery, const Consumer& consumer, Place& place,
+                           core::TimePoint now) {
   const auto wrong = [&](const std::string& what) { violation(what + ": " + text(place)); };
+  if (consumer.red_only && !is_red(place.message->number)) wrong("its selector refuses it");
   switch (place.state) {
     case Place::State::gone:
       return wrong("delivered again after it was acknowledged");
@@ -122,18 +124,19 @@ void Model::check_dispatch(const core::Delivery& delivery, Place& place, core::T
     return;
   }
   if (!place.dispatched) {
-    auto& last = place.list->first_deliveries[{place.message->producer, place.message->priority}];
+    auto& last = place.list->first_deliveries[{place.message->producer, place.message->priority,
+                                               is_red(place.message->number)}];
     if (place.message->order <= last) {
       wrong("overtaken by order " + std::to_string(last));
     }
     last = std::max(last, place.message->order);
   }
-  check_priority(place, now);
+  check_priority(place, consumer);
 }
 
 /// Nothing may be handed out while a higher priority waits, unless that waits for the disk; so this
 /// looks at what is in memory for sure.
-void Model::check_priority(const Place& place, core::TimePoint now) {
+void Model::check_priority(const Place& place, const Consumer& consumer) {
   if (place.list->kind == ListKind::transient) return;
   bool on_disk[core::kPriorities] = {};  // or invisible, and so holding up what is behind it
   const Place* better = nullptr;
@@ -148,12 +151,12 @@ void Model::check_priority(const Place& place, core::TimePoint now) {
       continue;
     }
     if (other.stored || on_disk[other.message->priority] || other.since == entry_ ||
-        other.visible_after > core::kNoTicket || other.message->expiration != 0) {
+        other.visible_after > core::kNoTicket || other.message->expiration != 0 ||
+        (consumer.red_only && !is_red(number))) {
       continue;
     }
     better = &other;
   }
-  (void)now;
   if (better != nullptr) violation("handed out before " + text(*better) + ": " + text(place));
 }
 
@@ -249,15 +252,26 @@ void Model::check_depths(const core::Engine& engine, core::TimePoint now) {
 }
 
 void Model::check_drained(core::TimePoint now) {
+  for (const auto& list : lists_) check_gone(*list, false, now);
+}
+
+void Model::check_no_red_left(core::TimePoint now) {
   for (const auto& list : lists_) {
-    if (list->deleted) continue;
-    for (const auto& [number, place] : list->places) {
-      if (place.state == Place::State::gone || place.state == Place::State::parked) continue;
-      const bool expired =
-          place.message->expiration != 0 && place.message->expiration <= core::to_millis(now);
-      if (expired && !place.message->persistent && place.state == Place::State::here) continue;
-      violation("never delivered: " + text(place));
+    if (!list->topic()) check_gone(*list, true, now);
+  }
+}
+
+void Model::check_gone(const List& list, bool red_only, core::TimePoint now) {
+  if (list.deleted) return;
+  for (const auto& [number, place] : list.places) {
+    if (place.state == Place::State::gone || place.state == Place::State::parked) continue;
+    if (red_only && !is_red(number)) continue;
+    const bool expired =
+        place.message->expiration != 0 && place.message->expiration <= core::to_millis(now);
+    if (expired && (red_only || !place.message->persistent) && place.state == Place::State::here) {
+      continue;
     }
+    violation("never delivered: " + text(place));
   }
 }
 

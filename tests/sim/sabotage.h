@@ -26,7 +26,8 @@ enum class Sabotage : std::uint8_t {
   lose_deliveries,    ///< every 16th is never handed out
   invent_counts,      ///< a mark counts as a failed delivery, so restarts alone make poison
   // --- the client's
-  commit_instead,  ///< a transaction that is rolled back takes effect
+  commit_instead,    ///< a transaction that is rolled back takes effect
+  forget_selectors,  ///< a consumer with a selector gets everything
 };
 
 struct SabotageInfo {
@@ -36,7 +37,7 @@ struct SabotageInfo {
   bool journal = true;  ///< and on the journal, which writes a batch that is torn in one piece
 };
 
-inline constexpr std::array<SabotageInfo, 13> kSabotages{{
+inline constexpr std::array<SabotageInfo, 14> kSabotages{{
     {Sabotage::lose_durable, "lose_durable"},
     {Sabotage::lose_early, "lose_early"},
     {Sabotage::forget_touches, "forget_touches"},
@@ -50,6 +51,7 @@ inline constexpr std::array<SabotageInfo, 13> kSabotages{{
     {Sabotage::lose_deliveries, "lose_deliveries"},
     {Sabotage::invent_counts, "invent_counts"},
     {Sabotage::commit_instead, "commit_instead"},
+    {Sabotage::forget_selectors, "forget_selectors"},
 }};
 
 }  // namespace pabal::sim

@@ -56,7 +56,7 @@ struct Scenario {
   std::uint64_t kill_permille = 0;
   bool troubles = false;
   bool expiration = false;
-  bool poison_in_transactions = false;
+  bool selectors = false;
   std::vector<unsigned> client_weights;  ///< per kind of client action
   core::EngineLimits limits;
 };
@@ -128,6 +128,7 @@ class World final : private core::StoreListener {
   [[nodiscard]] std::string why_waiting() const;
   void everybody_leaves();
   void consume_everything();
+  void consume_what_comes();
   void acknowledge_everything(Client& client);
 
   // --- door.cc: entering the engine, and what comes out
