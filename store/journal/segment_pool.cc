@@ -246,9 +246,11 @@ void SegmentPool::condemn(std::uint64_t number) {
 }
 
 void SegmentPool::lend_ballast() {
-  MutexLock lock(mutex_);
-  lent_ = true;
-  if (!std::exchange(ballast_ready_, false)) return;
+  {
+    MutexLock lock(mutex_);
+    lent_ = true;
+    if (!std::exchange(ballast_ready_, false)) return;
+  }
   (void)files_.unlink(ballast_path());  // if it fails there is no room, which is what it was before
 }
 
