@@ -55,6 +55,50 @@ class VolumeTest(unittest.TestCase):
                 self.assertEqual(frame.body, b'straggler')
                 self.assertEqual(client.expect('MESSAGE').body, b'marker')
 
+    def test_messages_left_behind_everywhere_pin_themselves_and_not_the_disk(self):
+        # One of every 250 stays unacknowledged, so that each segment has some: what still counts
+        # must be moved together. (At full size that is 20 MB.)
+        volume = 5000 * MEGABYTE if FULL else 900 * MEGABYTE
+        limit = 350 * MEGABYTE
+        size, batch = 16_000, 250
+        padding = b'.' * (size - 20)
+        largest = sent = 0
+        left = []
+        with Broker() as broker:
+            producer, consumer = broker.connect(), broker.connect()
+            for client in (producer, consumer):
+                self.addCleanup(client.close)
+            consumer.subscribe('/queue/deep', ack='client-individual',
+                               **{'activemq.prefetchSize': '10000'})
+            while sent * size < volume:
+                for number in range(sent, sent + batch - 1):
+                    producer.publish('/queue/deep', b'%019d ' % number + padding, wait=False)
+                producer.publish('/queue/deep', b'%019d ' % (sent + batch - 1) + padding)
+                left.append(sent)
+                for number in range(sent, sent + batch):
+                    frame = consumer.expect('MESSAGE')
+                    self.assertEqual(int(frame.body[:19]), number)
+                    if number != sent:
+                        consumer.ack(frame, wait=False)
+                consumer.flush()
+                sent += batch
+                largest = max(largest, broker.data_bytes())
+            consumer.disconnect()
+            moved = broker.get_json('/api/status')['store']['messagesRelocated']
+            print(f'{sent * size // MEGABYTE} MB went through, {largest // MEGABYTE} MB at most on disk, '
+                  f'{moved} messages moved')
+            self.assertLess(largest, limit)
+            self.assertGreater(moved, 0)
+            broker.kill()
+            broker.start()
+            with broker.connect() as client:
+                client.publish('/queue/deep', 'marker', priority=0)
+                client.subscribe('/queue/deep', ack='client', **{'activemq.prefetchSize': '10000'})
+                for number in left:
+                    frame = client.expect('MESSAGE', redelivered='true')
+                    self.assertEqual(frame.body, b'%019d ' % number + padding)
+                self.assertEqual(client.expect('MESSAGE').body, b'marker')
+
     def test_a_deep_queue_survives_the_kill_in_order_and_complete(self):
         count = 1_000_000 if FULL else 50_000
         padding = b'.' * 1000
