@@ -215,16 +215,16 @@ void Engine::State::retry_parked(std::uint32_t& steps) {
     parked_turns = parked_connections.size();
   }
   while (parked_turns > 0 && steps > 0) {
-    --parked_turns;
     const ConnectionId id = parked_connections.front();
-    parked_connections.pop_front();
     auto* connection = connections.find(id);
+    // Out of steps in its turn, it stays in front and goes on: behind the others, which have had
+    // theirs, it would wait for a change that need not come.
+    if (connection != nullptr && !retry_parked_of(*connection, steps)) return;
+    --parked_turns;
+    parked_connections.pop_front();
     if (connection == nullptr) continue;
-    const bool had_its_turn = retry_parked_of(*connection, steps);
     connection->park_listed = !connection->parked.empty();
-    if (!connection->park_listed) continue;
-    parked_connections.push_back(id);
-    if (!had_its_turn) ++parked_turns;
+    if (connection->park_listed) parked_connections.push_back(id);
   }
 }
 

@@ -335,6 +335,37 @@ TEST_F(EngineLimitsTest, ATransactionThatLostAParkedSendIsNotCommitted) {
   EXPECT_EQ(drain("q").size(), 0U);
 }
 
+/// Goal: with too few steps in an entry for all that is parked, nobody is forgotten. Method: one
+/// step at a time; the connection in front has no room, the one behind it has, a dozen times.
+TEST_F(EngineLimitsTest, AConnectionThatRunsOutOfStepsKeepsItsTurn) {
+  EngineLimits limits;
+  limits.memory_bytes_max = 10'000;
+  limits.steps_per_entry_max = 1;
+  open({}, limits);
+  const auto publish_bytes = [&](const ConnectionDetails& from, const std::string& name,
+                                 std::size_t bytes) {
+    Send send;
+    send.name = name;
+    send.persistent = false;
+    send.body = std::string(bytes, 'x');
+    return publish(from, send).disposition;
+  };
+  const auto who = connect();
+  const auto large = connect();
+  const auto small = connect();
+  ASSERT_EQ(publish_bytes(who, "stays", 2500), Disposition::done);
+  ASSERT_EQ(publish_bytes(who, "goes", 7000), Disposition::done);
+  ASSERT_EQ(publish_bytes(large, "large", 9000), Disposition::parked);
+  for (int i = 0; i < 12; ++i) {
+    ASSERT_EQ(publish_bytes(small, "small", 400), Disposition::parked);
+  }
+  run();
+  EXPECT_EQ(drain("goes").size(), 1U);
+  run();
+  EXPECT_EQ(view("queue://small").depth, 12U);
+  EXPECT_EQ(engine_->snapshot().connections_parked, 1U);
+}
+
 TEST_F(EngineLimitsTest, AnAcknowledgedTopicMessageMakesRoomForTheNext) {
   EngineLimits limits;
   limits.memory_bytes_max = 1500;
