@@ -48,6 +48,7 @@ void World::drain() {
   pump_everything();
   if (broken()) return;
   // Who was put off must have been told by now, if there is room.
+  note("is there room?");
   const std::uint64_t replies = replies_;
   const std::uint64_t parked = engine_->snapshot().connections_parked;
   enter([&] { engine_->space_changed(now_); });
