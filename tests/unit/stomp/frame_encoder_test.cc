@@ -56,10 +56,11 @@ TEST(FrameEncoderTest, WritesPropertiesOfEveryTypeAsText) {
 TEST(FrameEncoderTest, BodiesWithoutAPlainFormAreEmpty) {
   for (const auto kind : {core::BodyKind::map, core::BodyKind::stream, core::BodyKind::object,
                           core::BodyKind::none}) {
+    const std::string opaque = "opaque\0bytes"s;
     core::MessageBuilder builder;
     builder.destination_name = "q";
     builder.body_kind = kind;
-    builder.body = "opaque\0bytes"s;
+    builder.body = opaque;
     const auto message = build(builder);
     EXPECT_EQ(plain_body(*message), "");
     EXPECT_EQ(headers_of(*message, Version::v1_2).find("content-length"), std::string::npos);
