@@ -293,6 +293,8 @@ class ThousandsTest(TestCase):
             fields = stat.read().rsplit(') ', 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
+    # The sanitizer looks at memory through a pipe, and takes an object for a stranger without one.
+    @unittest.skipIf('undefined' in os.environ.get('PABAL_SANITIZE', ''), 'needs descriptors itself')
     def test_without_descriptors_it_waits_and_the_store_goes_on(self):
         broker = self.broker()
         sender = self.client(broker)
