@@ -34,6 +34,16 @@ std::string_view to_string(WaitReason reason) noexcept {
       return "the stored message is damaged";
     case WaitReason::working:
       return "being delivered";
+    case WaitReason::group_owned:
+      return "the owner of its message group takes no more now";
+    case WaitReason::exclusive_owned:
+      return "the exclusive consumer takes no more now";
+    case WaitReason::delayed:
+      return "waiting for the time of its redelivery";
+    case WaitReason::warming_up:
+      return "dispatch has not started: waiting for consumers";
+    case WaitReason::paused:
+      return "paused by an operator";
   }
   PABAL_UNREACHABLE();
 }
@@ -44,34 +54,43 @@ Engine::Engine(Store& store, EngineLimits limits, std::uint32_t homes)
     : state_(std::make_unique<State>(store, limits, homes)) {}
 Engine::~Engine() = default;
 
+/// The state, with its clock set for this call.
+Engine::State& Engine::at(TimePoint now) {
+  state_->now = now;
+  return *state_;
+}
+void Engine::configure(EngineSettings settings, TimePoint now) {
+  at(now).configure(std::move(settings));
+}
 Result<ConnectionDetails> Engine::connect(const ConnectOptions& options) {
   return state_->connect(options);
 }
 void Engine::disconnect(ConnectionId connection, TimePoint now) {
-  state_->disconnect(connection, now);
+  at(now).disconnect(connection);
 }
 void Engine::written(ConnectionId connection, std::uint64_t number, TimePoint now) {
-  state_->written(connection, number, now);
+  at(now).written(connection, number);
 }
-Outcome Engine::publish(ConnectionId connection, MessageRef message,
-                        std::optional<TransactionId> transaction, ReplyToken token, TimePoint now) {
-  return state_->publish(connection, std::move(message), transaction, token, now);
+Outcome Engine::publish(ConnectionId connection, MessageRef message, const SendOptions& options,
+                        TimePoint now) {
+  return at(now).publish(connection, std::move(message), options);
 }
 Result<SubscriptionId> Engine::subscribe(ConnectionId connection, const SubscribeOptions& options,
                                          TimePoint now) {
-  return state_->subscribe(connection, options, now);
+  return at(now).subscribe(connection, options);
 }
-Result<void> Engine::unsubscribe(SubscriptionId id, TimePoint) {
-  auto* subscription = state_->subscriptions.find(id);
+Result<void> Engine::unsubscribe(SubscriptionId id, TimePoint now) {
+  auto* subscription = at(now).subscriptions.find(id);
   if (subscription == nullptr) return Error{Errc::not_found, "no such subscription"};
   state_->unsubscribe(*subscription);
   return {};
 }
-Result<void> Engine::delete_durable(std::string_view client_id, std::string_view name, TimePoint) {
-  return state_->delete_durable(client_id, name);
+Result<void> Engine::delete_durable(std::string_view client_id, std::string_view name,
+                                    TimePoint now) {
+  return at(now).delete_durable(client_id, name);
 }
-Result<void> Engine::grant(SubscriptionId id, std::uint32_t messages, TimePoint) {
-  auto* subscription = state_->subscriptions.find(id);
+Result<void> Engine::grant(SubscriptionId id, std::uint32_t messages, TimePoint now) {
+  auto* subscription = at(now).subscriptions.find(id);
   if (subscription == nullptr) return Error{Errc::not_found, "no such subscription"};
   subscription->granted += messages;
   state_->credit_returned(*subscription);
@@ -79,35 +98,35 @@ Result<void> Engine::grant(SubscriptionId id, std::uint32_t messages, TimePoint)
 }
 Outcome Engine::acknowledge(SubscriptionId subscription, DeliveryRange range, AckKind kind,
                             std::string_view cause, std::optional<TransactionId> transaction,
-                            TimePoint) {
-  return state_->acknowledge(subscription, range, kind, cause, transaction);
+                            TimePoint now) {
+  return at(now).acknowledge(subscription, range, kind, cause, transaction);
 }
 Result<TransactionId> Engine::begin(ConnectionId connection) {
   return state_->begin(connection);
 }
 Outcome Engine::commit(TransactionId transaction, ReplyToken token, TimePoint now) {
-  return state_->commit(transaction, token, now);
+  return at(now).commit(transaction, token);
 }
-Outcome Engine::rollback(TransactionId transaction, TimePoint) {
-  return state_->rollback(transaction);
+Outcome Engine::rollback(TransactionId transaction, TimePoint now) {
+  return at(now).rollback(transaction);
 }
 Result<Destination> Engine::create_temporary(ConnectionId connection, DestinationKind kind) {
   return state_->create_temporary(connection, kind);
 }
-void Engine::durable_advanced(TimePoint) {
-  state_->see_durable();
+void Engine::durable_advanced(TimePoint now) {
+  at(now).see_durable();
 }
-void Engine::page_loaded(Page page, TimePoint) {
-  state_->page_loaded(std::move(page));
+void Engine::page_loaded(Page page, TimePoint now) {
+  at(now).page_loaded(std::move(page));
 }
-void Engine::space_changed(TimePoint) {
-  state_->room_was_made();
+void Engine::space_changed(TimePoint now) {
+  at(now).room_was_made();
 }
 void Engine::tick(TimePoint now) {
-  state_->tick(now);
+  at(now).tick();
 }
 bool Engine::run(TimePoint now) {
-  return state_->run(now);
+  return at(now).run();
 }
 Outbox& Engine::outbox(HomeId home) {
   return state_->outboxes[static_cast<std::size_t>(home)];
@@ -132,6 +151,14 @@ Engine::State::State(Store& the_store, EngineLimits the_limits, std::uint32_t ho
     : store(the_store), limits(the_limits), outboxes(homes == 0 ? 1 : homes) {
   recover(store.recovered());
   durable = store.durable();
+}
+
+void Engine::State::configure(EngineSettings wanted) {
+  settings = std::move(wanted);
+  for (const auto& [id, list] : lists) {
+    list->policy = settings.policies.find(list->destination.kind, list->destination.name);
+  }
+  for (auto& [name, topic] : topics) topic.policy.reset();
 }
 
 Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) {
@@ -160,7 +187,7 @@ Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) 
   return ConnectionDetails{connection.id, connection.origin, connection.client_id};
 }
 
-void Engine::State::disconnect(ConnectionId id, TimePoint now) {
+void Engine::State::disconnect(ConnectionId id) {
   auto* connection = connections.find(id);
   if (connection == nullptr) return;
   drop_parked(*connection, std::nullopt);
@@ -171,14 +198,14 @@ void Engine::State::disconnect(ConnectionId id, TimePoint now) {
   while (!connection->temporaries.empty()) {
     const Destination destination = connection->temporaries.back();
     connection->temporaries.pop_back();
-    delete_temporary(destination, now);
+    delete_temporary(destination);
   }
   if (!connection->options.client_id.empty()) client_ids.erase(connection->client_id);
   connections.erase(id);
   room_was_made();
 }
 
-void Engine::State::written(ConnectionId id, std::uint64_t number, TimePoint) {
+void Engine::State::written(ConnectionId id, std::uint64_t number) {
   auto* connection = connections.find(id);
   if (connection == nullptr) return;
   auto& unwritten = connection->unwritten;
@@ -265,14 +292,14 @@ void Engine::State::see_durable() {
   room_was_made();  // undurable bytes are a limit too
 }
 
-void Engine::State::tick(TimePoint now) {
+void Engine::State::tick() {
   acknowledge_all_refused();
   if (now < next_sweep) return;
   if (next_sweep != TimePoint{} && !sweep_at && !lists.empty()) sweep_at = lists.begin()->first;
   next_sweep = now + kExpirySweepPeriod;
 }
 
-bool Engine::State::run(TimePoint now) {
+bool Engine::State::run() {
   flush_acks();
   see_durable();
   ++entry_serial;
@@ -283,16 +310,16 @@ bool Engine::State::run(TimePoint now) {
       Scan* scan = ready_scans.front();
       ready_scans.pop_front();
       scan->ready = false;
-      dispatch(*scan, steps, now);
+      dispatch(*scan, steps);
     } else if (!ready_subscriptions.empty()) {
       Subscription* subscription = ready_subscriptions.front();
       ready_subscriptions.pop_front();
       subscription->ready = false;
-      deliver_pending(*subscription, steps, now);
+      deliver_pending(*subscription, steps);
     } else if (room_changed || parked_turns > 0) {
       retry_parked(steps);
     } else if (sweep_at) {
-      sweep(steps, now);
+      sweep(steps);
     } else {
       break;
     }
@@ -308,7 +335,7 @@ bool Engine::State::run(TimePoint now) {
          sweep_at;
 }
 
-void Engine::State::sweep(std::uint32_t& steps, TimePoint now) {
+void Engine::State::sweep(std::uint32_t& steps) {
   const auto at = lists.lower_bound(*sweep_at);
   if (at == lists.end()) {
     sweep_at.reset();
@@ -317,7 +344,7 @@ void Engine::State::sweep(std::uint32_t& steps, TimePoint now) {
   // Copied: expiring may create the dead-letter queue, but a map keeps its other iterators.
   const auto next = std::next(at);
   sweep_at = next == lists.end() ? std::nullopt : std::optional<ListId>(next->first);
-  if (sweep_list(*at->second, steps, now)) sweep_at = at->first;
+  if (sweep_list(*at->second, steps)) sweep_at = at->first;
   steps -= std::min<std::uint32_t>(steps, 16);  // for having looked
 }
 

@@ -5,11 +5,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/destination.h"
 #include "core/ids.h"
 #include "core/message.h"
+#include "core/policy.h"
 #include "core/result.h"
 #include "core/store.h"
 #include "core/thread_annotations.h"
@@ -64,6 +66,14 @@ struct Outcome {
 
 /// Chosen by the adaptor; comes back in Reply. 0: the client wants no answer unless it is an error.
 using ReplyToken = std::uint64_t;
+
+struct SendOptions {
+  std::optional<TransactionId> transaction;
+  ReplyToken token = 0;
+  /// A composite send: it goes to each of these instead of the message's own destination, all or
+  /// none. Null: to the message's own.
+  std::shared_ptr<const std::vector<Destination>> targets;
+};
 
 struct ConnectOptions {
   HomeId home{};
@@ -176,6 +186,11 @@ enum class WaitReason : std::uint8_t {
   refused,
   damaged,
   working,
+  group_owned,      ///< its message group belongs to a consumer that takes no more now
+  exclusive_owned,  ///< the queue's exclusive consumer takes no more now
+  delayed,          ///< waits for the time of its redelivery
+  warming_up,       ///< consumersBeforeDispatchStarts, timeBeforeDispatchStarts
+  paused,           ///< by an operator
 };
 std::string_view to_string(WaitReason reason) noexcept;
 
@@ -235,6 +250,10 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
+  /// At start, before the first connection, and when the configuration was reloaded: from here on
+  /// every destination behaves as `settings` say.
+  void configure(EngineSettings settings, TimePoint now);
+
   // --- connections -----------------------------------------------------------------------------
 
   /// Errors: in_use (client id), quota_exceeded.
@@ -250,8 +269,12 @@ class Engine {
   /// Routes, stores and queues one message. The destination is the message's own; a queue comes
   /// into being with its first message. Errors: bad_destination, quota_exceeded, store_full,
   /// not_found (transaction).
+  Outcome publish(ConnectionId connection, MessageRef message, const SendOptions& options,
+                  TimePoint now);
   Outcome publish(ConnectionId connection, MessageRef message,
-                  std::optional<TransactionId> transaction, ReplyToken token, TimePoint now);
+                  std::optional<TransactionId> transaction, ReplyToken token, TimePoint now) {
+    return publish(connection, std::move(message), {transaction, token, nullptr}, now);
+  }
 
   // --- receiving -------------------------------------------------------------------------------
 
@@ -311,6 +334,7 @@ class Engine {
 
  private:
   class State;
+  State& at(TimePoint now);
   std::unique_ptr<State> state_;
 };
 

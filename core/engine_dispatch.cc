@@ -18,7 +18,7 @@ constexpr std::uint64_t kEverything = ~std::uint64_t{0};
 
 // --- what goes next ------------------------------------------------------------------------------
 
-void Engine::State::dispatch(Scan& scan, std::uint32_t& steps, TimePoint now) {
+void Engine::State::dispatch(Scan& scan, std::uint32_t& steps) {
   Reader& reader = scan.reader;
   if (!reader.list.is_queue() && reader.active() && !reader.list.trim_listed) {
     reader.list.trim_listed = true;
@@ -458,8 +458,7 @@ void Engine::State::offer_topic_message(Subscription& subscription, const Messag
   if (!at_once) mark_ready(subscription);
 }
 
-void Engine::State::deliver_pending(Subscription& subscription, std::uint32_t& steps,
-                                    TimePoint now) {
+void Engine::State::deliver_pending(Subscription& subscription, std::uint32_t& steps) {
   while (subscription.has_waiting() && subscription.has_credit() &&
          has_socket_room(subscription.connection)) {
     if (subscription.returned.empty() && !first_pending_is_visible(subscription)) return;
@@ -528,7 +527,7 @@ void Engine::State::request_page(Scan& scan, int priority) {
   flush_acks();
   request.after = store.submitted();
   cursor.page_request = request.id;
-  pages_requested[request.id] = {reader.list.id, reader.id, priority};
+  pages_requested[request.id] = {reader.list.id, reader.id, priority, 0};
   store.read(request);
 }
 
@@ -541,6 +540,10 @@ void Engine::State::page_loaded(Page page) {
   if (list == lists.end()) return;
   for (const auto& reader : list->second->readers) {
     if (reader->id != place.reader) continue;
+    if (place.recall_to != 0) {
+      take_recalled(*reader, place.priority, place.recall_to, page);
+      return;
+    }
     reader->for_each_scan([&](Scan& scan) {
       const auto& cursor = scan.cursors[static_cast<std::size_t>(place.priority)];
       if (cursor && cursor->page_request == page.request) take_page(scan, place.priority, page);
@@ -579,6 +582,39 @@ void Engine::State::take_page(Scan& scan, int priority, Page& page) {
     if (last >= scan.reader.lane(priority).touched_to) touch(scan.reader, priority, last);
   }
   mark_ready(scan);
+}
+
+void Engine::State::recall(Reader& reader, int priority, std::uint64_t first, std::uint64_t last) {
+  PageRequest request;
+  request.id = ++last_page;
+  request.list = reader.list.id;
+  request.reader = reader.id;
+  request.priority = static_cast<std::uint8_t>(priority);
+  request.first = first;
+  request.end = last + 1;
+  request.entries_max = kPageEntriesMax;
+  request.bytes_max = kPageBytesMax;
+  flush_acks();
+  request.after = store.submitted();
+  pages_requested[request.id] = {reader.list.id, reader.id, priority, last};
+  store.read(request);
+}
+
+void Engine::State::take_recalled(Reader& reader, int priority, std::uint64_t last, Page& page) {
+  const auto& lane = reader.lanes[static_cast<std::size_t>(priority)];
+  for (auto& loaded : page.entries) {
+    Entry entry;
+    entry.sequence = loaded.sequence;
+    entry.message = std::move(loaded.message);
+    entry.deliveries = loaded.deliveries;
+    entry.maybe_delivered = lane && entry.sequence < lane->recovered_touched_to;
+    held_bytes += entry.message->footprint();
+    put_back(reader, priority, std::move(entry));
+  }
+  // What cannot be read stays where it is; the queue's own reading meets it and says so.
+  if (page.error || page.covered_to > last) return;
+  if (page.entries.empty() && page.covered_to == 0) return;
+  recall(reader, priority, page.covered_to, last);
 }
 
 void Engine::State::drop_pages(Scan& scan) {

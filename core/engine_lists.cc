@@ -43,6 +43,7 @@ Result<MessageList*> Engine::State::queue_named(std::string_view name, Destinati
 /// Takes a list into the model: found by name, and consumed by the wildcard consumers that match.
 MessageList& Engine::State::add_list(std::unique_ptr<MessageList> list) {
   MessageList& added = *list;
+  added.policy = settings.policies.find(added.destination.kind, added.destination.name);
   lists[added.id] = std::move(list);
   if (!added.is_queue()) {
     topic_lists[added.destination.name] = &added;

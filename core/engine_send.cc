@@ -5,27 +5,26 @@
 
 namespace pabal::core {
 
-Outcome Engine::State::publish(ConnectionId id, MessageRef message,
-                               std::optional<TransactionId> transaction, ReplyToken token,
-                               TimePoint) {
+Outcome Engine::State::publish(ConnectionId id, MessageRef message, const SendOptions& options) {
   auto* connection = connections.find(id);
   if (connection == nullptr) return Outcome::failure({Errc::not_found, "no such connection"});
   Transaction* within = nullptr;
-  if (transaction) {
-    within = transactions.find(*transaction);
+  if (options.transaction) {
+    within = transactions.find(*options.transaction);
     if (within == nullptr || &within->connection != connection) {
       return Outcome::failure({Errc::not_found, "no such transaction"});
     }
   }
+  Send send{std::move(message), options.targets};
   // What is parked keeps its place: a connection's sends take effect in their order.
   if (connection->parked.empty()) {
-    if (auto outcome = try_send(message, within)) return std::move(*outcome);
+    if (auto outcome = try_send(send, within)) return std::move(*outcome);
   }
-  return park(*connection, Parked{std::move(message), transaction, token});
+  return park(*connection, Parked{std::move(send), options.transaction, options.token});
 }
 
-std::optional<Outcome> Engine::State::try_send(const MessageRef& message,
-                                               Transaction* transaction) {
+std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* transaction) {
+  const MessageRef& message = send.message;
   Topic* topic = nullptr;
   if (auto routed = route(*message, topic); !routed) {
     return Outcome::failure(routed.error(), store.submitted());
@@ -56,7 +55,7 @@ std::optional<Outcome> Engine::State::try_send(const MessageRef& message,
       return Outcome::failure(std::move(why), store.submitted());
   }
   if (transaction != nullptr) {
-    transaction->sends.push_back(message);
+    transaction->sends.push_back(send);
     transaction->bytes += message->footprint();
     held_bytes += message->footprint();
     if (stored) transaction->admitted_bytes += message->flat().size();
@@ -114,7 +113,8 @@ Admission Engine::State::admit(const Message& message, bool stored, const Topic*
 // --- parking -------------------------------------------------------------------------------------
 
 Outcome Engine::State::park(Connection& connection, Parked parked) {
-  const std::uint64_t bytes = parked.message ? parked.message->footprint() : sizeof(Parked);
+  const std::uint64_t bytes =
+      parked.send.message ? parked.send.message->footprint() : sizeof(Parked);
   if (connection.parked_bytes >= limits.parked_bytes_max && connection.explicit_out > 0) {
     // It must be read, or its acknowledgements could not come; so its sends must fail.
     return Outcome::failure(
@@ -138,7 +138,8 @@ Outcome Engine::State::park(Connection& connection, Parked parked) {
 
 void Engine::State::unpark_front(Connection& connection) {
   const auto& parked = connection.parked.front();
-  const std::uint64_t bytes = parked.message ? parked.message->footprint() : sizeof(Parked);
+  const std::uint64_t bytes =
+      parked.send.message ? parked.send.message->footprint() : sizeof(Parked);
   connection.parked_bytes -= bytes;
   connection.parked.pop_front();
 }
@@ -150,10 +151,11 @@ void Engine::State::drop_parked(Connection& connection, std::optional<Transactio
     auto parked = connection.parked.front();
     unpark_front(connection);
     if (transaction && parked.transaction != transaction) {
-      const std::uint64_t bytes = parked.message ? parked.message->footprint() : sizeof(Parked);
+      const std::uint64_t bytes =
+          parked.send.message ? parked.send.message->footprint() : sizeof(Parked);
       connection.parked_bytes += bytes;
       kept.push_back(std::move(parked));
-    } else if (transaction && !parked.message) {
+    } else if (transaction && !parked.send.message) {
       outbox_of(connection)
           .replies.push_back(
               {connection.id, parked.token,
@@ -186,11 +188,11 @@ bool Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps
     if (parked.transaction && transaction == nullptr) {
       outcome = Outcome::failure({Errc::not_found, "no such transaction"});
       unpark_front(connection);
-    } else if (!parked.message) {
+    } else if (!parked.send.message) {
       unpark_front(connection);  // first: refused, it rolls back what else is parked of it
       outcome = commit_now(*transaction);
     } else {
-      outcome = try_send(parked.message, transaction);
+      outcome = try_send(parked.send, transaction);
       if (!outcome) return true;
       unpark_front(connection);
       // Its client may have asked for the commit already, without knowing of this.

@@ -283,10 +283,15 @@ void Engine::State::give_back(InFlight& delivery, std::vector<StoreOp>& counts) 
       counts.push_back(std::move(operation));
     }
   }
+  put_back(reader, delivery.priority, std::move(entry));
+}
+
+/// An entry that was taken, and is held, goes to whichever consumer wants it next.
+void Engine::State::put_back(Reader& reader, int priority, Entry entry) {
   const auto sequence = entry.sequence;
-  reader.returned.emplace(std::pair(9 - delivery.priority, sequence), std::move(entry));
+  reader.returned.emplace(std::pair(9 - priority, sequence), std::move(entry));
   for (const auto& scan : reader.selective) {
-    auto& from = scan->cursor(delivery.priority).returned_from;
+    auto& from = scan->cursor(priority).returned_from;
     from = std::min(from, sequence);
   }
   mark_ready(reader);
@@ -432,7 +437,7 @@ void Engine::State::retry_expired(std::uint32_t& steps) {
 
 /// Takes expired messages out of a queue's memory, a bounded number; true: there may be more. Those
 /// on disk are found when they are read back.
-bool Engine::State::sweep_list(MessageList& list, std::uint32_t& steps, TimePoint now) {
+bool Engine::State::sweep_list(MessageList& list, std::uint32_t& steps) {
   if (!list.is_queue()) return false;
   for (int priority = 0; priority < kPriorities; ++priority) {
     if (!list.lanes[static_cast<std::size_t>(priority)]) continue;

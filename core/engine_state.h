@@ -93,9 +93,15 @@ struct Unwritten {
   std::uint64_t bytes = 0;
 };
 
+/// What a client sends: to the message's own destination, or to several.
+struct Send {
+  MessageRef message;
+  std::shared_ptr<const std::vector<Destination>> targets;  ///< SendOptions::targets
+};
+
 /// A send or commit that waits for room.
 struct Parked {
-  MessageRef message;  ///< null: a commit
+  Send send;  ///< without a message: a commit
   std::optional<TransactionId> transaction;
   ReplyToken token = 0;
 };
@@ -140,7 +146,7 @@ class Transaction {
 
   const TransactionId id;
   Connection& connection;
-  std::vector<MessageRef> sends;
+  std::vector<Send> sends;
   std::uint64_t bytes = 0;
   std::uint64_t admitted_bytes = 0;  ///< set aside in the store
   std::vector<PendingAck> acks;
@@ -155,6 +161,7 @@ struct Topic {
   std::vector<Subscription*> subscriptions;
   std::vector<MessageList*> lists;
   DestinationCounters counters;
+  std::shared_ptr<const DestinationPolicy> policy;  ///< null: not looked up yet
 };
 
 /// What a topic pattern leads to: exactly one of the two.
@@ -206,10 +213,11 @@ class Engine::State {
 
   // --- engine.cc
   Result<ConnectionDetails> connect(const ConnectOptions& options);
-  void disconnect(ConnectionId id, TimePoint now);
-  void written(ConnectionId id, std::uint64_t number, TimePoint now);
-  void tick(TimePoint now);
-  bool run(TimePoint now);
+  void disconnect(ConnectionId id);
+  void written(ConnectionId id, std::uint64_t number);
+  void configure(EngineSettings wanted);
+  void tick();
+  bool run();
   Outbox& outbox_of(const Connection& connection) {
     return outboxes[static_cast<std::size_t>(connection.options.home)];
   }
@@ -219,13 +227,12 @@ class Engine::State {
   void mark_ready(Reader& reader);
   void mark_ready(Subscription& subscription);
   void forget_work(Scan& scan);
-  void sweep(std::uint32_t& steps, TimePoint now);
+  void sweep(std::uint32_t& steps);
 
   // --- engine_send.cc
-  Outcome publish(ConnectionId id, MessageRef message, std::optional<TransactionId> transaction,
-                  ReplyToken token, TimePoint now);
+  Outcome publish(ConnectionId id, MessageRef message, const SendOptions& options);
   /// One try at a send whose connection and transaction are known; nullopt: there is no room now.
-  std::optional<Outcome> try_send(const MessageRef& message, Transaction* transaction);
+  std::optional<Outcome> try_send(const Send& send, Transaction* transaction);
   /// `granted`: room is set aside in the store, if it will be stored. Fills `why` when refused.
   Admission admit(const Message& message, bool stored, const Topic* topic, Error& why);
   Outcome park(Connection& connection, Parked parked);
@@ -255,7 +262,7 @@ class Engine::State {
   }
 
   // --- engine_subscribe.cc
-  Result<SubscriptionId> subscribe(ConnectionId id, const SubscribeOptions& options, TimePoint now);
+  Result<SubscriptionId> subscribe(ConnectionId id, const SubscribeOptions& options);
   Result<void> check_subscribe(Connection& connection, const SubscribeOptions& options);
   Result<Reader*> durable_reader(Connection& connection, const SubscribeOptions& options);
   void attach(Subscription& subscription, Reader& reader);
@@ -264,7 +271,7 @@ class Engine::State {
   void unsubscribe(Subscription& subscription);
   Result<void> delete_durable(std::string_view client_id, std::string_view name);
   Result<Destination> create_temporary(ConnectionId id, DestinationKind kind);
-  void delete_temporary(const Destination& destination, TimePoint now);
+  void delete_temporary(const Destination& destination);
 
   // --- engine_dispatch.cc
   struct Candidate {
@@ -273,7 +280,7 @@ class Engine::State {
     enum class From : std::uint8_t { returned, page, window, volatile_ring } from{};
     std::size_t position = 0;  ///< in the ring
   };
-  void dispatch(Scan& scan, std::uint32_t& steps, TimePoint now);
+  void dispatch(Scan& scan, std::uint32_t& steps);
   /// The message to go next; without one, scan.waiting says why.
   std::optional<Candidate> next_entry(Scan& scan, std::uint32_t& steps);
   bool goes_to(const Subscription& consumer, Reader& reader, int priority, Entry& entry);
@@ -297,13 +304,17 @@ class Engine::State {
   [[nodiscard]] bool has_socket_room(Connection& connection);
   void see_durable();
   void deliver(Subscription& subscription, Reader* reader, int priority, Entry entry);
-  void deliver_pending(Subscription& subscription, std::uint32_t& steps, TimePoint now);
+  void deliver_pending(Subscription& subscription, std::uint32_t& steps);
   Entry take_waiting(Subscription& subscription);
   void offer_topic_message(Subscription& subscription, const MessageRef& message,
                            Ticket visible_after);
   bool first_pending_is_visible(Subscription& subscription);
   void request_page(Scan& scan, int priority);
   void page_loaded(Page page);
+  /// Brings stored messages that belong to nobody, and are not in memory, back to
+  /// Reader::returned: `first` to `last` of a lane, all that are still there.
+  void recall(Reader& reader, int priority, std::uint64_t first, std::uint64_t last);
+  void take_recalled(Reader& reader, int priority, std::uint64_t last, Page& page);
   void take_page(Scan& scan, int priority, Page& page);
   void touch(Reader& reader, int priority, std::uint64_t up_to);
   void drop_pages(Scan& scan);
@@ -319,6 +330,7 @@ class Engine::State {
   void release(Reader& reader, int priority, Entry& entry, Batch* batch);
   void release_volatile(Reader& reader, int priority, Entry& entry);
   void give_back(InFlight& delivery, std::vector<StoreOp>& counts);
+  void put_back(Reader& reader, int priority, Entry entry);
   void return_to_subscription(Subscription& subscription, InFlight& delivery);
   void delivery_done(Subscription& subscription, InFlight& delivery);
   void room_was_made() { room_changed = true; }
@@ -348,12 +360,12 @@ class Engine::State {
   bool expire(Reader& reader, int priority, Entry& entry);
   void retry_expired(std::uint32_t& steps);
   void auto_acknowledge(Subscription& subscription, std::uint64_t first, std::uint64_t last);
-  bool sweep_list(MessageList& list, std::uint32_t& steps, TimePoint now);
+  bool sweep_list(MessageList& list, std::uint32_t& steps);
   bool sweep_entry(MessageList& list, int priority, Entry& entry);
 
   // --- engine_transaction.cc
   Result<TransactionId> begin(ConnectionId id);
-  Outcome commit(TransactionId id, ReplyToken token, TimePoint now);
+  Outcome commit(TransactionId id, ReplyToken token);
   Outcome commit_now(Transaction& transaction);
   Outcome commit_batch(Transaction& transaction);
   InFlight* find_delivery(const PendingAck& ack);
@@ -386,6 +398,8 @@ class Engine::State {
   // --- the model
   Store& store;
   const EngineLimits limits;
+  EngineSettings settings;
+  TimePoint now{};  ///< of the call that is under way
   std::vector<Outbox> outboxes;
 
   SlotMap<Connection, ConnectionId> connections;
@@ -422,6 +436,7 @@ class Engine::State {
     ListId list{};
     ReaderId reader{};
     int priority = 0;
+    std::uint64_t recall_to = 0;  ///< not zero: for recall(), up to here
   };
   std::map<std::uint64_t, PageFor> pages_requested;  ///< by PageRequest::id
   std::uint64_t last_page = 0;

@@ -40,8 +40,7 @@ Result<void> Engine::State::check_subscribe(Connection& connection,
   return {};
 }
 
-Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const SubscribeOptions& options,
-                                                TimePoint) {
+Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const SubscribeOptions& options) {
   auto* connection = connections.find(id);
   if (connection == nullptr) return Error{Errc::not_found, "no such connection"};
   if (auto checked = check_subscribe(*connection, options); !checked) return checked.error();
@@ -265,7 +264,7 @@ Result<Destination> Engine::State::create_temporary(ConnectionId id, Destination
   return destination;
 }
 
-void Engine::State::delete_temporary(const Destination& destination, TimePoint) {
+void Engine::State::delete_temporary(const Destination& destination) {
   if (destination.kind == DestinationKind::temporary_topic) {
     temporary_topics.erase(destination.name);
     return;

@@ -40,11 +40,11 @@ InFlight* Engine::State::find_delivery(const PendingAck& ack) {
   return &in_flight[low];
 }
 
-Outcome Engine::State::commit(TransactionId id, ReplyToken token, TimePoint) {
+Outcome Engine::State::commit(TransactionId id, ReplyToken token) {
   auto* transaction = transactions.find(id);
   if (transaction == nullptr) return Outcome::failure({Errc::not_found, "no such transaction"});
   if (!transaction->connection.parked.empty()) {
-    return park(transaction->connection, Parked{MessageRef(), id, token});
+    return park(transaction->connection, Parked{Send{}, id, token});
   }
   return commit_now(*transaction);
 }
@@ -56,7 +56,7 @@ Outcome Engine::State::commit_now(Transaction& transaction) {
     (void)rollback(transaction.id);
     return failure;
   }
-  for (const auto& message : transaction.sends) {
+  for (const auto& [message, targets] : transaction.sends) {
     Topic* topic = nullptr;
     if (auto routed = route(*message, topic); !routed) {
       Outcome failure = Outcome::failure(routed.error(), store.submitted());
@@ -71,7 +71,7 @@ Outcome Engine::State::commit_now(Transaction& transaction) {
 Outcome Engine::State::commit_batch(Transaction& transaction) {
   Batch batch;
   std::uint64_t stored_bytes = 0;
-  for (const auto& message : transaction.sends) {
+  for (const auto& [message, targets] : transaction.sends) {
     Topic* topic = nullptr;
     (void)route(*message, topic);
     const auto operations = batch.operations.size();
@@ -118,7 +118,7 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
   }
   place(batch, ticket, ticket);
   // Subscriptions without a list get theirs directly; they promise nothing over a crash.
-  for (const auto& message : transaction.sends) {
+  for (const auto& [message, targets] : transaction.sends) {
     unhold(*message);
     if (is_queue(message->destination_kind())) continue;
     Topic* topic = nullptr;
@@ -152,7 +152,7 @@ Outcome Engine::State::rollback(TransactionId id) {
     flush_acks();
     store.append(counts);
   }
-  for (const auto& message : transaction->sends) unhold(*message);
+  for (const auto& send : transaction->sends) unhold(*send.message);
   if (transaction->admitted_bytes > 0) store.release(transaction->admitted_bytes);
   end_transaction(*transaction);
   return Outcome{};

@@ -13,6 +13,7 @@
 #include "core/engine.h"
 #include "core/ids.h"
 #include "core/message.h"
+#include "core/policy.h"
 #include "core/ring.h"
 #include "core/selector.h"
 #include "core/store.h"
@@ -190,6 +191,7 @@ class MessageList {
   const Destination destination;
   const bool stored;     ///< false: a temporary queue, never in the store
   ConnectionId owner{};  ///< of a temporary queue
+  std::shared_ptr<const DestinationPolicy> policy;  ///< never null once in the engine
   std::array<std::unique_ptr<Lane>, kPriorities> lanes;
   std::vector<std::unique_ptr<Reader>> readers;
   DestinationCounters counters;
