@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,6 +25,8 @@ struct RedeliveryPolicy {
   milliseconds maximum_delay{-1};  ///< negative: no bound
   bool collision_avoidance = false;
   std::uint32_t collision_avoidance_percent = 15;  ///< 0–100: jitter, either way
+  /// When it was tried often enough: false drops it, whatever the dead-letter strategy says.
+  bool dead_letter_when_exhausted = true;
 };
 
 /// Where a message goes that cannot be delivered.
@@ -94,6 +97,7 @@ struct DestinationPolicy {
   bool producer_flow_control = true;  ///< false: above memory_limit nobody is held up
   std::optional<bool> send_fail_if_no_space;  ///< none: as systemUsage says
   milliseconds send_fail_after{-1};           ///< wait so long, then fail; negative: as systemUsage
+  milliseconds blocked_warning{30'000};       ///< between warnings of a producer held up; 0: none
 
   bool prioritized = true;  ///< deliver by priority, then arrival; Pabal does it by default
   bool strict_order_dispatch = false;  ///< to the first consumer with credit, not round robin
@@ -125,30 +129,63 @@ struct DestinationPolicy {
   bool expire_messages = true;         ///< expireMessagesPeriod is not 0
 };
 
-/// Which policy a destination has: entries by kind and pattern, one of which applies as a whole
-/// (xml-config: the exact name, else the narrowest pattern that matches; patterns that do not cover
-/// each other go by name, the smallest first; temporaries only match entries for temporaries).
-/// Immutable once handed to the engine.
+/// Dead letters that are thrown away whatever their policy says (discardingDLQBrokerPlugin), by the
+/// destination that they come from.
+struct DiscardedDeadLetters {
+  bool all = true;
+  bool temporary_queues = true;
+  bool temporary_topics = true;
+  /// Those of the destinations with this name too; null: no others. The same name, the same answer.
+  std::function<bool(std::string_view name)> others;
+};
+
+/// Which policy a destination has: entries by kind and pattern, one of which applies as a whole.
+///
+/// The exact name goes first; else, of the patterns that match, the narrowest: those that cover
+/// none of the others, and of these the smallest by name. (ActiveMQ 5.17 does the same, but between
+/// `A.>` and `A.*`, which it takes for covering each other, it chooses by chance.) Temporaries only
+/// match entries for temporaries. Of two entries with the same pattern the later one counts.
+///
+/// A redelivery policy is looked up in the same way among entries of its own, and replaces that of
+/// the policy found. Copies are cheap; one that the engine has is not changed any more.
 class PolicyTable {
  public:
   struct Entry {
     Destination target;  ///< `name` may be a pattern; of temporaries it does not matter
     std::shared_ptr<const DestinationPolicy> policy;
   };
+  struct RedeliveryEntry {
+    Destination target;
+    RedeliveryPolicy policy;
+  };
 
   PolicyTable();
-  void add(Entry entry) { entries_.push_back(std::move(entry)); }
-  void set_default(std::shared_ptr<const DestinationPolicy> policy) {
-    default_ = std::move(policy);
-  }
-  /// Never null.
+  void add(Entry entry);
+  void set_default(std::shared_ptr<const DestinationPolicy> policy);
+  void add_redelivery(RedeliveryEntry entry);
+  void set_default_redelivery(RedeliveryPolicy policy);
+  void discard_dead_letters(DiscardedDeadLetters discarded);
+
+  /// Never null. One walk over the levels of the name, whatever the number of entries.
   [[nodiscard]] std::shared_ptr<const DestinationPolicy> find(DestinationKind kind,
                                                               std::string_view name) const;
   [[nodiscard]] const std::vector<Entry>& entries() const noexcept { return entries_; }
+  [[nodiscard]] const std::vector<RedeliveryEntry>& redelivery_entries() const noexcept {
+    return redeliveries_;
+  }
 
  private:
+  struct Index;
+  [[nodiscard]] bool discards(DestinationKind kind, std::string_view name) const;
+
   std::vector<Entry> entries_;
   std::shared_ptr<const DestinationPolicy> default_;
+  std::vector<RedeliveryEntry> redeliveries_;
+  std::optional<RedeliveryPolicy> default_redelivery_;
+  std::optional<DiscardedDeadLetters> discarded_;
+  /// Made by the first find() after a change, and shared by copies: it says nothing that they do
+  /// not.
+  mutable std::shared_ptr<Index> index_;
 };
 
 /// One place that a composite destination forwards to.
@@ -199,6 +236,7 @@ struct EngineSettings {
   PolicyTable policies;
   VirtualDestinations virtuals;
   std::optional<TimeStamping> time_stamping;
+  std::optional<bool> force_persistent;       ///< forcePersistencyMode: whatever the sender says
   bool scheduler = true;                      ///< schedulerSupport: AMQ_SCHEDULED_* are obeyed
   std::uint32_t schedule_repeat_max = 1000;   ///< maxSchedulerRepeatAllowed
   milliseconds collection_period{0};          ///< schedulePeriodForDestinationPurge; 0: off
