@@ -33,6 +33,11 @@ void Engine::State::dispatch(Scan& scan, std::uint32_t& steps) {
     if (!scan.active()) return;
     const auto candidate = next_entry(scan, steps);
     if (!candidate) return;
+    // Before its time is looked at: what was never wanted leaves no dead letter.
+    if (!reader.list.is_queue() && !wants(reader, *candidate->entry->message)) {
+      skip_refused(scan, *candidate);
+      continue;
+    }
     if (candidate->entry->message->expired(now)) {
       if (expired_waiting.size() >= kExpiredWaitingMax) {
         scan.waiting = WaitReason::no_room_for_dead_letter;
@@ -57,7 +62,9 @@ void Engine::State::dispatch(Scan& scan, std::uint32_t& steps) {
       return;
     }
     Entry entry = take(scan, *candidate);
-    if (!reader.list.is_queue() && !goes_to(*consumer, reader, candidate->priority, entry)) {
+    if (!reader.list.is_queue() && is_local(*consumer, entry)) {
+      if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
+      release(reader, candidate->priority, entry, nullptr);
       continue;
     }
     scan.waiting = WaitReason::working;
@@ -66,18 +73,18 @@ void Engine::State::dispatch(Scan& scan, std::uint32_t& steps) {
   }
 }
 
-/// Whether a durable subscription gets `entry`; what it does not get is settled here.
-bool Engine::State::goes_to(const Subscription& consumer, Reader& reader, int priority,
-                            Entry& entry) {
-  const bool wanted = wants(reader, *entry.message);
+/// A durable subscription's selector does not want it.
+void Engine::State::skip_refused(Scan& scan, const Candidate& candidate) {
+  Reader& reader = scan.reader;
+  Entry entry = take(scan, candidate);
   // Refused when it came: it was never counted, and its acknowledgement is on its way.
-  if (!wanted && entry.sequence >= reader.lane(priority).filtered_from) return false;
-  const bool local =
-      consumer.interest().no_local && entry.message->origin() == consumer.connection.origin;
-  if (wanted && !local) return true;
+  if (entry.sequence >= reader.lane(candidate.priority).filtered_from) return;
   if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
-  release(reader, priority, entry, nullptr);
-  return false;
+  release(reader, candidate.priority, entry, nullptr);
+}
+
+bool Engine::State::is_local(const Subscription& consumer, const Entry& entry) {
+  return consumer.interest().no_local && entry.message->origin() == consumer.connection.origin;
 }
 
 std::optional<Engine::State::Candidate> Engine::State::next_entry(Scan& scan,

@@ -283,7 +283,9 @@ class Engine::State {
   void dispatch(Scan& scan, std::uint32_t& steps);
   /// The message to go next; without one, scan.waiting says why.
   std::optional<Candidate> next_entry(Scan& scan, std::uint32_t& steps);
-  bool goes_to(const Subscription& consumer, Reader& reader, int priority, Entry& entry);
+  void skip_refused(Scan& scan, const Candidate& candidate);
+  /// What its own connection sent, and it does not want back.
+  static bool is_local(const Subscription& consumer, const Entry& entry);
   std::optional<Candidate> next_returned(Scan& scan, int priority, std::uint32_t& steps);
   /// Why a lane has nothing to give now.
   struct LaneWait {

@@ -310,8 +310,14 @@ void World::subscribe_durable(Client& client) {
       random_.one_in(10)
           ? random_.of(kTopicPatterns)
           : kTopicPatterns[(client.index + options.durable_name[1]) % kTopicPatterns.size()];
-  if (model_.ghost_of(client.client_id, options.durable_name, pattern, store_->durable())) return;
-  options.interests.push_back({{DestinationKind::topic, pattern}, "", false});
+  // So does a selector: mostly the one that belongs to the name.
+  const bool red_only = scenario_.selectors &&
+                        (random_.one_in(10) ? random_.one_in(2) : options.durable_name == "d1");
+  if (model_.ghost_of(client.client_id, options.durable_name, pattern, red_only,
+                      store_->durable())) {
+    return;
+  }
+  options.interests.push_back({{DestinationKind::topic, pattern}, red_only ? kRedOnly : "", false});
   options.ack_mode = random_.one_in(4) ? core::AckMode::automatic : core::AckMode::explicit_;
   options.prefetch = static_cast<std::uint32_t>(random_.one_in(2) ? random_.between(1, 5) : 100);
   (void)subscribe(client, options);

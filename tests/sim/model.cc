@@ -145,8 +145,13 @@ void Model::place_everywhere(Message& message, Ticket after, Ticket visible_afte
     if (!list->topic() || list->deleted) continue;
     if (!pattern_matches(list->destination.name, message.destination.name)) continue;
     if (list->no_local && list->origin == message.origin) continue;
-    if (list->red_only && !is_red(message.number)) continue;
-    put(*list);
+    if (!list->red_only || is_red(message.number)) {
+      put(*list);
+    } else if (list->kind == ListKind::durable && message.persistent) {
+      Place& refused = place(message, *list, after);
+      refused.state = Place::State::refused;
+      refused.visible_after = visible_after;
+    }
   }
 }
 
@@ -195,7 +200,8 @@ void Model::subscribed(core::SubscriptionId id, std::uint64_t connection, std::u
   consumer.red_only = !options.interests.front().selector.empty();
   if (!options.durable_name.empty()) {
     List* list = durable(client_id, options.durable_name);
-    if (list != nullptr && list->destination != consumer.destination) {
+    if (list != nullptr &&
+        (list->destination != consumer.destination || list->red_only != consumer.red_only)) {
       list->deleted = true;
       list->deleted_by = submitted;
       list = nullptr;
@@ -207,6 +213,7 @@ void Model::subscribed(core::SubscriptionId id, std::uint64_t connection, std::u
       list->destination = consumer.destination;
       list->client_id = client_id;
       list->name = options.durable_name;
+      list->red_only = consumer.red_only;
       list->created = submitted;
     }
     consumer.list = list;
@@ -451,10 +458,11 @@ std::vector<core::Destination> Model::temporaries() const {
 }
 
 bool Model::ghost_of(const std::string& client_id, const std::string& name,
-                     const std::string& pattern, Ticket durable) const {
+                     const std::string& pattern, bool red_only, Ticket durable) const {
   return std::any_of(lists_.begin(), lists_.end(), [&](const auto& list) {
     return list->kind == ListKind::durable && list->deleted && list->client_id == client_id &&
-           list->name == name && list->destination.name == pattern && list->deleted_by > durable;
+           list->name == name && list->destination.name == pattern && list->red_only == red_only &&
+           list->deleted_by > durable;
   });
 }
 

@@ -39,6 +39,7 @@ struct Place {
     out,             ///< with a consumer
     in_transaction,  ///< acknowledged in a transaction that is open
     gone,
+    refused,  ///< by a durable subscription's selector: not to be seen, but a crash may bring it
   };
   Message* message = nullptr;
   List* list = nullptr;
@@ -67,7 +68,7 @@ struct List {
   std::uint64_t connection = 0;   ///< owner of a temporary or transient one
   bool no_local = false;          ///< transient
   std::uint64_t origin = 0;       ///< of its consumer, for no_local
-  bool red_only = false;          ///< transient: its consumer has the selector
+  bool red_only = false;          ///< of topics: its consumer has the selector
   bool deleted = false;
   Ticket created = core::kNoTicket;
   Ticket deleted_by = core::kNoTicket;
@@ -188,7 +189,7 @@ class Model {
   [[nodiscard]] std::vector<core::Destination> temporaries() const;
   /// Whether a durable subscription of this pattern was deleted and may come back with a crash.
   [[nodiscard]] bool ghost_of(const std::string& client_id, const std::string& name,
-                              const std::string& pattern, Ticket durable) const;
+                              const std::string& pattern, bool red_only, Ticket durable) const;
   [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
   [[nodiscard]] std::uint64_t messages() const { return messages_.size(); }
   [[nodiscard]] std::uint64_t deliveries() const { return deliveries_; }

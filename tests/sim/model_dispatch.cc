@@ -104,6 +104,8 @@ void Model::check_dispatch(const core::Delivery& delivery, const Consumer& consu
       return wrong("delivered to two at once");
     case Place::State::in_transaction:
       return wrong("delivered while acknowledged in a transaction");
+    case Place::State::refused:
+      return wrong("its subscription's selector refuses it");
     case Place::State::here:
     case Place::State::parked:
       break;
@@ -207,6 +209,10 @@ void Model::check_depths(const core::Engine& engine, core::TimePoint now) {
           ++bounds.most;
           expired_anywhere += expired ? 1 : 0;
           break;
+        case Place::State::refused:
+          // One that a crash brought back counts until it is met.
+          bounds.most += place.epoch < epoch_ ? 1 : 0;
+          break;
         case Place::State::gone:
           break;
       }
@@ -264,7 +270,10 @@ void Model::check_no_red_left(core::TimePoint now) {
 void Model::check_gone(const List& list, bool red_only, core::TimePoint now) {
   if (list.deleted) return;
   for (const auto& [number, place] : list.places) {
-    if (place.state == Place::State::gone || place.state == Place::State::parked) continue;
+    if (place.state == Place::State::gone || place.state == Place::State::parked ||
+        place.state == Place::State::refused) {
+      continue;
+    }
     if (red_only && !is_red(number)) continue;
     const bool expired =
         place.message->expiration != 0 && place.message->expiration <= core::to_millis(now);

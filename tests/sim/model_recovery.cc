@@ -40,7 +40,8 @@ List* Model::list_of(const core::ListDescription& list, const core::ReaderDescri
   List* deleted = nullptr;  // it may be that the deletion did not survive
   for (const auto& known : lists_) {
     if (known->kind != ListKind::durable || known->client_id != reader.client_id ||
-        known->name != reader.name || known->destination != list.destination) {
+        known->name != reader.name || known->destination != list.destination ||
+        known->red_only == reader.selector.empty()) {
       continue;
     }
     if (!known->deleted) return known.get();
@@ -181,7 +182,8 @@ void Model::settle_place(Place& place, const Found& found, Ticket survivors) {
   const auto at = found.entries.find(&place);
   if (at == found.entries.end()) {
     const bool may_be_gone = !place.stored || place.state == Place::State::gone ||
-                             place.state == Place::State::parked || place.added > survivors ||
+                             place.state == Place::State::parked ||
+                             place.state == Place::State::refused || place.added > survivors ||
                              moved_by_expiry(place, found);
     if (!may_be_gone)
       violation("lost (durable was " + std::to_string(core::raw(durable_at_crash_)) +
@@ -189,6 +191,10 @@ void Model::settle_place(Place& place, const Found& found, Ticket survivors) {
     return;
   }
   if (!place.stored) return violation("non-persistent, but came back: " + text(place));
+  if (place.state == Place::State::refused) {
+    place.added = place.visible_after = core::kNoTicket;
+    return;
+  }
   if (place.state == Place::State::gone && place.removed <= survivors) {
     return violation("came back although its acknowledgement survived (" +
                      std::to_string(core::raw(survivors)) + "): " + text(place));

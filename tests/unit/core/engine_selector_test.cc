@@ -236,6 +236,30 @@ TEST_F(EngineSelectorTest, ADurableSelectorIsRememberedOverARestart) {
   EXPECT_EQ(store_->status().bytes_live, 0U);
 }
 
+TEST_F(EngineSelectorTest, WhatADurableSubscriptionRefusedDoesNotExpireThere) {
+  const auto who = connect("client");
+  Sub sub = red();
+  sub.kind = DestinationKind::topic;
+  sub.name = "t";
+  sub.durable = "d";
+  (void)engine_->unsubscribe(subscribe(who, sub), now_);
+  Sub blue = sub;
+  blue.selector = "color = 'blue'";
+  blue.durable = "e";
+  (void)engine_->unsubscribe(subscribe(who, blue), now_);
+  Send send;
+  send.kind = DestinationKind::topic;
+  send.name = "t";
+  send.color = "blue";
+  send.expiration = to_millis(now_) + 10;
+  publish(who, send);
+  now_ += milliseconds(20);
+  (void)subscribe(who, sub);
+  EXPECT_TRUE(deliveries().empty());
+  EXPECT_EQ(engine_->durable_subscriptions(10).at(0).depth, 0U);
+  EXPECT_EQ(engine_->snapshot().totals.expired, 0U) << "blue's message, and blue was not asked";
+}
+
 // Random consumers with and without selectors come, take, acknowledge, requeue and go, over a queue
 // much deeper than its window. Each message is acknowledged exactly once, by one that wants it.
 TEST_F(EngineSelectorTest, RandomConsumersLoseAndDoubleNothing) {
