@@ -113,6 +113,9 @@ struct SubscribeOptions {
   /// Durable topic subscription of this name (with the connection's client id); empty: not durable.
   std::string durable_name;
   std::int32_t consumer_priority = 0;  ///< higher first
+  /// Of a queue: while it is there, one consumer gets all, the first of the exclusive ones with the
+  /// highest priority.
+  bool exclusive = false;
   /// The adaptor's own name for this subscription, echoed in every Delivery.
   std::uint64_t tag = 0;
 };
@@ -140,6 +143,7 @@ struct Delivery {
   MessageRef message;
   std::uint32_t deliveries = 0;  ///< failed or lost deliveries before this one
   bool redelivered = false;      ///< it may have been delivered before
+  bool first_of_group = false;   ///< the first of its message group for this consumer
 };
 
 /// The late answer to a parked send or commit.

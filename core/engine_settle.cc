@@ -153,9 +153,13 @@ Result<void> Engine::State::settle(Subscription& subscription, InFlight& deliver
       delivery_done(subscription, delivery);
       return {};
   }
-  if (reader != nullptr) --reader->in_flight;
+  if (reader != nullptr) no_longer_out(*reader, delivery.entry);
   delivery_done(subscription, delivery);
   return {};
+}
+
+void Engine::State::no_longer_out(Reader& reader, const Entry&) {
+  --reader.in_flight;
 }
 
 void Engine::State::delivery_done(Subscription& subscription, InFlight& delivery) {
@@ -267,7 +271,7 @@ void Engine::State::give_back(InFlight& delivery, std::vector<StoreOp>& counts) 
   Reader& reader = *delivery.reader;
   Entry entry = std::move(delivery.entry);
   ++entry.deliveries;
-  --reader.in_flight;
+  no_longer_out(reader, entry);
   if (!entry.is_volatile) {
     if (!counts.empty() && counts.back().list == reader.list.id &&
         counts.back().reader == reader.id && counts.back().priority == delivery.priority &&

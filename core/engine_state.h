@@ -335,6 +335,9 @@ class Engine::State {
   void put_back(Reader& reader, int priority, Entry entry);
   void return_to_subscription(Subscription& subscription, InFlight& delivery);
   void delivery_done(Subscription& subscription, InFlight& delivery);
+  /// A delivery of the reader's is out no more: acknowledged, moved or on its way back. Called
+  /// while the entry still has its message.
+  void no_longer_out(Reader& reader, const Entry& entry);
   void room_was_made() { room_changed = true; }
   /// Message memory that could not be dropped is free again, and parked sends may get it.
   void unhold(const Message& message) {

@@ -98,12 +98,12 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
         admit_dead_letter(reader, *delivery.entry.message, cause, expired)) {
       dead_letter(reader, delivery.priority, delivery.entry, cause, expired, &batch);
       if (expired) ++totals.expired;
-      if (reader != nullptr) --reader->in_flight;
+      if (reader != nullptr) no_longer_out(*reader, delivery.entry);
     } else if (reader == nullptr) {
       unhold(*delivery.entry.message);  // its subscription has gone, and nobody else had it
     } else if (ack.kind == AckKind::consumed) {
       release(*reader, delivery.priority, delivery.entry, &batch);
-      --reader->in_flight;
+      no_longer_out(*reader, delivery.entry);
     } else {
       give_back(delivery, counts);
     }

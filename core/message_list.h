@@ -58,6 +58,7 @@ struct Entry {
   std::uint32_t references = 0;      ///< volatile, in a topic list: readers that still need it
   bool is_volatile = false;          ///< not in the store
   bool maybe_delivered = false;      ///< the mark of redelivery, from before a restart
+  bool first_of_group = false;       ///< out: its message group is new to the consumer
 };
 
 /// The messages of one priority of a list.
