@@ -357,6 +357,10 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
       lane.volatile_entries.push_back(std::move(entry));
     }
   }
+  for (const auto& message : batch.announced) {
+    publish_to(*resolve(message->destination_name(), message->destination_kind()), message,
+               visible_after);
+  }
   batch.clear();
 }
 

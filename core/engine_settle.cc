@@ -5,7 +5,7 @@
 
 #include "core/engine_state.h"
 
-// What becomes of a delivery: acknowledged, returned, dead-lettered, expired.
+// What becomes of a delivery: acknowledged, returned, expired.
 
 namespace pabal::core {
 namespace {
@@ -135,7 +135,8 @@ Result<void> Engine::State::settle(Subscription& subscription, InFlight& deliver
         const auto room = admit_dead_letter(reader, *delivery.entry.message, reason, expired);
         if (!room) return room.error();
       }
-      dead_letter(reader, delivery.priority, delivery.entry, reason, expired, batch);
+      dead_letter(reader, delivery.priority, delivery.entry, reason, expired, batch,
+                  delivery.entry.deliveries + 1);
       if (expired) ++totals.expired;
       break;
     }
@@ -311,97 +312,6 @@ void Engine::State::return_to_subscription(Subscription& subscription, InFlight&
   mark_ready(subscription);
 }
 
-// --- dead letters --------------------------------------------------------------------------------
-
-std::string_view Engine::State::dead_letter_cause(AckKind kind, std::string_view cause) noexcept {
-  if (!cause.empty()) return cause;
-  return kind == AckKind::expired ? "the client found it expired" : "refused by the consumer";
-}
-
-/// A dead letter does not die again, and (as in ActiveMQ) nobody keeps a non-persistent message
-/// that nobody wanted in time; one that was refused is kept.
-bool Engine::State::has_dead_letter(const Reader* reader, const Message& message, bool expired) {
-  const bool is_dead_letter = reader != nullptr && reader->list.is_queue() &&
-                              reader->list.destination.name == kDeadLetterQueue;
-  return !is_dead_letter && (!expired || message.persistent());
-}
-
-Result<MessageRef> Engine::State::dead_letter_copy(const Message& message, std::string_view cause) {
-  MessageBuilder builder(message);
-  builder.original_destination = Address{message.destination_kind(), message.destination_name()};
-  builder.destination_kind = DestinationKind::queue;
-  builder.destination_name = kDeadLetterQueue;
-  builder.expiration = 0;
-  if (message.property_encoding() == Encoding::native) {
-    builder.add_string("dlqDeliveryFailureCause", cause);
-    builder.add_integer("originalExpiration", PropertyType::int64, message.expiration());
-  }
-  return builder.build();
-}
-
-/// What dead_letter_copy() adds to a message at most.
-std::uint64_t Engine::State::dead_letter_bytes_max(const Message& message, std::string_view cause) {
-  constexpr std::uint64_t kNamesAndPadding = 256;
-  return message.flat().size() + message.destination_name().size() + cause.size() +
-         kNamesAndPadding;
-}
-
-Result<std::uint64_t> Engine::State::admit_dead_letter(const Reader* reader, const Message& message,
-                                                       std::string_view cause, bool expired) {
-  if (!has_dead_letter(reader, message, expired)) return std::uint64_t{0};
-  const std::uint64_t bytes = dead_letter_bytes_max(message, cause);
-  if (bytes > kMessageBytesMax) {
-    return Error{Errc::invalid_argument, "the message is too large for a dead letter"};
-  }
-  if (auto target = queue_named(kDeadLetterQueue, DestinationKind::queue, true); !target) {
-    return target.error();
-  }
-  if (!message.persistent()) return std::uint64_t{0};
-  if (store.admit(bytes, Purpose::move) != Admission::granted) {
-    return Error{Errc::store_full, "no room for the dead letter: " + store.refusal()};
-  }
-  return bytes;
-}
-
-void Engine::State::dead_letter(Reader* reader, int priority, Entry& entry, std::string_view cause,
-                                bool expired, Batch* batch) {
-  const Message& message = *entry.message;
-  if (!has_dead_letter(reader, message, expired)) {
-    if (reader != nullptr) {
-      release(*reader, priority, entry, batch);
-    } else {
-      unhold(message);
-    }
-    return;
-  }
-  const auto copy = dead_letter_copy(message, cause);
-  PABAL_CHECK(copy, "a dead letter that was admitted can be built");
-  const std::uint64_t bytes = (*copy)->flat().size();
-  const std::uint64_t admitted = dead_letter_bytes_max(message, cause);
-  PABAL_CHECK(bytes <= admitted, "a dead letter is no larger than admitted");
-
-  Batch own;
-  Batch& together = batch != nullptr ? *batch : own;
-  route_.assign(1, *queue_named(kDeadLetterQueue, DestinationKind::queue, true));
-  prepare(*copy, together);
-  if (reader != nullptr) {
-    ++reader->list.counters.dead_lettered;
-    release(*reader, priority, entry, &together);
-  } else {
-    unhold(message);
-  }
-  ++totals.dead_lettered;
-  if (batch == nullptr) {
-    Ticket ticket = kNoTicket;
-    if (!own.operations.empty()) {
-      flush_acks();
-      ticket = store.append(own.operations);
-    }
-    place(own, ticket, ticket);
-  }
-  if (message.persistent() && admitted > bytes) store.release(admitted - bytes);
-}
-
 // --- expiry --------------------------------------------------------------------------------------
 
 /// `entry`, which is held, goes to nobody; false: its dead letter has no room, nothing changed.
@@ -409,7 +319,7 @@ bool Engine::State::expire(Reader& reader, int priority, Entry& entry) {
   char cause[64] = "expired at ";
   *std::to_chars(cause + 11, cause + sizeof cause - 1, entry.message->expiration()).ptr = '\0';
   if (!admit_dead_letter(&reader, *entry.message, cause, true)) return false;
-  dead_letter(&reader, priority, entry, cause, true, nullptr);
+  dead_letter(&reader, priority, entry, cause, true, nullptr, entry.deliveries);
   ++reader.list.counters.expired;
   ++totals.expired;
   return true;

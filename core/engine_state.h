@@ -24,7 +24,8 @@
 //   engine_send.cc          admission, parking, routing, queueing
 //   engine_subscribe.cc     subscriptions, durable ones, temporary destinations
 //   engine_dispatch.cc      what goes to whom and why not, paging
-//   engine_settle.cc        acknowledgements, returning, dead letters, expiry
+//   engine_settle.cc        acknowledgements, returning, expiry
+//   engine_dead_letter.cc   where goes what cannot be delivered, and how it comes back
 //   engine_transaction.cc   begin, commit, rollback
 //   engine_lists.cc         lists, readers, their windows, recovery
 //   engine_views.cc         snapshots
@@ -191,10 +192,12 @@ struct Placed {
 struct Batch {
   std::vector<StoreOp> operations;
   std::vector<Placed> placed;
+  std::vector<MessageRef> announced;  ///< dead letters for a topic's subscriptions without a list
 
   void clear() noexcept {
     operations.clear();
     placed.clear();
+    announced.clear();
   }
 };
 
@@ -350,23 +353,30 @@ class Engine::State {
   void add_ack(const Reader& reader, int priority, std::uint64_t sequence);
   Result<void> check_acknowledge(const Subscription& subscription, DeliveryRange range,
                                  AckKind kind, std::string_view cause, const Transaction* within);
-  static std::string_view dead_letter_cause(AckKind kind, std::string_view cause) noexcept;
-  static bool has_dead_letter(const Reader* reader, const Message& message, bool expired);
-  static std::uint64_t dead_letter_bytes_max(const Message& message, std::string_view cause);
-  /// Sets room aside for dead_letter() with the same arguments; how much. Errors: store_full,
-  /// quota_exceeded (the queue for it cannot be made), invalid_argument (too large).
-  Result<std::uint64_t> admit_dead_letter(const Reader* reader, const Message& message,
-                                          std::string_view cause, bool expired);
-  /// Moves a message to the dead-letter queue, in one batch with its acknowledgement. `reader`
-  /// null: a copy of a topic message.
-  void dead_letter(Reader* reader, int priority, Entry& entry, std::string_view cause, bool expired,
-                   Batch* batch);
-  Result<MessageRef> dead_letter_copy(const Message& message, std::string_view cause);
   bool expire(Reader& reader, int priority, Entry& entry);
   void retry_expired(std::uint32_t& steps);
   void auto_acknowledge(Subscription& subscription, std::uint64_t first, std::uint64_t last);
   bool sweep_list(MessageList& list, std::uint32_t& steps);
   bool sweep_entry(MessageList& list, int priority, Entry& entry);
+
+  // --- engine_dead_letter.cc
+  static std::string_view dead_letter_cause(AckKind kind, std::string_view cause) noexcept;
+  /// What applies to a message of `reader`; null: a copy of a topic message. Never null.
+  [[nodiscard]] std::shared_ptr<const DestinationPolicy> policy_of(const Reader* reader,
+                                                                   const Message& message) const;
+  /// Where a message goes that `reader` could not deliver; none: nowhere.
+  [[nodiscard]] std::optional<Destination> dead_letter_target(const Reader* reader,
+                                                              const Message& message,
+                                                              bool expired) const;
+  [[nodiscard]] bool is_dead_letter_at(const Destination& place, const Message& message) const;
+  /// Sets room aside for dead_letter() with the same arguments; how much. Errors: store_full,
+  /// quota_exceeded (the queue for it cannot be made), invalid_argument (too large).
+  Result<std::uint64_t> admit_dead_letter(const Reader* reader, const Message& message,
+                                          std::string_view cause, bool expired);
+  /// Moves a message to where its destination's strategy wants it, in one batch with its
+  /// acknowledgement. `reader` null: a copy of a topic message. `delivered`: how often it was.
+  void dead_letter(Reader* reader, int priority, Entry& entry, std::string_view cause, bool expired,
+                   Batch* batch, std::uint32_t delivered);
 
   // --- engine_transaction.cc
   Result<TransactionId> begin(ConnectionId id);
@@ -473,8 +483,6 @@ class Engine::State {
   std::vector<MessageList*> route_;
 };
 
-/// Name of the shared dead-letter queue (ActiveMQ's default strategy).
-inline constexpr std::string_view kDeadLetterQueue = "ActiveMQ.DLQ";
 inline constexpr std::size_t kExpiredWaitingMax = 1024;
 /// A block of arrivals: how far ahead a touch is logged.
 inline constexpr std::uint64_t kTouchBlock = 256;

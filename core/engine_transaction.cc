@@ -96,7 +96,8 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
     const auto cause = dead_letter_cause(ack.kind, ack.cause);
     if ((expired || ack.kind == AckKind::poisoned) &&
         admit_dead_letter(reader, *delivery.entry.message, cause, expired)) {
-      dead_letter(reader, delivery.priority, delivery.entry, cause, expired, &batch);
+      dead_letter(reader, delivery.priority, delivery.entry, cause, expired, &batch,
+                  delivery.entry.deliveries + 1);
       if (expired) ++totals.expired;
       if (reader != nullptr) no_longer_out(*reader, delivery.entry);
     } else if (reader == nullptr) {

@@ -46,7 +46,7 @@ class EngineFixture : public ::testing::Test, public StoreListener {
     bool persistent = true;
     std::uint8_t priority = 4;
     std::int64_t expiration = 0;
-    std::string color;  ///< a string property; empty: none
+    std::string color{};  ///< a string property; empty: none
   };
   MessageRef message(const ConnectionDetails& from, const Send& send) {
     MessageBuilder builder;
@@ -83,10 +83,10 @@ class EngineFixture : public ::testing::Test, public StoreListener {
     std::string name = "q";
     AckMode mode = AckMode::explicit_;
     std::uint32_t prefetch = 1000;
-    std::string durable;
+    std::string durable{};
     bool no_local = false;
     std::int32_t priority = 0;
-    std::string selector;
+    std::string selector{};
   };
   Result<SubscriptionId> try_subscribe(const ConnectionDetails& who, const Sub& sub) {
     SubscribeOptions options;
