@@ -125,6 +125,9 @@ void Engine::space_changed(TimePoint now) {
 void Engine::tick(TimePoint now) {
   at(now).tick();
 }
+std::optional<TimePoint> Engine::next_timer() const {
+  return state_->next_timer();
+}
 bool Engine::run(TimePoint now) {
   return at(now).run();
 }
@@ -149,6 +152,7 @@ std::vector<SubscriptionSnapshot> Engine::durable_subscriptions(std::size_t limi
 
 Engine::State::State(Store& the_store, EngineLimits the_limits, std::uint32_t homes)
     : store(the_store), limits(the_limits), outboxes(homes == 0 ? 1 : homes) {
+  timers.fill(TimePoint::max());
   recover(store.recovered());
   durable = store.durable();
 }
@@ -294,9 +298,27 @@ void Engine::State::see_durable() {
 
 void Engine::State::tick() {
   acknowledge_all_refused();
-  if (now < next_sweep) return;
-  if (next_sweep != TimePoint{} && !sweep_at && !lists.empty()) sweep_at = lists.begin()->first;
-  next_sweep = now + kExpirySweepPeriod;
+  if (!planned(Timer::expiry)) wake_at(Timer::expiry, now + kExpirySweepPeriod);
+  for (std::size_t i = 0; i < timers.size(); ++i) {
+    if (timers[i] > now) continue;
+    timers[i] = TimePoint::max();
+    fire(static_cast<Timer>(i));
+  }
+}
+
+void Engine::State::fire(Timer timer) {
+  switch (timer) {
+    case Timer::expiry:
+      if (!sweep_at && !lists.empty()) sweep_at = lists.begin()->first;
+      wake_at(Timer::expiry, now + kExpirySweepPeriod);
+      return;
+  }
+  PABAL_UNREACHABLE();
+}
+
+std::optional<TimePoint> Engine::State::next_timer() const {
+  const TimePoint next = *std::min_element(timers.begin(), timers.end());
+  return next == TimePoint::max() ? std::nullopt : std::optional(next);
 }
 
 bool Engine::State::run() {

@@ -318,8 +318,11 @@ class Engine {
   void durable_advanced(TimePoint now);
   void page_loaded(Page page, TimePoint now);
   void space_changed(TimePoint now);
-  /// Timers: expiry. Call at least once a second.
+  /// Does what is due by time. Call it when next_timer() has come, and at least once a second.
   void tick(TimePoint now);
+  /// The earliest time at which tick() has something to do that cannot wait for the next second;
+  /// none: nothing is planned. Changes with any call.
+  [[nodiscard]] std::optional<TimePoint> next_timer() const;
   /// Does queued work (dispatch, returning deliveries …), at most steps_per_entry_max steps. The
   /// caller runs it at the end of every entry, and enters again while it answers true.
   bool run(TimePoint now);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -210,6 +212,14 @@ struct AckRun {
   std::uint64_t last = 0;  ///< zero: nothing collected
 };
 
+/// What the engine does by time. Each has one slot, so that planning costs no memory: a feature
+/// says when it wants to be called next (State::wake_at), keeps what it has planned in its own
+/// order, and is called once when that time has come (State::fire), to plan again.
+enum class Timer : std::uint8_t {
+  expiry,
+};
+inline constexpr std::size_t kTimers = 1;
+
 class Engine::State {
  public:
   State(Store& store, EngineLimits limits, std::uint32_t homes);
@@ -220,6 +230,17 @@ class Engine::State {
   void written(ConnectionId id, std::uint64_t number);
   void configure(EngineSettings wanted);
   void tick();
+  /// Does what `timer` is for; its slot is empty.
+  void fire(Timer timer);
+  /// `timer` fires at `time`, or earlier if it was planned so. A time that has passed: next tick.
+  void wake_at(Timer timer, TimePoint time) {
+    auto& slot = timers[static_cast<std::size_t>(timer)];
+    slot = std::min(slot, time);
+  }
+  [[nodiscard]] bool planned(Timer timer) const noexcept {
+    return timers[static_cast<std::size_t>(timer)] != TimePoint::max();
+  }
+  [[nodiscard]] std::optional<TimePoint> next_timer() const;
   bool run();
   Outbox& outbox_of(const Connection& connection) {
     return outboxes[static_cast<std::size_t>(connection.options.home)];
@@ -414,7 +435,8 @@ class Engine::State {
   Store& store;
   const EngineLimits limits;
   EngineSettings settings;
-  TimePoint now{};  ///< of the call that is under way
+  TimePoint now{};                        ///< of the call that is under way
+  std::array<TimePoint, kTimers> timers;  ///< by Timer; TimePoint::max(): nothing planned
   std::vector<Outbox> outboxes;
 
   SlotMap<Connection, ConnectionId> connections;
@@ -456,7 +478,6 @@ class Engine::State {
   std::map<std::uint64_t, PageFor> pages_requested;  ///< by PageRequest::id
   std::uint64_t last_page = 0;
   std::optional<ListId> sweep_at;  ///< the expiry sweep goes on here
-  TimePoint next_sweep{};
   /// Expired messages, taken and held, whose dead letter had no room; tried again when there is. At
   /// most kExpiredWaitingMax: then their readers stop at the next one.
   struct ExpiredWaiting {

@@ -71,6 +71,15 @@ void EngineGate::tell_engine(core::TimePoint now) {
   }
 }
 
+/// The loop of home 0 ticks: it arms its timer anew when another has planned something earlier.
+std::uint64_t EngineGate::note_timer(std::uint64_t own_home) {
+  const auto next = core::to_millis(engine_->next_timer().value_or(core::TimePoint::max()));
+  const auto before = next_timer_.load(std::memory_order_relaxed);
+  if (next == before) return 0;
+  next_timer_.store(next, std::memory_order_relaxed);
+  return own_home != 0 && next < before ? 1 : 0;
+}
+
 std::uint64_t EngineGate::homes_to_wake(std::uint64_t own_home) {
   std::uint64_t wake = 0;
   for (std::uint32_t i = 0; i < homes_.size(); ++i) {

@@ -55,7 +55,7 @@ class EngineGate final : public core::StoreListener {
       std::forward<Fn>(fn)(*engine_, now);
       more = engine_->run(now);
       std::swap(taken, engine_->outbox(home));
-      wake = homes_to_wake(core::raw(home));
+      wake = homes_to_wake(core::raw(home)) | note_timer(core::raw(home));
     }
     wake_homes(wake);
     return more;
@@ -85,6 +85,11 @@ class EngineGate final : public core::StoreListener {
   /// The loop of `home` holds replies that wait for the store. A loop that sets it must look at
   /// Store::durable() once more before it sleeps.
   void set_holding(core::HomeId home, bool holding) noexcept;
+
+  /// When the engine wants its tick, as of the last entry; core::TimePoint::max(): not by itself.
+  [[nodiscard]] core::TimePoint next_timer() const noexcept {
+    return core::from_millis(next_timer_.load(std::memory_order_relaxed));
+  }
 
   /// The turn of the loop of `home` is over: the store may begin with what it brought.
   void push(core::HomeId home) noexcept;
@@ -125,6 +130,7 @@ class EngineGate final : public core::StoreListener {
   core::TimePoint advance_clock() noexcept PABAL_REQUIRES(core::engine_role);
   void tell_engine(core::TimePoint now) PABAL_REQUIRES(core::engine_role);
   std::uint64_t homes_to_wake(std::uint64_t own_home) PABAL_REQUIRES(core::engine_role);
+  std::uint64_t note_timer(std::uint64_t own_home) PABAL_REQUIRES(core::engine_role);
   void wake_homes(std::uint64_t homes) noexcept;
   void wake_to_enter(std::size_t home) noexcept;
 
@@ -144,6 +150,7 @@ class EngineGate final : public core::StoreListener {
   std::mutex pages_mutex_;
   std::vector<core::Page> pages_;  // guarded by pages_mutex_
 
+  std::atomic<std::int64_t> next_timer_{core::to_millis(core::TimePoint::max())};
   std::atomic<bool> failed_{false};
   std::atomic<std::int64_t> longest_entry_{0};
   std::atomic<std::uint64_t> entries_{0};

@@ -104,7 +104,13 @@ void EventLoop::watch_durable(Connection& connection) {
 bool EventLoop::must_enter() {
   if (gate_.take_wake(home_)) engine_has_more_ = true;
   return engine_has_more_ || !dirty_.empty() || !written_.empty() || !leaving_.empty() ||
-         (options_.ticks && now_ >= next_tick_);
+         (options_.ticks && tick_due());
+}
+
+bool EventLoop::tick_due() const {
+  if (now_ >= next_tick_) return true;
+  const core::TimePoint planned = gate_.next_timer();
+  return planned != core::TimePoint::max() && planned <= wall_now();
 }
 
 void EventLoop::enter_engine() {
@@ -126,7 +132,8 @@ void EventLoop::run_entry(core::Engine& engine, core::TimePoint now) {
     connection->lists.leaving = false;
   }
   departed_.swap(leaving_);
-  if (options_.ticks && now_ >= next_tick_) {
+  const auto planned = engine.next_timer();
+  if (options_.ticks && (now_ >= next_tick_ || (planned && *planned <= now))) {
     engine.tick(now);
     next_tick_ = now_ + kTickInterval;
   }
@@ -266,7 +273,7 @@ void EventLoop::fire_timers() {
 
 void EventLoop::arm_timer() {
   std::optional<SteadyTime> next;
-  if (options_.ticks) next = next_tick_;
+  if (options_.ticks) next = std::min(next_tick_, next_planned());
   if (!deadlines_.empty() && (!next || deadlines_.front().at < *next)) next = deadlines_.front().at;
   if (drained_ && (!next || drain_deadline_ < *next)) next = drain_deadline_;
   if (!next || (timer_armed_ && *timer_armed_ <= *next)) return;
@@ -275,6 +282,16 @@ void EventLoop::arm_timer() {
   timer_.async_wait([this](const ErrorCode& error) noexcept {
     if (!error) timer_armed_.reset();  // the turn that follows does what is due
   });
+}
+
+/// When the engine wants its tick, on this loop's clock; the next turn of the usual tick if that is
+/// far away, because the clock on the wall may be set meanwhile.
+SteadyTime EventLoop::next_planned() const {
+  const core::TimePoint planned = gate_.next_timer();
+  const core::TimePoint wall = wall_now();
+  if (planned >= wall + kTickInterval) return now_ + kTickInterval;
+  // One more, because both clocks are cut to milliseconds: a timer that fires early fires twice.
+  return now_ + std::max(milliseconds(0), planned - wall) + milliseconds(1);
 }
 
 // --- graceful stop -------------------------------------------------------------------------------

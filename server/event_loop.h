@@ -123,6 +123,8 @@ class EventLoop {
   void release_durable();
   void fire_timers();
   [[nodiscard]] bool must_enter();
+  [[nodiscard]] bool tick_due() const;
+  [[nodiscard]] SteadyTime next_planned() const;
   void enter_engine();
   void run_entry(core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role);
   void encode_effects();

@@ -120,6 +120,21 @@ class EngineFixture : public ::testing::Test, public StoreListener {
     }
     FAIL() << "the engine does not come to rest";
   }
+  /// Lets so much time pass, with a tick whenever the engine wants one.
+  void advance(milliseconds by) {
+    const TimePoint end = now_ + by;
+    for (int ticks = 0;; ++ticks) {
+      ASSERT_LT(ticks, 100'000) << "the engine plans in the past";
+      run();
+      const auto next = engine_->next_timer();
+      if (!next || *next > end) break;
+      now_ = std::max(now_, *next);
+      engine_->tick(now_);
+    }
+    now_ = end;
+    engine_->tick(now_);
+    run();
+  }
   static std::vector<std::string> bodies(const std::vector<Delivery>& deliveries) {
     std::vector<std::string> bodies;
     for (const auto& delivery : deliveries) bodies.emplace_back(delivery.message->body());
