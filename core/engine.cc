@@ -120,7 +120,8 @@ void Engine::page_loaded(Page page, TimePoint now) {
   at(now).page_loaded(std::move(page));
 }
 void Engine::space_changed(TimePoint now) {
-  at(now).room_was_made();
+  at(now).spill_blocked = false;
+  state_->room_was_made();
 }
 void Engine::tick(TimePoint now) {
   at(now).tick();
@@ -280,6 +281,7 @@ void Engine::State::see_durable() {
   const auto now_durable = store.durable();
   if (now_durable == durable) return;
   durable = now_durable;
+  spill_blocked = false;  // undurable bytes may have blocked it
   for (auto* scan : awaiting_durable) {
     scan->awaits_durable = false;
     mark_ready(*scan);
@@ -342,6 +344,8 @@ bool Engine::State::run() {
       retry_parked(steps);
     } else if (sweep_at) {
       sweep(steps);
+    } else if (wants_to_spill()) {
+      spill(steps);
     } else {
       break;
     }
@@ -354,7 +358,7 @@ bool Engine::State::run() {
   limit_windows();
   steps_longest_entry = std::max<std::uint64_t>(steps_longest_entry, budget - steps);
   return !ready_scans.empty() || !ready_subscriptions.empty() || room_changed || parked_turns > 0 ||
-         sweep_at;
+         sweep_at || wants_to_spill();
 }
 
 void Engine::State::sweep(std::uint32_t& steps) {

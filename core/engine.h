@@ -31,6 +31,9 @@ inline EngineRole engine_role;
 /// Named limits of the model; conf/ has an entry for each.
 struct EngineLimits {
   std::uint64_t memory_bytes_max = 1ULL << 30;  ///< systemUsage/memoryUsage: held messages; 0: none
+  /// systemUsage/tempUsage: non-persistent messages moved to disk when they hold more than half of
+  /// memory_bytes_max; 0: none are, and producers wait for memory.
+  std::uint64_t spilled_bytes_max = 0;
   std::uint64_t window_bytes_max = 64ULL << 20;  ///< stored messages also kept in memory, all lists
   std::uint64_t list_window_bytes_max = 8ULL << 20;  ///< the same, of one list
   std::uint64_t parked_bytes_max = 1ULL << 20;       ///< sends of one connection waiting for room
@@ -212,6 +215,7 @@ struct DestinationSnapshot {
   DestinationCounters counters;
   std::uint64_t depth = 0;  ///< not acknowledged (queues)
   std::uint64_t depth_bytes = 0;
+  std::uint64_t spilled_bytes = 0;  ///< of them, non-persistent ones that are on disk
   std::uint64_t in_flight = 0;
   std::uint32_t consumers = 0;
   WaitReason waiting = WaitReason::empty;
@@ -236,8 +240,9 @@ struct EngineSnapshot {
   std::uint64_t durable_subscriptions = 0;
   std::uint64_t transactions = 0;
   DestinationCounters totals;
-  std::uint64_t bytes_held = 0;    ///< messages in memory that cannot be dropped (limit: memory)
-  std::uint64_t bytes_window = 0;  ///< stored messages also kept in memory
+  std::uint64_t bytes_held = 0;     ///< messages in memory that cannot be dropped (limit: memory)
+  std::uint64_t bytes_window = 0;   ///< stored messages also kept in memory
+  std::uint64_t bytes_spilled = 0;  ///< non-persistent ones moved to disk (limit: spilled)
   std::uint64_t connections_parked = 0;
   std::uint64_t steps_longest_entry = 0;
 };

@@ -9,10 +9,8 @@
 namespace pabal::core {
 namespace {
 
-constexpr std::uint32_t kPageEntriesMax = 1024;
 constexpr std::uint64_t kPageBytesMax = 1ULL << 20;
 constexpr std::uint64_t kPageBytesMin = 64ULL << 10;
-constexpr std::uint64_t kEverything = ~std::uint64_t{0};
 
 }  // namespace
 
@@ -145,6 +143,8 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Scan& scan, 
     known = std::max(cursor.next, cursor.page_end);
     if (known >= lane.window_begin) known = kEverything;
   }
+  const bool window_is_near = known == kEverything;
+  if (lane.spilled) known = std::min(known, known_spilled(scan, priority));
 
   std::optional<Candidate> best;
   const auto consider = [&](Entry& entry, Candidate::From from, std::size_t position) {
@@ -160,17 +160,21 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Scan& scan, 
     if (at < ring.size()) consider(ring[at], from, at);
   };
   if (!cursor.page.empty()) consider(cursor.page.front(), Candidate::From::page, 0);
-  if (known == kEverything) consider_first(lane.window, Candidate::From::window);
+  if (cursor.spilled && !cursor.spilled->page.empty()) {
+    consider(cursor.spilled->page.front(), Candidate::From::spilled_page, 0);
+  }
+  if (window_is_near) consider_first(lane.window, Candidate::From::window);
   consider_first(lane.volatile_entries, Candidate::From::volatile_ring);
 
   // Read ahead: the next page comes while this one is delivered.
-  if (known != kEverything && cursor.page.size() < kPageEntriesMax / 4) {
+  if (!window_is_near && cursor.page.size() < kPageEntriesMax / 4) {
     request_page(scan, priority);
   }
   if (!best) {
     if (known != kEverything) {
-      wait.why = cursor.damaged ? WaitReason::damaged : WaitReason::reading_from_disk;
-      wait.holds_lower = !cursor.damaged;
+      const bool damaged = cursor.damaged || (cursor.spilled && cursor.spilled->damaged);
+      wait.why = damaged ? WaitReason::damaged : WaitReason::reading_from_disk;
+      wait.holds_lower = !damaged;
     }
     return std::nullopt;
   }
@@ -188,12 +192,21 @@ void Engine::State::drop_gone(Scan& scan, int priority, Cursor& cursor) {
     const auto& front = scan.reader.front.cursors[static_cast<std::size_t>(priority)];
     if (front) cursor.next = std::max(cursor.next, front->next);
   }
-  while (!cursor.page.empty()) {
-    const Entry& first = cursor.page.front();
-    if (first.message && first.sequence >= cursor.next) return;
-    if (first.message) window_bytes -= first.message->footprint();
-    cursor.page.pop_front();
-  }
+  const auto drop = [&](Pages& pages) {
+    while (!pages.page.empty()) {
+      const Entry& first = pages.page.front();
+      if (first.message && first.sequence >= cursor.next) return;
+      drop_page_front(pages);
+    }
+  };
+  drop(cursor);
+  if (cursor.spilled) drop(*cursor.spilled);
+}
+
+void Engine::State::drop_page_front(Pages& pages) {
+  const auto& message = pages.page.front().message;
+  if (message) window_bytes -= message->footprint();
+  pages.page.pop_front();
 }
 
 /// The two things that hold a message back until the store has synced: it was sent in a transaction
@@ -239,10 +252,8 @@ void Engine::State::touch(Reader& reader, int priority, std::uint64_t up_to) {
 void Engine::State::pass(Scan& scan, const Candidate& candidate) {
   const std::uint64_t sequence = candidate.entry->sequence;
   Cursor& cursor = scan.cursor(candidate.priority);
-  if (candidate.from == Candidate::From::page) {
-    window_bytes -= cursor.page.front().message->footprint();
-    cursor.page.pop_front();
-  }
+  if (candidate.from == Candidate::From::page) drop_page_front(cursor);
+  if (candidate.from == Candidate::From::spilled_page) drop_page_front(*cursor.spilled);
   cursor.next = sequence + 1;
 }
 
@@ -278,6 +289,9 @@ Entry Engine::State::take(Scan& scan, const Candidate& candidate) {
       break;
     case Candidate::From::volatile_ring:
       entry = take_from(lane.volatile_entries, lane.volatile_gaps);
+      break;
+    case Candidate::From::spilled_page:
+      entry = take_spilled(scan, candidate.priority);
       break;
     case Candidate::From::returned:
       PABAL_UNREACHABLE();
@@ -521,21 +535,26 @@ void Engine::State::request_page(Scan& scan, int priority) {
   if (cursor.page_request != 0 || cursor.damaged) return;
   const Reader& reader = scan.reader;
   PageRequest request;
-  request.id = ++last_page;
   request.list = reader.list.id;
   request.reader = reader.id;
   request.priority = static_cast<std::uint8_t>(priority);
   request.first = std::max(cursor.next, cursor.page_end);
   request.end = reader.list.lanes[static_cast<std::size_t>(priority)]->window_begin;
+  cursor.page_request = read_page(request, {reader.list.id, reader.id, priority, 0, false});
+}
+
+/// Asks the store for a page that fits into the window; the request's id.
+std::uint64_t Engine::State::read_page(PageRequest& request, const PageFor& place) {
+  request.id = ++last_page;
   request.entries_max = kPageEntriesMax;
   const std::uint64_t room =
       limits.window_bytes_max > window_bytes ? limits.window_bytes_max - window_bytes : 0;
   request.bytes_max = std::clamp(room / 4, kPageBytesMin, kPageBytesMax);
   flush_acks();
   request.after = store.submitted();
-  cursor.page_request = request.id;
-  pages_requested[request.id] = {reader.list.id, reader.id, priority, 0};
+  pages_requested[request.id] = place;
   store.read(request);
+  return request.id;
 }
 
 void Engine::State::page_loaded(Page page) {
@@ -553,7 +572,14 @@ void Engine::State::page_loaded(Page page) {
     }
     reader->for_each_scan([&](Scan& scan) {
       const auto& cursor = scan.cursors[static_cast<std::size_t>(place.priority)];
-      if (cursor && cursor->page_request == page.request) take_page(scan, place.priority, page);
+      if (!cursor) return;
+      if (place.spilled) {
+        if (cursor->spilled && cursor->spilled->page_request == page.request) {
+          take_spilled_page(scan, place.priority, page);
+        }
+      } else if (cursor->page_request == page.request) {
+        take_page(scan, place.priority, page);
+      }
     });
     return;
   }
@@ -603,7 +629,7 @@ void Engine::State::recall(Reader& reader, int priority, std::uint64_t first, st
   request.bytes_max = kPageBytesMax;
   flush_acks();
   request.after = store.submitted();
-  pages_requested[request.id] = {reader.list.id, reader.id, priority, last};
+  pages_requested[request.id] = {reader.list.id, reader.id, priority, last, false};
   store.read(request);
 }
 
@@ -627,15 +653,18 @@ void Engine::State::take_recalled(Reader& reader, int priority, std::uint64_t la
 void Engine::State::drop_pages(Scan& scan) {
   for (auto& cursor : scan.cursors) {
     if (!cursor) continue;
-    for (std::size_t i = 0; i < cursor->page.size(); ++i) {
-      if (cursor->page[i].message) window_bytes -= cursor->page[i].message->footprint();
-    }
-    cursor->page.clear();
-    cursor->page.shrink();
-    cursor->page_end = 0;
-    cursor->page_request = 0;  // an answer under way finds itself unwanted
-    cursor->gone.clear();
+    drop_pages(*cursor);
+    if (cursor->spilled) drop_pages(*cursor->spilled);
+    cursor->spilled.reset();
   }
+}
+
+void Engine::State::drop_pages(Pages& pages) {
+  while (!pages.page.empty()) drop_page_front(pages);
+  pages.page.shrink();
+  pages.page_end = 0;
+  pages.page_request = 0;  // an answer under way finds itself unwanted
+  pages.gone.clear();
 }
 
 /// Frees what every active reader of a topic list has behind it; the others read it from disk.

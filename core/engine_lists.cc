@@ -177,6 +177,8 @@ void Engine::State::remove_list(MessageList& list) {
   }
   window_bytes -= list.window_bytes;
   if (list.window_listed) windows.remove(list.id);
+  if (list.spill_listed) spillable.erase(list.id);
+  if (list.spill) drop_spill(list);
   if (list.is_queue()) {
     queues.erase(list.destination.name);
     queues_in_order.erase({list.destination.kind, list.destination.name});
@@ -248,6 +250,14 @@ void Engine::State::recover(RecoveredState recovered) {
   last_list = raw(recovered.last_list);
   last_reader = raw(recovered.last_reader);
   for (auto& found : recovered.lists) {
+    if (is_temporary(found.description.destination.kind)) {
+      // Spilled by a process that has ended: nobody was promised that it outlives that.
+      StoreOp operation;
+      operation.kind = StoreOpKind::delete_list;
+      operation.list = found.description.id;
+      store.append({&operation, 1});
+      continue;
+    }
     MessageList& list = add_list(std::make_unique<MessageList>(
         found.description.id, std::move(found.description.destination), true));
     for (auto& found_reader : found.readers) {

@@ -355,6 +355,10 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
     } else if (entry.references > 0) {
       held_bytes += entry.message->footprint();
       lane.volatile_entries.push_back(std::move(entry));
+      if (!list.spill_listed && list.is_queue()) {
+        list.spill_listed = true;
+        spillable.insert(list.id);
+      }
     }
   }
   for (const auto& message : batch.announced) {

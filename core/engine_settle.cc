@@ -241,14 +241,14 @@ void Engine::State::release_volatile(Reader& reader, int priority, Entry& entry)
   leave_gap(ring, lane.volatile_gaps, at);
 }
 
-void Engine::State::add_ack(const Reader& reader, int priority, std::uint64_t sequence) {
-  if (ack_run.last != 0 && ack_run.list == reader.list.id && ack_run.reader == reader.id &&
+void Engine::State::add_ack(ListId list, ReaderId reader, int priority, std::uint64_t sequence) {
+  if (ack_run.last != 0 && ack_run.list == list && ack_run.reader == reader &&
       ack_run.priority == priority && ack_run.last + 1 == sequence) {
     ack_run.last = sequence;
     return;
   }
   flush_acks();
-  ack_run = {reader.list.id, reader.id, static_cast<std::uint8_t>(priority), sequence, sequence};
+  ack_run = {list, reader, static_cast<std::uint8_t>(priority), sequence, sequence};
 }
 
 void Engine::State::flush_acks() {

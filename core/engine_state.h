@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -28,6 +29,7 @@
 //   engine_dispatch.cc      what goes to whom and why not, paging
 //   engine_settle.cc        acknowledgements, returning, expiry
 //   engine_dead_letter.cc   where goes what cannot be delivered, and how it comes back
+//   engine_spill.cc         non-persistent messages that memory has no room for
 //   engine_transaction.cc   begin, commit, rollback
 //   engine_lists.cc         lists, readers, their windows, recovery
 //   engine_views.cc         snapshots
@@ -203,6 +205,10 @@ struct Batch {
   }
 };
 
+/// Of a spilling engine: lists with fewer entries in their rings come later, if spilling the others
+/// was not enough.
+inline constexpr std::size_t kSpillEntriesFirst = 1024;
+
 /// Joins acknowledgements of neighbours into ranges before they go to the store.
 struct AckRun {
   ListId list{};
@@ -301,7 +307,7 @@ class Engine::State {
   struct Candidate {
     Entry* entry = nullptr;
     int priority = 0;
-    enum class From : std::uint8_t { returned, page, window, volatile_ring } from{};
+    enum class From : std::uint8_t { returned, page, spilled_page, window, volatile_ring } from{};
     std::size_t position = 0;  ///< in the ring
   };
   void dispatch(Scan& scan, std::uint32_t& steps);
@@ -318,6 +324,7 @@ class Engine::State {
   };
   std::optional<Candidate> next_in_lane(Scan& scan, int priority, LaneWait& wait);
   void drop_gone(Scan& scan, int priority, Cursor& cursor);
+  void drop_page_front(Pages& pages);
   bool may_leave(Reader& reader, int priority, const Entry& entry, LaneWait& wait);
   /// The scan's selector does not want it: it stays for others.
   void pass(Scan& scan, const Candidate& candidate);
@@ -335,7 +342,15 @@ class Engine::State {
   void offer_topic_message(Subscription& subscription, const MessageRef& message,
                            Ticket visible_after);
   bool first_pending_is_visible(Subscription& subscription);
+  struct PageFor {
+    ListId list{};
+    ReaderId reader{};
+    int priority = 0;
+    std::uint64_t recall_to = 0;  ///< not zero: for recall(), up to here
+    bool spilled = false;         ///< of what the list has spilled
+  };
   void request_page(Scan& scan, int priority);
+  std::uint64_t read_page(PageRequest& request, const PageFor& place);
   void page_loaded(Page page);
   /// Brings stored messages that belong to nobody, and are not in memory, back to
   /// Reader::returned: `first` to `last` of a lane, all that are still there.
@@ -344,6 +359,7 @@ class Engine::State {
   void take_page(Scan& scan, int priority, Page& page);
   void touch(Reader& reader, int priority, std::uint64_t up_to);
   void drop_pages(Scan& scan);
+  void drop_pages(Pages& pages);
   void trim(MessageList& list);
 
   // --- engine_settle.cc
@@ -371,7 +387,10 @@ class Engine::State {
   void forget_settled(Subscription& subscription);
   void credit_returned(Subscription& subscription);
   void flush_acks();
-  void add_ack(const Reader& reader, int priority, std::uint64_t sequence);
+  void add_ack(const Reader& reader, int priority, std::uint64_t sequence) {
+    add_ack(reader.list.id, reader.id, priority, sequence);
+  }
+  void add_ack(ListId list, ReaderId reader, int priority, std::uint64_t sequence);
   Result<void> check_acknowledge(const Subscription& subscription, DeliveryRange range,
                                  AckKind kind, std::string_view cause, const Transaction* within);
   bool expire(Reader& reader, int priority, Entry& entry);
@@ -398,6 +417,20 @@ class Engine::State {
   /// acknowledgement. `reader` null: a copy of a topic message. `delivered`: how often it was.
   void dead_letter(Reader* reader, int priority, Entry& entry, std::string_view cause, bool expired,
                    Batch* batch, std::uint32_t delivered);
+
+  // --- engine_spill.cc
+  [[nodiscard]] bool wants_to_spill() const noexcept {
+    return limits.spilled_bytes_max != 0 && !spill_blocked && !spillable.empty() &&
+           limits.memory_bytes_max != 0 && held_bytes > limits.memory_bytes_max / 2;
+  }
+  void spill(std::uint32_t& steps);
+  std::uint32_t spill_from(MessageList& list, std::uint32_t steps);
+  bool admit_spill(const Message& message);
+  std::uint64_t known_spilled(Scan& scan, int priority);
+  void take_spilled_page(Scan& scan, int priority, Page& page);
+  Entry take_spilled(Scan& scan, int priority);
+  void forget_spilled(MessageList& list, int priority, const Entry& entry);
+  void drop_spill(MessageList& list);
 
   // --- engine_transaction.cc
   Result<TransactionId> begin(ConnectionId id);
@@ -469,12 +502,6 @@ class Engine::State {
   bool room_changed = false;     ///< parked sends are worth another try
   std::size_t parked_turns = 0;  ///< of them, connections that have not had it yet
   std::vector<ListId> lists_to_trim;
-  struct PageFor {
-    ListId list{};
-    ReaderId reader{};
-    int priority = 0;
-    std::uint64_t recall_to = 0;  ///< not zero: for recall(), up to here
-  };
   std::map<std::uint64_t, PageFor> pages_requested;  ///< by PageRequest::id
   std::uint64_t last_page = 0;
   std::optional<ListId> sweep_at;  ///< the expiry sweep goes on here
@@ -490,10 +517,18 @@ class Engine::State {
   std::vector<Scan*> awaiting_room;
 
   // --- accounts
-  Ticket durable = kNoTicket;      ///< as seen at the beginning of this entry
-  std::uint64_t held_bytes = 0;    ///< limit: memory_bytes_max
-  std::uint64_t window_bytes = 0;  ///< limit: window_bytes_max
-  std::list<ListId> windows;       ///< lists that have a window, oldest listing first
+  Ticket durable = kNoTicket;       ///< as seen at the beginning of this entry
+  std::uint64_t held_bytes = 0;     ///< limit: memory_bytes_max
+  std::uint64_t window_bytes = 0;   ///< limit: window_bytes_max
+  std::list<ListId> windows;        ///< lists that have a window, oldest listing first
+  std::uint64_t spilled_bytes = 0;  ///< limit: spilled_bytes_max
+  std::set<ListId> spillable;       ///< may have volatile entries in their rings
+  ListId spill_at{};                ///< spilling goes on at this one or the next
+  std::size_t spill_entries_min = kSpillEntriesFirst;  ///< lists with fewer are passed over
+  bool spill_fruitless = false;                        ///< since the round through the lists began
+  bool spill_blocked = false;                          ///< no room there at the moment
+  std::uint64_t spilled_undurable_bytes = 0;
+  Ticket spill_ticket = kNoTicket;  ///< the last of them
   AckRun ack_run;
   std::uint64_t entry_serial = 0;  ///< grows with every run(): deliveries coalesce within one
   std::uint64_t steps_longest_entry = 0;
@@ -505,6 +540,8 @@ class Engine::State {
 };
 
 inline constexpr std::size_t kExpiredWaitingMax = 1024;
+inline constexpr std::uint32_t kPageEntriesMax = 1024;
+inline constexpr std::uint64_t kEverything = ~std::uint64_t{0};
 /// A block of arrivals: how far ahead a touch is logged.
 inline constexpr std::uint64_t kTouchBlock = 256;
 

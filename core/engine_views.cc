@@ -15,6 +15,7 @@ EngineSnapshot Engine::State::snapshot() const {
   view.totals = totals;
   view.bytes_held = held_bytes;
   view.bytes_window = window_bytes;
+  view.bytes_spilled = spilled_bytes;
   view.connections_parked = parked_connections.size();
   view.steps_longest_entry = steps_longest_entry;
   return view;
@@ -48,6 +49,7 @@ DestinationSnapshot Engine::State::view_of(const MessageList& queue) const {
   view.counters = queue.counters;
   view.depth = reader.depth;
   view.depth_bytes = reader.depth_bytes;
+  if (queue.spill) view.spilled_bytes = queue.spill->bytes;
   view.in_flight = reader.in_flight;
   view.consumers = static_cast<std::uint32_t>(reader.consumers());
   view.waiting = reader.waiting();

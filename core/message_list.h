@@ -23,8 +23,10 @@
 // A MessageList is a queue, or what one distinct durable topic pattern has collected. It has a Lane
 // per priority. A lane numbers its messages from 1 and keeps the newest stored ones in memory (the
 // window, a contiguous suffix: everything stored from window_begin on); older ones are read back
-// from the store by page. Non-persistent messages are only in memory, in a ring of their own, in
-// the same numbering.
+// from the store by page. Non-persistent messages are in memory, in a ring of their own, in the
+// same numbering; when memory is short, the oldest of the ring are moved to the store's disk
+// (spilled) and read back by page as well. That is engine_spill.cc; nothing of it survives the
+// process.
 //
 // A Reader owns what it has not acknowledged of a list: the one reader of a queue, with competing
 // consumers, or a durable subscription. It goes through the list by Scans: consumers that take the
@@ -61,6 +63,18 @@ struct Entry {
   bool first_of_group = false;       ///< out: its message group is new to the consumer
 };
 
+/// What a lane has spilled: non-persistent messages that are in a list of their own in the store.
+struct SpilledLane {
+  std::uint64_t end = 0;      ///< volatile entries below are there, from here on in the ring
+  std::uint64_t entries = 0;  ///< not taken yet
+};
+
+/// What a list has spilled.
+struct Spill {
+  ListId list{};            ///< in the store; nobody can name it
+  std::uint64_t bytes = 0;  ///< of messages not taken yet
+};
+
 /// The messages of one priority of a list.
 struct Lane {
   std::uint64_t next_sequence = 1;
@@ -70,6 +84,7 @@ struct Lane {
   Ring<Entry> volatile_entries;
   std::size_t window_gaps = 0;
   std::size_t volatile_gaps = 0;
+  std::unique_ptr<SpilledLane> spilled;  ///< null: nothing is
 };
 
 /// A logged touch that is not known to be durable yet: everything below `end` may be delivered.
@@ -78,15 +93,20 @@ struct Touch {
   Ticket ticket = kNoTicket;
 };
 
-/// Where a scan is in a lane.
-struct Cursor {
-  std::uint64_t next = 1;           ///< everything below was taken or passed
-  std::uint64_t returned_from = 0;  ///< of what came back, everything below was passed
+/// What a scan has read back of a lane, ahead of need.
+struct Pages {
   std::uint64_t page_end = 0;       ///< `page` has all that is stored below this
   Ring<Entry> page;                 ///< read back, ascending; a null message is a gap
   std::uint64_t page_request = 0;   ///< of the page under way; zero: none
   std::vector<std::uint64_t> gone;  ///< acknowledged while it was under way: it may bring them
   bool damaged = false;
+};
+
+/// Where a scan is in a lane.
+struct Cursor : Pages {
+  std::uint64_t next = 1;           ///< everything below was taken or passed
+  std::uint64_t returned_from = 0;  ///< of what came back, everything below was passed
+  std::unique_ptr<Pages> spilled;   ///< of SpilledLane; null: none of it is read
 };
 
 /// A consumer of a scan, and whether the scan stands in its list of those to wake.
@@ -199,6 +219,8 @@ class MessageList {
   std::uint64_t window_bytes = 0;  ///< footprint of the entries in the lanes' windows
   bool window_listed = false;      ///< stands in the engine's list of lists with a window
   bool trim_listed = false;        ///< stands in the engine's list of lists to trim
+  bool spill_listed = false;       ///< stands in the engine's set of lists that can spill
+  std::unique_ptr<Spill> spill;    ///< null: it never had to
 
   [[nodiscard]] bool is_queue() const noexcept { return core::is_queue(destination.kind); }
   Lane& lane(int priority) {

@@ -11,6 +11,10 @@ using core::raw;
 void World::collect() {
   core::Outbox outbox;
   std::swap(outbox, engine_->outbox(core::HomeId{0}));
+  const std::uint64_t spilled = engine_->snapshot().bytes_spilled;
+  if (spilled > spilled_bytes_) ++report_.spills;
+  if (spilled > scenario_.limits.spilled_bytes_max) model_.violation("spills over its limit");
+  spilled_bytes_ = spilled;
   for (const core::Reply& reply : outbox.replies) replied(reply);
   if (options_.sabotage != Sabotage::none) sabotage(outbox.deliveries);
   for (core::Delivery& delivery : outbox.deliveries) {

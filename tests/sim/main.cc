@@ -84,13 +84,14 @@ bool parse(int argc, char** argv, Arguments& arguments) {
 }
 
 using Counter = std::pair<std::uint64_t Report::*, const char*>;
-constexpr std::array<Counter, 11> kCounters = {{
+constexpr std::array<Counter, 12> kCounters = {{
     {&Report::steps, "steps"},
     {&Report::starts, "starts"},
     {&Report::messages, "messages"},
     {&Report::deliveries, "deliveries"},
     {&Report::receipts, "receipts"},
     {&Report::pages, "pages read"},
+    {&Report::spills, "spills"},
     {&Report::relocations, "relocations"},
     {&Report::cancelled, "batches cancelled"},
     {&Report::refused, "refused"},

@@ -39,6 +39,7 @@ struct Report {
   std::uint64_t receipts = 0;
   // How often the rarer things happened: a simulation that never gets there proves nothing.
   std::uint64_t pages = 0;        ///< read back from disk
+  std::uint64_t spills = 0;       ///< entries that left non-persistent messages on disk
   std::uint64_t relocations = 0;  ///< messages moved out of a segment
   std::uint64_t cancelled = 0;    ///< batches that were never written
   std::uint64_t refused = 0;      ///< sends and commits
@@ -192,6 +193,7 @@ class World final : private core::StoreListener {
   std::map<std::uint64_t, Parked> parked_;  ///< by token
   std::uint64_t last_token_ = 0;
   std::deque<core::Page> pages_;
+  std::uint64_t spilled_bytes_ = 0;  ///< as last seen
   bool durable_told_ = false;
   bool space_told_ = false;
   bool more_work_ = false;
