@@ -180,7 +180,13 @@ core::Result<void> Broker::open_store() {
 void Broker::make_engine() {
   engine_ = std::make_unique<core::Engine>(*store_, config_.limits, config_.server.io_threads);
   gate_.attach(*engine_, *store_);
+  configure_engine();
   create_queues(config_.destinations);
+}
+
+void Broker::configure_engine() {
+  gate_.visit([this](core::Engine& engine, core::TimePoint now)
+                  PABAL_REQUIRES(core::engine_role) { engine.configure(config_.engine, now); });
 }
 
 void Broker::create_queues(const std::vector<core::Destination>& wanted) {
@@ -283,8 +289,9 @@ core::Result<void> Broker::reload(const Config& config) {
   for (const auto& listener : config.listeners) {
     if (listener.open) (*open++)->set(config, listener);
   }
-  create_queues(config.destinations);
   config_ = config;
+  configure_engine();
+  create_queues(config_.destinations);
   return {};
 }
 

@@ -63,6 +63,8 @@ class Broker final : public StatusSource {
   core::Result<void> bind_http();
   core::Result<void> open_store();
   void make_engine();
+  /// Hands it what the configuration says about the model, as a whole.
+  void configure_engine();
   /// The queues of <destinations>; a topic needs no making.
   void create_queues(const std::vector<core::Destination>& wanted);
   void begin_to_serve();

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "server/config/policy_reader.h"
 #include "server/config/reading.h"
 #include "server/config/values.h"
 
@@ -26,10 +27,11 @@ std::string list_of(const std::vector<std::string>& names) {
 /// not honoured: what stands inside it is checked and reported, but never set.
 class Walker {
  public:
-  explicit Walker(Reading& reading) : reading_(reading) {}
+  explicit Walker(Reading& reading) : reading_(reading), policies_(reading) {}
 
-  void object(const XmlElement& element, const Shape& shape, const std::string& path,
-              const Standing* outer) {
+  /// `property`: in which it stands, as "broker.destinations"; empty: in none.
+  void object(const XmlElement& element, const Shape& shape, const std::string& property,
+              const std::string& path, const Standing* outer) {
     const Standing own = standing_of(shape.name);
     const Standing* blocked = own.status == Status::honoured ? outer : &own;
     if (blocked != nullptr) report_element(element, path, *blocked, outer);
@@ -38,6 +40,7 @@ class Walker {
     listener.stomp = reading_.config.stomp;
     const bool is_listener = shape.name == "transportConnector" && blocked == nullptr;
     listener_ = is_listener ? &listener : nullptr;
+    if (blocked == nullptr) policies_.begin(element, shape, property);
     attributes(element, shape, path, blocked);
     listener_ = nullptr;
     if (has_text(element)) {
@@ -46,10 +49,12 @@ class Walker {
     // Pabal's own elements hold defaults of others, so they are read first.
     for (const bool first : {true, false}) {
       for (const XmlElement& child : element.children) {
-        if (child.name.starts_with("pabal") == first) property(child, shape, path, blocked);
+        if (child.name.starts_with("pabal") == first) this->property(child, shape, path, blocked);
       }
     }
-    if (blocked == nullptr) complete(element, shape, path, std::move(listener));
+    if (blocked != nullptr) return;
+    complete(element, shape, property, path, std::move(listener));
+    policies_.end(element, shape, property, path);
   }
 
  private:
@@ -108,11 +113,11 @@ class Walker {
 
   void set(const XmlAttribute& given, const Option& option, const Value& value) {
     if (option.set == nullptr) return;
-    Target target{reading_.config, reading_.usage, listener_};
+    Target target{reading_.config, reading_.usage, listener_, &reading_.draft};
     option.set(target, value, given.location);
     if (listener_ != nullptr) return;
-    reading_.record(option, std::string(option.owner) + '@' + std::string(option.name), value,
-                    given.location);
+    const std::string owner = option.many ? policies_.scope() : std::string(option.owner);
+    reading_.record(option, owner + '@' + std::string(option.name), value, given.location);
   }
 
   void property(const XmlElement& child, const Shape& shape, const std::string& path,
@@ -129,7 +134,7 @@ class Walker {
       return;
     }
     if (allowed->front() == "!") {
-      object(child, *find_shape(child.name), where, outer);
+      object(child, *find_shape(child.name), "", where, outer);
       return;
     }
     const std::string name = std::string(shape.name) + '.' + child.name;
@@ -166,7 +171,7 @@ class Walker {
     const bool fits = allowed.front() == "*" ||
                       std::find(allowed.begin(), allowed.end(), item.name) != allowed.end();
     if (shape != nullptr && fits) {
-      object(item, *shape, where, outer);
+      object(item, *shape, property, where, outer);
     } else if (allowed.front() == "*") {
       reading_.report(Severity::error, item.location, where,
                       "unknown element '" + item.name + '\'');
@@ -195,8 +200,8 @@ class Walker {
   }
 
   /// What is more than attributes.
-  void complete(const XmlElement& element, const Shape& shape, const std::string& path,
-                ListenerConfig listener) {
+  void complete(const XmlElement& element, const Shape& shape, const std::string& property,
+                const std::string& path, ListenerConfig listener) {
     if (shape.name == "transportConnector") {
       read_connector(reading_, element, std::move(listener), path);
     } else if (shape.name == "systemUsage") {
@@ -206,7 +211,7 @@ class Walker {
     } else if (shape.name == "pabalHttp") {
       if (const XmlAttribute* uri = element.attribute("uri"); uri != nullptr) http(*uri, path);
     } else if (shape.name == "queue" || shape.name == "topic") {
-      destination(element, shape, path);
+      destination(element, shape, property, path);
     }
   }
 
@@ -216,7 +221,8 @@ class Walker {
     if (text) read_http_uri(reading_, uri.location, where, *text);
   }
 
-  void destination(const XmlElement& element, const Shape& shape, const std::string& path) {
+  void destination(const XmlElement& element, const Shape& shape, const std::string& property,
+                   const std::string& path) {
     const XmlAttribute* given = element.attribute("physicalName");
     if (given == nullptr) {
       reading_.report(Severity::error, element.location, path,
@@ -230,6 +236,10 @@ class Walker {
     destination.kind =
         shape.name == "queue" ? core::DestinationKind::queue : core::DestinationKind::topic;
     destination.name = text->substr(0, question);
+    if (PolicyReader::refers(property)) {
+      policies_.reference(std::move(destination), property, given->location, path);
+      return;
+    }
     if (question != std::string::npos) {
       reading_.report(Severity::warning, given->location, path + "@physicalName",
                       reason_text(Status::not_yet, "options of a destination are not built"));
@@ -249,6 +259,7 @@ class Walker {
   }
 
   Reading& reading_;
+  PolicyReader policies_;
   ListenerConfig* listener_ = nullptr;
 };
 
@@ -323,7 +334,7 @@ void read_broker(Reading& reading, const XmlElement& element) {
   }
   reading.broker_seen = true;
   reading.broker_location = element.location;
-  Walker(reading).object(element, *find_shape("broker"), "broker", nullptr);
+  Walker(reading).object(element, *find_shape("broker"), "", "broker", nullptr);
 }
 
 void read_stray(Reading& reading, const XmlElement& element) {
@@ -334,7 +345,7 @@ void read_stray(Reading& reading, const XmlElement& element) {
     return;
   }
   const Standing outside{shape->name, Status::meaningless, "it stands outside the broker"};
-  Walker(reading).object(element, *shape, element.name, &outside);
+  Walker(reading).object(element, *shape, "", element.name, &outside);
 }
 
 }  // namespace pabal::server

@@ -10,6 +10,7 @@
 
 #include "core/destination.h"
 #include "core/engine.h"
+#include "core/policy.h"
 #include "core/result.h"
 
 namespace pabal::server {
@@ -123,6 +124,7 @@ struct Config {
   std::string data_directory;
   std::vector<ListenerConfig> listeners;  ///< in file order
   core::EngineLimits limits;
+  core::EngineSettings engine;  ///< policies, virtual destinations and the like; all reloadable
   StoreSettings store;
   StompSettings stomp;  ///< defaults of every listener
   HttpSettings http;

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <unistd.h>
 
+#include "server/config/policy_reader.h"
 #include "server/config/reading.h"
 #include "server/config/values.h"
 
@@ -210,7 +211,7 @@ void check_http_port(Reading& reading) {
 void record_defaults(Reading& reading) {
   for (const Option& option : option_rows()) {
     const bool single = option.status == Status::honoured && option.set != nullptr &&
-                        option.owner != "transportConnector";
+                        !option.many && option.owner != "transportConnector";
     const std::string path = std::string(option.owner) + '@' + std::string(option.name);
     if (!single || reading.settings_seen.contains(path)) continue;
     auto value = parse_value(option, option.default_text);
@@ -228,6 +229,7 @@ void record_defaults(Reading& reading) {
 void finish(Reading& reading) {
   finish_directories(reading);
   finish_limits(reading);
+  finish_policies(reading);
   finish_http(reading);
   check_http_port(reading);
   record_defaults(reading);

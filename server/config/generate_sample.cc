@@ -101,6 +101,9 @@ class Sample {
 
   void connectors();
   void usage();
+  void policies();
+  void interceptors();
+  void plugins();
   void destinations();
 
   std::ostringstream out_;
@@ -140,6 +143,127 @@ void Sample::usage() {
       </storeUsage>
     </systemUsage>
   </systemUsage>
+  -->
+)";
+}
+
+void Sample::policies() {
+  note(
+      "Policies of destinations. One entry applies as a whole: the one with the exact name, else "
+      "that "
+      "with the narrowest pattern. What it leaves out has the defaults below, and so has what no "
+      "entry is for, unless there is a defaultEntry.",
+      2);
+  describe_options("policyEntry", false, 2, "policyEntry.");
+  for (const std::string_view element :
+       {"sharedDeadLetterStrategy", "individualDeadLetterStrategy",
+        "constantPendingMessageLimitStrategy", "prefetchRatePendingMessageLimitStrategy",
+        "oldestMessageEvictionStrategy", "oldestMessageWithLowestPriorityEvictionStrategy",
+        "uniquePropertyMessageEvictionStrategy", "abortSlowConsumerStrategy",
+        "abortSlowAckConsumerStrategy", "fixedCountSubscriptionRecoveryPolicy",
+        "fixedSizedSubscriptionRecoveryPolicy", "timedSubscriptionRecoveryPolicy",
+        "cachedMessageGroupMapFactory", "messageGroupHashBucketFactory"}) {
+    describe_options(element, false, 2, std::string(element) + " in it.");
+  }
+  note(
+      "Without attributes: discarding (dead letters are dropped), "
+      "lastImageSubscriptionRecoveryPolicy "
+      "(the last message of a topic is kept), noSubscriptionRecoveryPolicy, "
+      "strictOrderDispatchPolicy, "
+      "roundRobinDispatchPolicy, simpleDispatchPolicy, simpleMessageGroupMapFactory.",
+      2);
+  out_ << R"(
+  <!-- For example:
+  <destinationPolicy>
+    <policyMap>
+      <policyEntries>
+        <policyEntry queue="orders.>" memoryLimit="64mb" pabalStoreLimit="10gb"
+            gcInactiveDestinations="true" inactiveTimeoutBeforeGC="600000">
+          <deadLetterStrategy>
+            <individualDeadLetterStrategy queuePrefix="DLQ."/>
+          </deadLetterStrategy>
+        </policyEntry>
+        <policyEntry topic="prices.>">
+          <pendingMessageLimitStrategy>
+            <constantPendingMessageLimitStrategy limit="1000"/>
+          </pendingMessageLimitStrategy>
+          <messageEvictionStrategy>
+            <uniquePropertyMessageEvictionStrategy propertyName="STOCK"/>
+          </messageEvictionStrategy>
+          <slowConsumerStrategy>
+            <abortSlowConsumerStrategy maxSlowDuration="60000" abortConnection="true"/>
+          </slowConsumerStrategy>
+          <subscriptionRecoveryPolicy>
+            <lastImageSubscriptionRecoveryPolicy/>
+          </subscriptionRecoveryPolicy>
+        </policyEntry>
+      </policyEntries>
+      <defaultEntry>
+        <policyEntry memoryLimit="128mb"/>
+      </defaultEntry>
+    </policyMap>
+  </destinationPolicy>
+  -->
+)";
+}
+
+void Sample::interceptors() {
+  note(
+      "Destinations whose messages go elsewhere. With destinationInterceptors only what it lists "
+      "is "
+      "there; without it, what useVirtualTopics and useMirroredQueues say.",
+      2);
+  for (const std::string_view element : {"virtualTopic", "compositeQueue", "compositeTopic",
+                                         "filteredDestination", "mirroredQueue"}) {
+    describe_options(element, false, 2, std::string(element) + ".");
+  }
+  out_ << R"(
+  <!-- For example:
+  <destinationInterceptors>
+    <virtualDestinationInterceptor>
+      <virtualDestinations>
+        <virtualTopic name="VirtualTopic.>" selectorAware="true"/>
+        <compositeQueue name="orders" forwardOnly="false">
+          <forwardTo>
+            <topic physicalName="orders.seen"/>
+            <filteredDestination queue="orders.large" selector="amount > 1000"/>
+          </forwardTo>
+        </compositeQueue>
+      </virtualDestinations>
+    </virtualDestinationInterceptor>
+    <mirroredQueue/>
+  </destinationInterceptors>
+  -->
+)";
+}
+
+void Sample::plugins() {
+  note(
+      "Plugins. Without redeliveryPlugin a message that a consumer refuses is a dead letter at "
+      "once.",
+      2);
+  for (const std::string_view element : {"redeliveryPlugin", "redeliveryPolicy",
+                                         "timeStampingBrokerPlugin", "discardingDLQBrokerPlugin"}) {
+    describe_options(element, false, 2, std::string(element) + ".");
+  }
+  out_ << R"(
+  <!-- For example:
+  <plugins>
+    <redeliveryPlugin>
+      <redeliveryPolicyMap>
+        <redeliveryPolicyMap>
+          <redeliveryPolicyEntries>
+            <redeliveryPolicy queue="orders.>" maximumRedeliveries="4" initialRedeliveryDelay="5000"/>
+          </redeliveryPolicyEntries>
+          <defaultEntry>
+            <redeliveryPolicy useExponentialBackOff="true" backOffMultiplier="2"/>
+          </defaultEntry>
+        </redeliveryPolicyMap>
+      </redeliveryPolicyMap>
+    </redeliveryPlugin>
+    <timeStampingBrokerPlugin ttlCeiling="86400000"/>
+    <discardingDLQBrokerPlugin dropAll="false" dropOnly="trace\..*"/>
+  </plugins>
   -->
 )";
 }
@@ -193,6 +317,9 @@ std::string Sample::make() {
   out_ << "  </persistenceAdapter>\n";
   own_element("pabalStore", "More of the store.");
   usage();
+  policies();
+  interceptors();
+  plugins();
   own_element("pabalLimits", "Limits of what clients can make the broker hold.");
   own_element("pabalStomp", "STOMP on every connector.");
   own_element("pabalServer", "The process.");

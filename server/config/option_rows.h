@@ -1,7 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
+#include <string>
+#include <type_traits>
 
 #include "server/config/option_table.h"
 
@@ -51,6 +54,55 @@ constexpr Option unmet(std::string_view owner, std::string_view name, Type type,
   option.text = text;
   option.why = why;
   return option;
+}
+
+/// A row of an element that may stand more than once, or not at all. Reloadable.
+constexpr Option part(std::string_view owner, std::string_view name, Type type,
+                      std::string_view default_text, Range range, std::string_view text, Setter set,
+                      std::string_view choices = {}) {
+  Option option = honoured(owner, name, type, default_text, range, kReload, text, set, choices, 0);
+  option.many = true;
+  return option;
+}
+
+inline constexpr Range kMilliseconds{0, kNumberMax};
+inline constexpr Range kMillisecondsOrNever{-1, kNumberMax};
+inline constexpr Range kCount{0, std::numeric_limits<std::int32_t>::max()};
+inline constexpr Range kCountOrNone{-1, std::numeric_limits<std::int32_t>::max()};
+inline constexpr Range kMemory{0, kNumberMax};
+/// Longer times are this: added to a time of day they must not overflow.
+inline constexpr std::int64_t kLongestMilliseconds = 1LL << 42;
+
+template <class Field>
+void assign(Field& field, const Value& value) {
+  if constexpr (std::is_same_v<Field, bool>) {
+    field = value.number != 0;
+  } else if constexpr (std::is_same_v<Field, std::string>) {
+    field = value.text;
+  } else if constexpr (std::is_same_v<Field, double>) {
+    field = value.real;
+  } else if constexpr (std::is_same_v<Field, std::chrono::milliseconds>) {
+    field = std::chrono::milliseconds(std::min(value.number, kLongestMilliseconds));
+  } else if constexpr (std::is_integral_v<Field>) {
+    field = static_cast<Field>(value.number);
+  } else {
+    typename Field::value_type inner{};  // an optional
+    assign(inner, value);
+    field = inner;
+  }
+}
+
+/// Sets the member of the draft that the pointers lead to.
+template <auto First, auto... Rest>
+void set_draft(Target& target, const Value& value, const SourceLocation&) {
+  const auto follow = [&](auto& self, auto& object, auto member, auto... members) -> void {
+    if constexpr (sizeof...(members) == 0) {
+      assign(object.*member, value);
+    } else {
+      self(self, object.*member, members...);
+    }
+  };
+  follow(follow, *target.draft, First, Rest...);
 }
 
 inline std::uint64_t number(const Value& value) noexcept {

@@ -66,7 +66,7 @@ Parsed parse_tables() {
   for (const Shape& shape : shapes()) parse_shape(shape, parsed);
   for (const Standing& standing : standings()) parsed.standings[standing.name] = &standing;
   for (const auto part : {broker_options(), connector_options(), store_options(), pabal_options(),
-                          policy_options(), other_options()}) {
+                          policy_options(), virtual_options(), other_options()}) {
     parsed.rows.insert(parsed.rows.end(), part.begin(), part.end());
   }
   for (const Option& row : parsed.rows) parsed.options[{row.owner, row.name}] = &row;

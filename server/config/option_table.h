@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,10 +65,37 @@ struct UsageDraft {
   SourceLocation store_location;
 };
 
+/// What is being read of policies, interceptors and plugins. Each part is set back when an element
+/// that fills it begins, and goes to EngineSettings when it ends.
+struct PolicyDraft {
+  struct Text {
+    std::string text;
+    SourceLocation location;
+  };
+
+  std::optional<core::Destination> name;  ///< what a policy, a redelivery policy or a filter is for
+  SourceLocation name_location;
+  core::DestinationPolicy policy;
+  core::RedeliveryPolicy redelivery;
+  bool dead_letter_when_exhausted = true;  ///< of redeliveryPlugin: for all its policies
+  core::CompositeDestination composite;
+  core::VirtualTopic virtual_topic;
+  core::MirroredQueues mirrored;
+  core::DiscardedDeadLetters discarded;
+  core::TimeStamping time_stamping;
+  bool force_persistent = false;
+  std::map<std::string, Text> texts;  ///< attributes that are understood when the element ends
+  bool interceptors = false;          ///< destinationInterceptors lists some: no default ones
+  core::VirtualDestinations listed{{}, {}, std::nullopt};  ///< by them
+  bool use_virtual_topics = true;
+  bool use_mirrored_queues = false;
+};
+
 struct Target {
   Config& config;
   UsageDraft& usage;
   ListenerConfig* listener = nullptr;  ///< of the transportConnector being read
+  PolicyDraft* draft = nullptr;        ///< never null in a setter
 };
 using Setter = void (*)(Target& target, const Value& value, const SourceLocation& location);
 
@@ -83,6 +112,7 @@ struct Option {
   std::int64_t cap = 0;  ///< a larger value is lowered to this with a warning; 0: none
   std::string_view choices;
   bool reloadable = false;
+  bool many = false;      ///< its element may stand more than once, or not at all: no default
   std::string_view text;  ///< what it is, and its unit
   std::string_view why;   ///< not honoured: the reason
   Setter set = nullptr;
@@ -133,6 +163,7 @@ std::span<const Option> connector_options() noexcept;
 std::span<const Option> store_options() noexcept;
 std::span<const Option> pabal_options() noexcept;
 std::span<const Option> policy_options() noexcept;
+std::span<const Option> virtual_options() noexcept;
 std::span<const Option> other_options() noexcept;
 
 }  // namespace pabal::server

@@ -20,8 +20,12 @@ constexpr Option kOptions[] = {
              }),
     unmet("broker", "useJmx", Type::any_case_boolean, "true", Status::not_yet, "false", "",
           "JMX comes with the bridge"),
-    unmet("broker", "schedulerSupport", Type::any_case_boolean, "false", Status::not_yet, "false",
-          "delayed delivery (AMQ_SCHEDULED_*)", "there is no scheduler"),
+    honoured("broker", "schedulerSupport", Type::any_case_boolean, "true", kAny, kReload,
+             "delayed and repeated delivery as AMQ_SCHEDULED_* headers ask (ActiveMQ default: "
+             "false)",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               t.config.engine.scheduler = v.number != 0;
+             }),
     unmet("broker", "advisorySupport", Type::any_case_boolean, "true", Status::not_yet, "false",
           "advisory topics", "there are no advisory messages"),
     unmet("broker", "useShutdownHook", Type::boolean, "true", Status::meaningless, "", "",
@@ -35,36 +39,57 @@ constexpr Option kOptions[] = {
     unmet("broker", "useAuthenticatedPrincipalForJMSXUserID", Type::boolean, "false",
           Status::not_yet, "false", "use the JAAS principal instead",
           "there are no user names to stamp"),
-    unmet("broker", "schedulePeriodForDestinationPurge", Type::milliseconds, "0", Status::not_yet,
-          "0", "period of the inactive-destination sweep; needs policyEntry gcInactiveDestinations",
-          "inactive destinations stay"),
-    unmet("broker", "maxPurgedDestinationsPerSweep", Type::integer, "0", Status::not_yet, "0", "",
-          "inactive destinations stay"),
+    honoured("broker", "schedulePeriodForDestinationPurge", Type::milliseconds, "0", kMilliseconds,
+             kReload,
+             "between two looks for destinations that nobody uses (policyEntry "
+             "gcInactiveDestinations); 0: they stay",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               assign(t.config.engine.collection_period, v);
+             }),
+    honoured("broker", "maxPurgedDestinationsPerSweep", Type::integer, "0", kCount, kReload,
+             "destinations removed in one look; 0: all",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               assign(t.config.engine.collected_per_sweep_max, v);
+             }),
     unmet("broker", "schedulePeriodForDiskUsageCheck", Type::milliseconds, "0", Status::meaningless,
           "", "re-check store/temp limits against the disk",
           "the store watches the disk all the time"),
     unmet("broker", "diskUsageCheckRegrowThreshold", Type::memory, "-1", Status::meaningless, "",
           "allow percent limits to grow back", "the store watches the disk all the time"),
-    unmet("broker", "offlineDurableSubscriberTimeout", Type::milliseconds, "-1", Status::not_yet,
-          "-1", "remove durable subs offline longer",
-          "durable subscriptions are never removed by time"),
-    unmet("broker", "offlineDurableSubscriberTaskSchedule", Type::milliseconds, "300000",
-          Status::not_yet, "", "", "durable subscriptions are never removed by time"),
+    honoured("broker", "offlineDurableSubscriberTimeout", Type::milliseconds, "-1",
+             kMillisecondsOrNever, kReload,
+             "remove a durable subscription, and what waits for it, when its client has been away "
+             "for so long; a restart begins the count anew; -1: never",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               assign(t.config.engine.offline_durable_timeout, v);
+             }),
+    honoured("broker", "offlineDurableSubscriberTaskSchedule", Type::milliseconds, "300000",
+             {1, kNumberMax}, kReload, "between two looks for these",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               assign(t.config.engine.offline_durable_period, v);
+             }),
     unmet("broker", "keepDurableSubsActive", Type::boolean, "true", Status::meaningless, "",
           "keep offline subs' cursors live", "an offline subscription costs no memory"),
     unmet("broker", "rejectDurableConsumers", Type::boolean, "false", Status::not_yet, "false", "",
           "durable subscriptions are always taken"),
-    unmet("broker", "useVirtualTopics", Type::boolean, "true", Status::not_yet, "false",
-          "installs the default VirtualTopic.> only when no interceptor is configured",
-          "virtual topics are not built"),
+    honoured("broker", "useVirtualTopics", Type::boolean, "true", kAny, kReload,
+             "without destinationInterceptors: messages of a topic VirtualTopic.NAME also go to "
+             "every queue Consumer.ANY.VirtualTopic.NAME",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               t.draft->use_virtual_topics = v.number != 0;
+             }),
     unmet("broker", "useVirtualDestSubs", Type::boolean, "false", Status::not_yet, "false",
           "network demand for virtual destinations", "networks of brokers are not built"),
     unmet("broker", "useVirtualDestSubsOnCreation", Type::boolean, "false", Status::not_yet,
           "false", "network demand for virtual destinations", "networks of brokers are not built"),
-    unmet("broker", "useMirroredQueues", Type::boolean, "false", Status::not_yet, "false", "",
-          "mirrored queues are not built"),
+    honoured("broker", "useMirroredQueues", Type::boolean, "false", kAny, kReload,
+             "without destinationInterceptors: messages of every queue also go to the topic "
+             "VirtualTopic.Mirror.QUEUE",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               t.draft->use_mirrored_queues = v.number != 0;
+             }),
     unmet("broker", "useTempMirroredQueues", Type::boolean, "true", Status::not_yet, "", "",
-          "mirrored queues are not built"),
+          "temporary queues are not mirrored"),
     unmet("broker", "splitSystemUsageForProducersConsumers", Type::boolean, "false",
           Status::not_yet, "false", "", "one memory limit serves both"),
     unmet("broker", "producerSystemUsagePortion", Type::integer, "60", Status::not_yet, "", "",
@@ -104,8 +129,10 @@ constexpr Option kOptions[] = {
           "", "JMX comes with the bridge"),
     unmet("broker", "mbeanInvocationTimeout", Type::milliseconds, "0", Status::not_yet, "", "",
           "JMX comes with the bridge"),
-    unmet("broker", "maxSchedulerRepeatAllowed", Type::integer, "1000", Status::not_yet, "",
-          "cap on AMQ_SCHEDULED_REPEAT (since 5.16)", "there is no scheduler"),
+    honoured("broker", "maxSchedulerRepeatAllowed", Type::integer, "1000", kCount, kReload,
+             "largest AMQ_SCHEDULED_REPEAT",
+             [](Target& t, const Value& v,
+                const SourceLocation&) { assign(t.config.engine.schedule_repeat_max, v); }),
     honoured(
         "broker", "adjustUsageLimits", Type::boolean, "true", kAny, kRestart,
         "lower limits that are larger than the machine, with a warning; false: do not start",

@@ -113,9 +113,14 @@ constexpr Option kOptions[] = {
              [](Target& t, const Value& v, const SourceLocation&) {
                t.config.limits.send_fail_if_no_space = v.number != 0;
              }),
-    unmet("systemUsage", "sendFailIfNoSpaceAfterTimeout", Type::milliseconds, "0", Status::not_yet,
-          "0", "let the producer wait so long, then refuse",
-          "a producer waits, or is refused at once (sendFailIfNoSpace)"),
+    honoured(
+        "systemUsage", "sendFailIfNoSpaceAfterTimeout", Type::milliseconds, "0", kMilliseconds,
+        kReload,
+        "let a producer wait so long when a limit is reached, then refuse its send; 0: it waits "
+        "on",
+        [](Target& t, const Value& v, const SourceLocation&) {
+          assign(t.config.engine.send_fail_after, v);
+        }),
     unmet("systemUsage", "checkLimitsLogLevel", Type::text, "warn", Status::not_yet, "warn", "",
           "limits are reported as warnings"),
     unmet("systemUsage", "name", Type::text, "", Status::meaningless, "", "",

@@ -18,6 +18,9 @@ inline constexpr std::string_view kCoreNamespace = "http://activemq.apache.org/s
 inline constexpr std::string_view kOldCoreNamespace = "http://activemq.org/config/1.0";
 inline constexpr std::string_view kBeansNamespace = "http://www.springframework.org/schema/beans";
 
+/// Message groups with an owner at a time of a factory that sets no bound.
+inline constexpr std::uint32_t kSimpleGroupsMax = 1'000'000;
+
 /// A port as written: a number, or off.
 struct Port {
   bool off = false;
@@ -44,6 +47,7 @@ struct Reading {
   Placeholders placeholders;
   Config config;
   UsageDraft usage;
+  PolicyDraft draft = {};
   WebConsole console;
   bool http_given = false;  ///< a pabalHttp uri was read
   bool broker_seen = false;

@@ -34,7 +34,8 @@ constexpr Shape kShapes[] = {
     {"individualDeadLetterStrategy",
      "?destinationPerDurableSubscriber ?enableAudit #expiration #maxAuditDepth "
      "#maxProducersToAudit ?processExpired ?processNonPersistent queuePrefix queueSuffix "
-     "topicPrefix topicSuffix ?useQueueForQueueMessages ?useQueueForTopicMessages",
+     "topicPrefix topicSuffix ?useQueueForQueueMessages ?useQueueForTopicMessages "
+     "?pabalProcessRefusedNonPersistent",
      ""},
     {"lastImageSubscriptionRecoveryPolicy", "broker", "broker=@brokerFilter"},
     {"messageGroupHashBucketFactory", "#bucketCount #cacheSize", ""},
@@ -60,7 +61,7 @@ constexpr Shape kShapes[] = {
      "#sendFailIfNoSpaceAfterTimeout slowConsumerStrategy #storeUsageHighWaterMark "
      "?strictOrderDispatch subscriptionRecoveryPolicy ?tempQueue ?tempTopic "
      "#timeBeforeDispatchStarts topic #topicPrefetch ?useCache ?useConsumerPriority "
-     "?usePrefetchExtension ?useTopicSubscriptionInflightStats",
+     "?usePrefetchExtension ?useTopicSubscriptionInflightStats pabalStoreLimit",
      "deadLetterStrategy=discarding|individualDeadLetterStrategy|sharedDeadLetterStrategy "
      "destination=@destination "
      "dispatchPolicy=clientIdFilterDispatchPolicy|priorityDispatchPolicy|"
@@ -97,7 +98,7 @@ constexpr Shape kShapes[] = {
     {"roundRobinDispatchPolicy", "", ""},
     {"sharedDeadLetterStrategy",
      "deadLetterQueue ?enableAudit #expiration #maxAuditDepth #maxProducersToAudit "
-     "?processExpired ?processNonPersistent",
+     "?processExpired ?processNonPersistent ?pabalProcessRefusedNonPersistent",
      "deadLetterQueue=@destination"},
     {"simpleDispatchPolicy", "", ""},
     {"simpleMessageGroupMapFactory", "", ""},

@@ -115,7 +115,42 @@ TEST_F(ConfigReaderTest, EveryErrorIsNamedNotOnlyTheFirst) {
   EXPECT_NE(text.find(":3:1: broker/nonsense: unknown element"), std::string::npos) << text;
 }
 
-/// Where an element stands; "%" is where its attribute goes.
+/// The same of what stands in policies, interceptors and plugins.
+std::string around_policy(std::string_view owner, const std::string& self) {
+  const auto entry = [](const std::string& content) {
+    return "<destinationPolicy><policyMap><policyEntries><policyEntry queue='A' " +
+           (content.front() == '%' ? content + '>' : '>' + content) +
+           "</policyEntry></policyEntries></policyMap></destinationPolicy>";
+  };
+  if (owner == "policyEntry") return entry("%");
+  const std::pair<std::string_view, std::string_view> strategies[] = {
+      {"DeadLetterStrategy", "deadLetterStrategy"},
+      {"PendingMessageLimitStrategy", "pendingMessageLimitStrategy"},
+      {"EvictionStrategy", "messageEvictionStrategy"},
+      {"ConsumerStrategy", "slowConsumerStrategy"},
+      {"SubscriptionRecoveryPolicy", "subscriptionRecoveryPolicy"},
+      {"MessageGroupMapFactory", "messageGroupMapFactory"},
+      {"messageGroupHashBucketFactory", "messageGroupMapFactory"}};
+  for (const auto& [ending, property] : strategies) {
+    if (!owner.ends_with(ending)) continue;
+    std::string strategy = self;
+    if (owner == "uniquePropertyMessageEvictionStrategy") {
+      strategy.replace(strategy.find('%'), 1, "propertyName='p' %");
+    }
+    const std::string name(property);
+    return entry('<' + name + '>' + strategy + "</" + name + '>');
+  }
+  if (owner == "redeliveryPolicy") {
+    return "<plugins><redeliveryPlugin><redeliveryPolicyMap><redeliveryPolicyMap><defaultEntry>" +
+           self +
+           "</defaultEntry></redeliveryPolicyMap></redeliveryPolicyMap></redeliveryPlugin>"
+           "</plugins>";
+  }
+  if (owner.ends_with("Plugin")) return "<plugins>" + self + "</plugins>";
+  return {};
+}
+
+/// Where an element stands; "%" is where its attribute goes. A broker stands by itself.
 std::string around(std::string_view owner) {
   const std::string self = '<' + std::string(owner) + " %/>";
   const auto usage = [&] {
@@ -126,7 +161,8 @@ std::string around(std::string_view owner) {
   if (owner == "systemUsage") return "<systemUsage>" + self + "</systemUsage>";
   if (owner == "memoryUsage" || owner == "storeUsage") return usage();
   if (owner.starts_with("pabal")) return self;
-  return {};
+  if (owner == "broker") return "<broker xmlns=\"http://activemq.apache.org/schema/core\" %/>";
+  return around_policy(owner, self);
 }
 
 /// Goal: no honoured number takes a value outside the range that the table and the pages name, and
@@ -147,7 +183,7 @@ TEST_F(ConfigReaderTest, EveryRangeOfTheTableHolds) {
       std::string text = around(option.owner);
       text.replace(text.find('%'), 1,
                    std::string(option.name) + "='" + std::to_string(value) + '\'');
-      return broker(text);
+      return option.owner == "broker" ? text : broker(text);
     };
     ASSERT_TRUE(uri || !around(option.owner).empty()) << option.owner;
     EXPECT_TRUE(load(text_for(option.min))) << option.name << ' ' << option.min;
@@ -336,13 +372,13 @@ TEST_F(ConfigReaderTest, WhatAgreesWithPabalIsNotReportedAndOtherwiseIs) {
   const auto agreeing =
       load(broker("<persistenceAdapter><kahaDB enableJournalDiskSyncs='true' "
                   "journalDiskSyncStrategy='Always'/></persistenceAdapter>",
-                  "useJmx='FALSE' schedulerSupport='false' start='1'"));
+                  "useJmx='FALSE' advisorySupport='false' start='1'"));
   ASSERT_TRUE(agreeing);
   EXPECT_TRUE(agreeing->findings.empty()) << all_findings(*agreeing);
   const auto other =
       load(broker("<persistenceAdapter><kahaDB enableJournalDiskSyncs='false' "
                   "indexCacheSize='5'/></persistenceAdapter>",
-                  "useJmx='true' schedulerSupport='true'"));
+                  "useJmx='true' advisorySupport='true'"));
   ASSERT_TRUE(other);
   EXPECT_EQ(count(*other, Severity::warning), 3) << all_findings(*other);
   EXPECT_EQ(count(*other, Severity::note), 1) << all_findings(*other);
