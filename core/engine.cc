@@ -154,6 +154,7 @@ std::vector<SubscriptionSnapshot> Engine::durable_subscriptions(std::size_t limi
 Engine::State::State(Store& the_store, EngineLimits the_limits, std::uint32_t homes)
     : store(the_store), limits(the_limits), outboxes(homes == 0 ? 1 : homes) {
   timers.fill(TimePoint::max());
+  use_virtual_destinations();
   recover(store.recovered());
   durable = store.durable();
 }
@@ -164,6 +165,7 @@ void Engine::State::configure(EngineSettings wanted) {
     list->policy = settings.policies.find(list->destination.kind, list->destination.name);
   }
   for (auto& [name, topic] : topics) topic.policy.reset();
+  use_virtual_destinations();
 }
 
 Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) {

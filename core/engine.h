@@ -43,6 +43,7 @@ struct EngineLimits {
   std::uint32_t subscriptions_per_connection_max = 10'000;
   std::uint32_t connections_max = 100'000;
   std::uint32_t destinations_max = 1'000'000;
+  std::uint32_t composite_targets_max = 1000;  ///< that one send or subscription names
   std::uint64_t unwritten_bytes_max = 1ULL << 20;  ///< deliveries handed to one connection's socket
   std::uint64_t topic_pending_bytes_max = 32ULL << 20;  ///< of one non-durable topic subscription
   std::uint32_t steps_per_entry_max = 4096;  ///< deliveries and the like before the door is left
@@ -144,6 +145,9 @@ struct Delivery {
   std::uint64_t number = 0;  ///< counts the deliveries of the connection; see Engine::written
   DeliveryId id{};
   MessageRef message;
+  /// Where it was: set only if that is not the message's own destination (composites, virtual
+  /// topics …).
+  std::shared_ptr<const Destination> destination;
   std::uint32_t deliveries = 0;  ///< failed or lost deliveries before this one
   bool redelivered = false;      ///< it may have been delivered before
   bool first_of_group = false;   ///< the first of its message group for this consumer

@@ -54,9 +54,10 @@ void drop_traces(MessageBuilder& builder, const Message& message) {
   }
 }
 
-/// Where the message stands: a queue's messages in the queue, whatever they were addressed to.
+/// Where the message stands: a list's messages in the list, whatever they were addressed to, unless
+/// it collects what matches a pattern.
 Address place_of(const Reader* reader, const Message& message) {
-  if (reader != nullptr && reader->list.is_queue()) {
+  if (reader != nullptr && !reader->list.collects_pattern()) {
     return {reader->list.destination.kind, reader->list.destination.name};
   }
   return {message.destination_kind(), message.destination_name()};
@@ -126,7 +127,8 @@ std::string_view Engine::State::dead_letter_cause(AckKind kind, std::string_view
 std::shared_ptr<const DestinationPolicy> Engine::State::policy_of(const Reader* reader,
                                                                   const Message& message) const {
   if (reader != nullptr && reader->list.is_queue()) return reader->list.policy;
-  return settings.policies.find(message.destination_kind(), message.destination_name());
+  const Address place = place_of(reader, message);
+  return settings.policies.find(*place.kind, place.name);
 }
 
 /// Whether `message` died already and stands where it was sent for that: there it does not die
@@ -215,7 +217,7 @@ void Engine::State::dead_letter(Reader* reader, int priority, Entry& entry, std:
   if (is_queue(target->kind)) {
     route_.assign(1, *queue_named(target->name, target->kind, true));
   } else {
-    const Topic& topic = *resolve(target->name, target->kind);
+    const Topic& topic = *resolve_alone(target->name, target->kind);
     route_.assign(topic.lists.begin(), topic.lists.end());
     together.announced.push_back(*copy);
   }

@@ -392,7 +392,8 @@ void Engine::State::wake_blocked(Subscription& subscription) {
   subscription.blocked.clear();
 }
 
-void Engine::State::deliver(Subscription& subscription, Reader* reader, int priority, Entry entry) {
+void Engine::State::deliver(Subscription& subscription, Reader* reader, int priority, Entry entry,
+                            std::shared_ptr<const Destination> destination) {
   Connection& connection = subscription.connection;
   const std::uint64_t bytes = entry.message->footprint();
   const bool direct = reader == nullptr;
@@ -423,6 +424,7 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   delivery.number = number;
   delivery.id = id;
   delivery.message = entry.message;
+  delivery.destination = direct ? destination : delivery_place(reader->list, *entry.message);
   delivery.deliveries = entry.deliveries;
   delivery.redelivered = entry.deliveries > 0 || entry.maybe_delivered;
   outbox_of(connection).deliveries.push_back(std::move(delivery));
@@ -448,6 +450,7 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   InFlight in_flight;
   in_flight.id = id;
   in_flight.reader = reader;
+  in_flight.destination = std::move(destination);
   in_flight.entry = std::move(entry);
   in_flight.priority = static_cast<std::uint8_t>(priority);
   subscription.in_flight.push_back(std::move(in_flight));
@@ -456,7 +459,8 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
 // --- topic subscriptions without a list ----------------------------------------------------------
 
 void Engine::State::offer_topic_message(Subscription& subscription, const MessageRef& message,
-                                        Ticket visible_after) {
+                                        Ticket visible_after,
+                                        const std::shared_ptr<const Destination>& destination) {
   if (subscription.interest().no_local && message->origin() == subscription.connection.origin) {
     return;
   }
@@ -470,12 +474,12 @@ void Engine::State::offer_topic_message(Subscription& subscription, const Messag
     entry.sequence = ++subscription.last_sequence;
     entry.message = message;
     entry.is_volatile = true;
-    deliver(subscription, nullptr, message->priority(), std::move(entry));
+    deliver(subscription, nullptr, message->priority(), std::move(entry), destination);
     return;
   }
   subscription.pending_bytes += message->footprint();
   held_bytes += message->footprint();
-  subscription.pending.push_back({message, visible_after});
+  subscription.pending.push_back({message, visible_after, destination});
   if (!at_once) mark_ready(subscription);
 }
 
@@ -488,7 +492,7 @@ void Engine::State::deliver_pending(Subscription& subscription, std::uint32_t& s
       return;
     }
     --steps;
-    Entry entry = take_waiting(subscription);
+    auto [entry, destination] = take_waiting(subscription);
     subscription.pending_bytes -= entry.message->footprint();
     unhold(*entry.message);
     if (entry.message->expired(now)) {
@@ -496,7 +500,7 @@ void Engine::State::deliver_pending(Subscription& subscription, std::uint32_t& s
       continue;
     }
     const int priority = entry.message->priority();
-    deliver(subscription, nullptr, priority, std::move(entry));
+    deliver(subscription, nullptr, priority, std::move(entry), std::move(destination));
   }
   subscription.pending.shrink();
 }
@@ -514,18 +518,19 @@ bool Engine::State::first_pending_is_visible(Subscription& subscription) {
   return false;
 }
 
-Entry Engine::State::take_waiting(Subscription& subscription) {
-  Entry entry;
+ReturnedMessage Engine::State::take_waiting(Subscription& subscription) {
+  ReturnedMessage taken;
   if (const auto back = subscription.returned.begin(); back != subscription.returned.end()) {
-    entry = std::move(back->second);
+    taken = std::move(back->second);
     subscription.returned.erase(back);
-    return entry;
+    return taken;
   }
-  entry.sequence = ++subscription.last_sequence;
-  entry.message = std::move(subscription.pending.front().message);
-  entry.is_volatile = true;
+  taken.entry.sequence = ++subscription.last_sequence;
+  taken.entry.message = std::move(subscription.pending.front().message);
+  taken.entry.is_volatile = true;
+  taken.destination = std::move(subscription.pending.front().destination);
   subscription.pending.pop_front();
-  return entry;
+  return taken;
 }
 
 // --- reading back --------------------------------------------------------------------------------

@@ -10,7 +10,13 @@ namespace pabal::core {
 Result<MessageList*> Engine::State::queue_named(std::string_view name, DestinationKind kind,
                                                 bool create) {
   if (const auto known = queues.find(name); known != queues.end()) {
-    if (known->second->destination.kind == kind) return known->second;
+    if (known->second->destination.kind == kind && !(create && known->second->wildcard)) {
+      return known->second;
+    }
+    if (known->second->wildcard) {
+      return Error{Errc::bad_destination,
+                   "cannot send to the pattern " + known->second->destination.to_text()};
+    }
     return Error{Errc::bad_destination, std::string(name) + " is " +
                                             known->second->destination.to_text() + ", not a " +
                                             std::string(to_string(kind))};
@@ -25,6 +31,10 @@ Result<MessageList*> Engine::State::queue_named(std::string_view name, Destinati
     return Error{Errc::bad_destination, "cannot send to the pattern " + destination.to_text()};
   }
   if (!create) return Error{Errc::not_found, "no queue " + destination.name};
+  return create_queue(destination);
+}
+
+Result<MessageList*> Engine::State::create_queue(const Destination& destination) {
   if (lists.size() >= limits.destinations_max) {
     return Error{Errc::quota_exceeded,
                  "destinations_max: there are " + std::to_string(lists.size()) + " destinations"};
@@ -54,6 +64,7 @@ MessageList& Engine::State::add_list(std::unique_ptr<MessageList> list) {
   queues_in_order[{added.destination.kind, added.destination.name}] = &added;
   Reader& reader = add_reader(added, kQueueReader);
   if (added.destination.kind != DestinationKind::queue) return added;
+  virtual_routes->add_queue(added, added.destination.name);
   for (auto* subscription : queue_patterns) {
     if (matches(subscription->interest().destination.name, added.destination.name)) {
       attach(*subscription, reader);
@@ -182,6 +193,9 @@ void Engine::State::remove_list(MessageList& list) {
   if (list.is_queue()) {
     queues.erase(list.destination.name);
     queues_in_order.erase({list.destination.kind, list.destination.name});
+    if (list.destination.kind == DestinationKind::queue) {
+      virtual_routes->remove_queue(list, list.destination.name);
+    }
   } else {
     topic_lists.erase(list.destination.name);
     patterns.erase(list.destination.name, TopicTarget{nullptr, &list});

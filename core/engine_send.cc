@@ -25,15 +25,14 @@ Outcome Engine::State::publish(ConnectionId id, MessageRef message, const SendOp
 
 std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* transaction) {
   const MessageRef& message = send.message;
-  Topic* topic = nullptr;
-  if (auto routed = route(*message, topic); !routed) {
+  if (auto routed = route(send); !routed) {
     return Outcome::failure(routed.error(), store.submitted());
   }
-  bool stored = false;
-  for (const auto* list : route_) stored = stored || stored_in(*message, *list);
+  std::uint64_t stored_bytes = route_bytes_max(*message);
   if (transaction != nullptr) {
     // What will be stored is known at commit; room is set aside for whatever may be.
-    stored = message->persistent() && !is_temporary(message->destination_kind());
+    const bool may_be = message->persistent() && !is_temporary(message->destination_kind());
+    if (may_be) stored_bytes = std::max<std::uint64_t>(stored_bytes, message->flat().size());
     if (transaction->bytes + message->footprint() > limits.transaction_bytes_max) {
       return Outcome::failure({Errc::quota_exceeded, "transaction_bytes_max: the transaction has " +
                                                          std::to_string(transaction->bytes) +
@@ -45,7 +44,7 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
   }
 
   Error why;
-  switch (admit(*message, stored, topic, why)) {
+  switch (admit(*message, stored_bytes, why)) {
     case Admission::granted:
       break;
     case Admission::refused:
@@ -58,27 +57,24 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
     transaction->sends.push_back(send);
     transaction->bytes += message->footprint();
     held_bytes += message->footprint();
-    if (stored) transaction->admitted_bytes += message->flat().size();
+    transaction->admitted_bytes += stored_bytes;
     return Outcome{};
   }
 
   Ticket ticket = kNoTicket;
-  if (!route_.empty()) {
+  if (!route_.empty() || !copies_.empty()) {
     batch_.clear();
-    prepare(message, batch_);
-    if (!batch_.operations.empty()) {
-      ticket = store.append(batch_.operations);
-    } else if (stored) {
-      store.release(message->flat().size());  // no selector wanted it
-    }
+    std::uint64_t bytes = prepare(message, batch_);
+    if (!copies_.empty()) bytes += prepare_copies(*message, batch_);
+    if (!batch_.operations.empty()) ticket = store.append(batch_.operations);
+    if (stored_bytes > bytes) store.release(stored_bytes - bytes);  // no selector wanted it
     place(batch_, ticket, kNoTicket);
   }
-  if (topic != nullptr) publish_to(*topic, message, kNoTicket);
+  if (!topic_places_.empty()) publish_to_topics(message, kNoTicket);
   return Outcome{Disposition::done, ticket, std::nullopt};
 }
 
-Admission Engine::State::admit(const Message& message, bool stored, const Topic* topic,
-                               Error& why) {
+Admission Engine::State::admit(const Message& message, std::uint64_t stored_bytes, Error& why) {
   const std::uint64_t footprint = message.footprint();
   if (limits.memory_bytes_max != 0) {
     if (footprint > limits.memory_bytes_max) {
@@ -87,7 +83,7 @@ Admission Engine::State::admit(const Message& message, bool stored, const Topic*
       return Admission::refused;
     }
     // A stored message costs memory only while it is in a window, which gives way.
-    const bool held = !stored || topic != nullptr;
+    const bool held = stored_bytes == 0 || !topic_places_.empty();
     if (held && held_bytes + footprint > limits.memory_bytes_max) {
       why = {Errc::quota_exceeded, "memoryUsage: " + std::to_string(held_bytes) + " of " +
                                        std::to_string(limits.memory_bytes_max) +
@@ -95,8 +91,8 @@ Admission Engine::State::admit(const Message& message, bool stored, const Topic*
       return Admission::later;
     }
   }
-  if (topic != nullptr) {
-    for (const auto* subscription : topic->subscriptions) {
+  for (const auto& place : topic_places_) {
+    for (const auto* subscription : place.topic->subscriptions) {
       if (subscription->pending_bytes <= limits.topic_pending_bytes_max) continue;
       why = {Errc::quota_exceeded, "a subscription of " + std::string(message.destination_name()) +
                                        " (client " + subscription->connection.client_id +
@@ -104,8 +100,8 @@ Admission Engine::State::admit(const Message& message, bool stored, const Topic*
       return Admission::later;
     }
   }
-  if (!stored) return Admission::granted;
-  const auto admission = store.admit(message.flat().size());
+  if (stored_bytes == 0) return Admission::granted;
+  const auto admission = store.admit(stored_bytes);
   if (admission != Admission::granted) why = {Errc::store_full, store.refusal()};
   return admission;
 }
@@ -230,65 +226,9 @@ void Engine::State::retry_parked(std::uint32_t& steps) {
   }
 }
 
-// --- routing and queueing ------------------------------------------------------------------------
+// --- queueing ------------------------------------------------------------------------------------
 
-Result<void> Engine::State::route(const Message& message, Topic*& topic) {
-  route_.clear();
-  topic = nullptr;
-  const auto name = message.destination_name();
-  const auto kind = message.destination_kind();
-  if (is_queue(kind)) {
-    auto list = queue_named(name, kind, true);
-    if (!list) return list.error();
-    route_.push_back(*list);
-    return {};
-  }
-  if (kind == DestinationKind::temporary_topic) {
-    if (temporary_topics.find(name) == temporary_topics.end()) {
-      return Error{Errc::bad_destination,
-                   "The destination temp-topic://" + std::string(name) + " does not exist."};
-    }
-  } else if (auto valid = validate_destination_name(name); !valid) {
-    return valid;
-  }
-  if (Destination::is_pattern_name(name)) {
-    return Error{Errc::bad_destination, "cannot send to the pattern topic://" + std::string(name)};
-  }
-  topic = resolve(name, kind);
-  route_.assign(topic->lists.begin(), topic->lists.end());
-  return {};
-}
-
-Topic* Engine::State::resolve(std::string_view name, DestinationKind kind) {
-  constexpr std::size_t kTopicsRememberedMax = 65'536;
-  const bool temporary = is_temporary(kind);
-  auto& trie = temporary ? temporary_patterns : patterns;
-  const auto known = temporary ? topics.end() : topics.find(name);
-  if (known != topics.end() && known->second.epoch == trie.epoch()) return &known->second;
-
-  scratch_topic.subscriptions.clear();
-  scratch_topic.lists.clear();
-  trie.match(name, [&](const TopicTarget& target) {
-    if (target.subscription != nullptr) {
-      scratch_topic.subscriptions.push_back(target.subscription);
-    } else {
-      scratch_topic.lists.push_back(target.list);
-    }
-  });
-  const bool wanted = !scratch_topic.subscriptions.empty() || !scratch_topic.lists.empty();
-  if (!wanted || temporary) {
-    if (known != topics.end()) topics.erase(known);
-    return &scratch_topic;
-  }
-  if (known == topics.end() && topics.size() >= kTopicsRememberedMax) return &scratch_topic;
-  Topic& topic = known != topics.end() ? known->second : topics[std::string(name)];
-  topic.epoch = trie.epoch();
-  topic.subscriptions.swap(scratch_topic.subscriptions);
-  topic.lists.swap(scratch_topic.lists);
-  return &topic;
-}
-
-void Engine::State::prepare(const MessageRef& message, Batch& batch) {
+std::uint64_t Engine::State::prepare(const MessageRef& message, Batch& batch) {
   bool added = false;
   for (auto* list : route_) {
     if (!list->is_queue() && !anybody_wants(*list, *message)) continue;
@@ -309,6 +249,7 @@ void Engine::State::prepare(const MessageRef& message, Batch& batch) {
     added = true;
     batch.operations.push_back(std::move(operation));
   }
+  return added ? message->flat().size() : 0;
 }
 
 /// Before a message that will go to a consumer at once, so that its block is logged as touched
@@ -362,8 +303,9 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
     }
   }
   for (const auto& message : batch.announced) {
-    publish_to(*resolve(message->destination_name(), message->destination_kind()), message,
-               visible_after);
+    Topic* topic = resolve_alone(message->destination_name(), message->destination_kind());
+    topic_places_.assign(1, {topic, nullptr});
+    publish_to_topics(message, visible_after);
   }
   batch.clear();
 }
@@ -372,7 +314,8 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
 
 bool Engine::State::wants(const Reader& reader, const Message& message) noexcept {
   // Of a topic message every durable subscription sees the first delivery: no state to ask for.
-  return reader.front.selector == nullptr || reader.front.selector->matches(message, {});
+  return reader.front.selector == nullptr ||
+         reader.front.selector->matches(message, {0, false, reader.list.selector_destination()});
 }
 
 bool Engine::State::anybody_wants(const MessageList& list, const Message& message) noexcept {
@@ -411,18 +354,6 @@ void Engine::State::acknowledge_all_refused() {
     }
   }
   refusing.clear();
-}
-
-void Engine::State::publish_to(Topic& topic, const MessageRef& message, Ticket visible_after) {
-  ++topic.counters.enqueued;
-  if (topic.lists.empty()) ++totals.enqueued;
-  for (auto* subscription : topic.subscriptions) {
-    if (subscription->selector != nullptr && !subscription->selector->matches(*message, {})) {
-      continue;
-    }
-    ++topic.counters.dispatched;
-    offer_topic_message(*subscription, message, visible_after);
-  }
 }
 
 }  // namespace pabal::core

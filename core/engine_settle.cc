@@ -169,6 +169,7 @@ void Engine::State::delivery_done(Subscription& subscription, InFlight& delivery
   delivery.state = InFlight::State::settled;
   ++subscription.settled;
   delivery.entry.message.reset();
+  delivery.destination.reset();
   delivery.reader = nullptr;
 }
 
@@ -308,7 +309,8 @@ void Engine::State::return_to_subscription(Subscription& subscription, InFlight&
   Entry entry = std::move(delivery.entry);
   ++entry.deliveries;
   const auto sequence = entry.sequence;
-  subscription.returned.emplace(sequence, std::move(entry));
+  subscription.returned.emplace(sequence,
+                                ReturnedMessage{std::move(entry), std::move(delivery.destination)});
   mark_ready(subscription);
 }
 

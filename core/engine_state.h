@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -19,12 +20,14 @@
 #include "core/ring.h"
 #include "core/slot_map.h"
 #include "core/topic_trie.h"
+#include "core/virtual_routes.h"
 
 // The engine's insides. One class, because every rule needs most of the state; its functions are
 // spread over engine_*.cc by subject:
 //
 //   engine.cc               the public door, connections, the work loop
-//   engine_send.cc          admission, parking, routing, queueing
+//   engine_send.cc          admission, parking, queueing
+//   engine_route.cc         where a send goes: composites, virtual topics, mirrors
 //   engine_subscribe.cc     subscriptions, durable ones, temporary destinations
 //   engine_dispatch.cc      what goes to whom and why not, paging
 //   engine_settle.cc        acknowledgements, returning, expiry
@@ -44,6 +47,8 @@ struct InFlight {
 
   DeliveryId id{};
   Reader* reader = nullptr;  ///< null: a topic message without a list, or its list has gone
+  /// Of a topic message without a list: where it was; null: where it says.
+  std::shared_ptr<const Destination> destination;
   Entry entry;
   std::uint8_t priority = 0;
   State state = State::out;
@@ -54,6 +59,13 @@ struct InFlight {
 struct PendingMessage {
   MessageRef message;
   Ticket visible_after = kNoTicket;  ///< sent in a transaction: not before this is durable
+  std::shared_ptr<const Destination> destination;  ///< where it was sent; null: where it says
+};
+
+/// A topic message that its subscription had and gave back.
+struct ReturnedMessage {
+  Entry entry;
+  std::shared_ptr<const Destination> destination;  ///< as in PendingMessage
 };
 
 class Subscription {
@@ -77,8 +89,9 @@ class Subscription {
   // Non-durable topic subscriptions only: what waits for credit, or for its transaction's sync.
   Ring<PendingMessage> pending;
   /// What was delivered and requeued, by the order of its first delivery: goes before `pending`.
-  std::map<std::uint64_t, Entry> returned;
+  std::map<std::uint64_t, ReturnedMessage> returned;
   std::uint64_t pending_bytes = 0;  ///< of both
+  std::uint64_t offered = 0;        ///< the last send to several topics that it was offered
   std::uint64_t last_sequence = 0;  ///< of those taken from `pending`
   bool ready = false;               ///< stands in the engine's queue of work
   bool awaits_durable = false;      ///< stands in the list to wake when the store has synced
@@ -165,8 +178,48 @@ struct Topic {
   std::uint64_t epoch = 0;
   std::vector<Subscription*> subscriptions;
   std::vector<MessageList*> lists;
+  std::vector<VirtualQueue> virtual_queues;       ///< that a virtual topic feeds
+  std::vector<const CompositeRoute*> composites;  ///< by which it forwards
   DestinationCounters counters;
   std::shared_ptr<const DestinationPolicy> policy;  ///< null: not looked up yet
+
+  /// Whether its messages go to other places as well.
+  [[nodiscard]] bool forwards() const noexcept {
+    return !virtual_queues.empty() || !composites.empty();
+  }
+  void clear() noexcept {
+    subscriptions.clear();
+    lists.clear();
+    virtual_queues.clear();
+    composites.clear();
+    policy.reset();
+  }
+  void swap_targets(Topic& other) noexcept {
+    subscriptions.swap(other.subscriptions);
+    lists.swap(other.lists);
+    virtual_queues.swap(other.virtual_queues);
+    composites.swap(other.composites);
+  }
+};
+
+/// A topic among the places that a send goes to.
+struct TopicPlace {
+  Topic* topic = nullptr;
+  std::shared_ptr<const Destination> destination;  ///< null: the message's own
+};
+
+/// Lists of patterns that get a message under the name of the topic that it was forwarded to.
+struct ListCopy {
+  std::shared_ptr<const Destination> destination;
+  std::vector<MessageList*> lists;
+};
+
+/// A place on the way of a send, to be looked at. `name` belongs to the message, to `destination`
+/// or to a list.
+struct Stop {
+  DestinationKind kind{};
+  std::string_view name;
+  std::shared_ptr<const Destination> destination;  ///< null: the message's own
 };
 
 /// What a topic pattern leads to: exactly one of the two.
@@ -263,23 +316,20 @@ class Engine::State {
   Outcome publish(ConnectionId id, MessageRef message, const SendOptions& options);
   /// One try at a send whose connection and transaction are known; nullopt: there is no room now.
   std::optional<Outcome> try_send(const Send& send, Transaction* transaction);
-  /// `granted`: room is set aside in the store, if it will be stored. Fills `why` when refused.
-  Admission admit(const Message& message, bool stored, const Topic* topic, Error& why);
+  /// Of a message that route() has looked at. `granted`: `stored_bytes` are set aside in the store.
+  /// Fills `why` when refused.
+  Admission admit(const Message& message, std::uint64_t stored_bytes, Error& why);
   Outcome park(Connection& connection, Parked parked);
   void drop_parked(Connection& connection, std::optional<TransactionId> transaction);
   void unpark_front(Connection& connection);
   void read_on(Connection& connection);
   bool retry_parked_of(Connection& connection, std::uint32_t& steps);
   void retry_parked(std::uint32_t& steps);
-  /// Which lists the message goes to, into route_; for a topic also its other subscriptions.
-  Result<void> route(const Message& message, Topic*& topic);
-  Topic* resolve(std::string_view name, DestinationKind kind);
-  /// Gives `message` its places in route_, adding the store operations to `batch`.
-  void prepare(const MessageRef& message, Batch& batch);
+  /// Gives `message` its places in route_, adding the store operations to `batch`; the message
+  /// bytes that they store.
+  std::uint64_t prepare(const MessageRef& message, Batch& batch);
   /// Queues what `batch` has placed. `visible_after`: a transaction's ticket, else none.
   void place(Batch& batch, Ticket stored, Ticket visible_after);
-  /// `visible_after`: a transaction's ticket, else none.
-  void publish_to(Topic& topic, const MessageRef& message, Ticket visible_after);
   void log_touches(MessageList& list, int priority, std::uint64_t sequence);
   /// Whether a durable subscription's selector wants a message; without one: yes.
   static bool wants(const Reader& reader, const Message& message) noexcept;
@@ -290,6 +340,42 @@ class Engine::State {
   static bool stored_in(const Message& message, const MessageList& list) {
     return message.persistent() && list.stored;
   }
+
+  // --- engine_route.cc
+  /// Where the send goes: into route_, topic_places_ and copies_, until the next call.
+  Result<void> route(const Send& send);
+  Result<void> route_everywhere(const Send& send);
+  Result<void> visit_queue(const Message& message, const Stop& stop);
+  Result<void> visit_topic(const Message& message, const Stop& stop);
+  void visit_list(MessageList& list);
+  bool forward(const Message& message, const Stop& stop,
+               const std::vector<const CompositeRoute*>& composites);
+  static bool consumer_wants(MessageList& queue, const Message& message);
+  Result<Topic*> topic_named(std::string_view name, DestinationKind kind);
+  /// Who gets what is sent to a topic. Valid until the next route().
+  Topic* resolve(std::string_view name, DestinationKind kind);
+  /// The same, when no route is in use.
+  Topic* resolve_alone(std::string_view name, DestinationKind kind) {
+    scratch_topics_used_ = 0;
+    return resolve(name, kind);
+  }
+  [[nodiscard]] std::uint64_t topics_epoch() const noexcept {
+    return patterns.epoch() + virtual_routes->epoch();
+  }
+  /// Message bytes that the routed message will take in the store at most.
+  [[nodiscard]] std::uint64_t route_bytes_max(const Message& message) const;
+  static std::uint64_t copy_bytes_max(const Message& message, const Destination& place);
+  /// prepare() for copies_, behind that for route_, which is lost; the bytes that it stores.
+  std::uint64_t prepare_copies(const Message& message, Batch& batch);
+  /// To the subscriptions that topics have directly. `visible_after`: a transaction's ticket, or
+  /// none.
+  void publish_to_topics(const MessageRef& message, Ticket visible_after);
+  /// Where a message of `list` is, for Delivery::destination; null: where it says.
+  static const std::shared_ptr<const Destination>& delivery_place(MessageList& list,
+                                                                  const Message& message);
+  Result<void> make_wildcard_queue(const Destination& pattern);
+  /// After a change of the settings.
+  void use_virtual_destinations();
 
   // --- engine_subscribe.cc
   Result<SubscriptionId> subscribe(ConnectionId id, const SubscribeOptions& options);
@@ -336,11 +422,14 @@ class Engine::State {
   void wake_blocked(Subscription& subscription);
   [[nodiscard]] bool has_socket_room(Connection& connection);
   void see_durable();
-  void deliver(Subscription& subscription, Reader* reader, int priority, Entry entry);
+  /// `destination`: of a message without a list, as in PendingMessage.
+  void deliver(Subscription& subscription, Reader* reader, int priority, Entry entry,
+               std::shared_ptr<const Destination> destination = nullptr);
   void deliver_pending(Subscription& subscription, std::uint32_t& steps);
-  Entry take_waiting(Subscription& subscription);
+  ReturnedMessage take_waiting(Subscription& subscription);
   void offer_topic_message(Subscription& subscription, const MessageRef& message,
-                           Ticket visible_after);
+                           Ticket visible_after,
+                           const std::shared_ptr<const Destination>& destination);
   bool first_pending_is_visible(Subscription& subscription);
   struct PageFor {
     ListId list{};
@@ -443,6 +532,7 @@ class Engine::State {
 
   // --- engine_lists.cc
   Result<MessageList*> queue_named(std::string_view name, DestinationKind kind, bool create);
+  Result<MessageList*> create_queue(const Destination& destination);
   MessageList& add_list(std::unique_ptr<MessageList> list);
   MessageList& topic_list(const std::string& pattern);
   void remove_list(MessageList& list);
@@ -487,7 +577,7 @@ class Engine::State {
   TopicTrie<TopicTarget> patterns;
   TopicTrie<TopicTarget> temporary_patterns;
   std::map<std::string, Topic, std::less<>> topics;  ///< only those with a target
-  Topic scratch_topic;                               ///< resolution of a topic without one
+  std::unique_ptr<VirtualRoutes> virtual_routes;     ///< of the settings; never null
   NameMap<ConnectionId> temporary_topics;            ///< owners
   std::uint64_t last_list = 0;
   std::uint64_t last_reader = 0;
@@ -537,6 +627,15 @@ class Engine::State {
   // Reused so that the hot path allocates nothing.
   Batch batch_;
   std::vector<MessageList*> route_;
+  std::vector<TopicPlace> topic_places_;
+  std::vector<ListCopy> copies_;
+  std::vector<Stop> stops_;
+  std::set<std::pair<DestinationKind, std::string_view>> visited_;
+  std::vector<const CompositeRoute*> found_composites_;
+  std::deque<Topic> scratch_topics_;  ///< resolutions of topics that are not remembered
+  std::size_t scratch_topics_used_ = 0;
+  std::uint64_t route_serial_ = 0;
+  std::uint64_t offer_serial_ = 0;
 };
 
 inline constexpr std::size_t kExpiredWaitingMax = 1024;

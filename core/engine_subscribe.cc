@@ -65,6 +65,10 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
     reader = &(*list)->reader();
   }
 
+  if (destination.kind == DestinationKind::queue && destination.is_pattern()) {
+    if (auto made = make_wildcard_queue(destination); !made) return made.error();
+  }
+
   auto& subscription = subscriptions.insert([&](SubscriptionId made) {
     return std::make_unique<Subscription>(made, *connection, options);
   });
@@ -204,7 +208,7 @@ void Engine::State::unsubscribe(Subscription& subscription) {
     unhold(*subscription.pending.front().message);
     subscription.pending.pop_front();
   }
-  for (const auto& [sequence, entry] : subscription.returned) unhold(*entry.message);
+  for (const auto& [sequence, back] : subscription.returned) unhold(*back.entry.message);
   const Destination& destination = subscription.interest().destination;
   if (is_queue(destination.kind)) {
     std::erase(queue_patterns, &subscription);

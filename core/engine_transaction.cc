@@ -56,13 +56,23 @@ Outcome Engine::State::commit_now(Transaction& transaction) {
     (void)rollback(transaction.id);
     return failure;
   }
-  for (const auto& [message, targets] : transaction.sends) {
-    Topic* topic = nullptr;
-    if (auto routed = route(*message, topic); !routed) {
-      Outcome failure = Outcome::failure(routed.error(), store.submitted());
-      (void)rollback(transaction.id);
-      return failure;
+  const auto refuse = [&](Error why) {
+    Outcome failure = Outcome::failure(std::move(why), store.submitted());
+    (void)rollback(transaction.id);
+    return failure;
+  };
+  std::uint64_t stored_bytes = 0;
+  for (const auto& send : transaction.sends) {
+    if (auto routed = route(send); !routed) return refuse(routed.error());
+    stored_bytes += route_bytes_max(*send.message);
+  }
+  // More than was foreseen, when what it sent goes to patterns that came only now.
+  if (stored_bytes > transaction.admitted_bytes) {
+    const std::uint64_t more = stored_bytes - transaction.admitted_bytes;
+    if (store.admit(more) != Admission::granted) {
+      return refuse({Errc::store_full, "no room for the commit: " + store.refusal()});
     }
+    transaction.admitted_bytes = stored_bytes;
   }
   return commit_batch(transaction);
 }
@@ -71,12 +81,10 @@ Outcome Engine::State::commit_now(Transaction& transaction) {
 Outcome Engine::State::commit_batch(Transaction& transaction) {
   Batch batch;
   std::uint64_t stored_bytes = 0;
-  for (const auto& [message, targets] : transaction.sends) {
-    Topic* topic = nullptr;
-    (void)route(*message, topic);
-    const auto operations = batch.operations.size();
-    prepare(message, batch);
-    if (batch.operations.size() != operations) stored_bytes += message->flat().size();
+  for (const auto& send : transaction.sends) {
+    (void)route(send);
+    stored_bytes += prepare(send.message, batch);
+    stored_bytes += prepare_copies(*send.message, batch);
   }
   for (const auto& ack : transaction.acks) {
     InFlight* delivery = find_delivery(ack);
@@ -119,11 +127,9 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
   }
   place(batch, ticket, ticket);
   // Subscriptions without a list get theirs directly; they promise nothing over a crash.
-  for (const auto& [message, targets] : transaction.sends) {
-    unhold(*message);
-    if (is_queue(message->destination_kind())) continue;
-    Topic* topic = nullptr;
-    if (route(*message, topic) && topic != nullptr) publish_to(*topic, message, ticket);
+  for (const auto& send : transaction.sends) {
+    unhold(*send.message);
+    if (route(send) && !topic_places_.empty()) publish_to_topics(send.message, ticket);
   }
   end_transaction(transaction);
   return Outcome{Disposition::done, ticket, std::nullopt};

@@ -60,7 +60,7 @@ DestinationSnapshot Engine::State::view_of(const std::string& name, const Topic&
   DestinationSnapshot view;
   view.destination = {DestinationKind::topic, name};
   view.counters = topic.counters;
-  if (topic.epoch != patterns.epoch()) return view;  // its targets may be gone
+  if (topic.epoch != topics_epoch()) return view;  // its targets may be gone
   view.consumers = static_cast<std::uint32_t>(topic.subscriptions.size());
   for (const auto* list : topic.lists) {
     view.consumers += static_cast<std::uint32_t>(

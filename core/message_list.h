@@ -140,8 +140,10 @@ class Scan {
   [[nodiscard]] bool wants(const Entry& entry) const noexcept {
     return selector == nullptr ||
            selector->matches(*entry.message,
-                             {entry.deliveries, entry.deliveries > 0 || entry.maybe_delivered});
+                             {entry.deliveries, entry.deliveries > 0 || entry.maybe_delivered,
+                              selector_destination()});
   }
+  [[nodiscard]] const Destination* selector_destination() const noexcept;
 };
 
 /// What a reader knows of a lane, whichever scan goes through it.
@@ -206,10 +208,14 @@ inline bool Scan::is_front() const noexcept {
 class MessageList {
  public:
   MessageList(ListId list_id, Destination name, bool is_stored)
-      : id(list_id), destination(std::move(name)), stored(is_stored) {}
+      : id(list_id),
+        destination(std::move(name)),
+        wildcard(destination.is_pattern()),
+        stored(is_stored) {}
 
   const ListId id;
   const Destination destination;
+  const bool wildcard;   ///< the name is a pattern
   const bool stored;     ///< false: a temporary queue, never in the store
   ConnectionId owner{};  ///< of a temporary queue
   std::shared_ptr<const DestinationPolicy> policy;  ///< never null once in the engine
@@ -221,8 +227,18 @@ class MessageList {
   bool trim_listed = false;        ///< stands in the engine's list of lists to trim
   bool spill_listed = false;       ///< stands in the engine's set of lists that can spill
   std::unique_ptr<Spill> spill;    ///< null: it never had to
+  /// `destination`, for deliveries of what was sent elsewhere; null until there was one.
+  std::shared_ptr<const Destination> shared_name;
+  std::shared_ptr<const Destination> mirror;  ///< of a mirrored queue: its topic; null: not known
+  std::uint64_t routed = 0;                   ///< the last send with several targets that came here
 
   [[nodiscard]] bool is_queue() const noexcept { return core::is_queue(destination.kind); }
+  /// Of a topic: its messages have come to several destinations, each under its own name.
+  [[nodiscard]] bool collects_pattern() const noexcept { return wildcard && !is_queue(); }
+  /// What JMSDestination is for a selector; null: what the message says.
+  [[nodiscard]] const Destination* selector_destination() const noexcept {
+    return collects_pattern() ? nullptr : &destination;
+  }
   Lane& lane(int priority) {
     auto& lane = lanes[static_cast<std::size_t>(priority)];
     if (!lane) lane = std::make_unique<Lane>();
@@ -231,6 +247,10 @@ class MessageList {
   /// The one reader of a queue.
   Reader& reader() { return *readers.front(); }
 };
+
+inline const Destination* Scan::selector_destination() const noexcept {
+  return reader.list.selector_destination();
+}
 
 /// First position of `ring` whose sequence is not below `sequence`.
 template <class EntryRing>

@@ -11,6 +11,7 @@
 
 #include "core/destination.h"
 #include "core/ids.h"
+#include "core/result.h"
 
 namespace pabal::core {
 
@@ -199,8 +200,9 @@ struct ForwardTarget {
 struct CompositeDestination {
   Destination name;
   std::vector<ForwardTarget> forward_to;
-  bool forward_only = true;            ///< false: the message stays in `name` as well
-  bool send_when_not_matched = false;  ///< it stays in `name` when no filter let it through
+  bool forward_only = true;  ///< false: the message stays in `name` as well
+  /// It stays in `name` when no filter let it through, and only then, whatever `forward_only` says.
+  bool send_when_not_matched = false;
 };
 
 /// A topic pattern whose messages also go to every existing queue prefix + topic + postfix.
@@ -216,6 +218,7 @@ struct VirtualTopic {
 struct MirroredQueues {
   std::string prefix = "VirtualTopic.Mirror.";
   std::string postfix;
+  bool temporaries = true;  ///< temporary queues too (useTempMirroredQueues)
 };
 
 struct VirtualDestinations {
@@ -223,6 +226,14 @@ struct VirtualDestinations {
   std::vector<VirtualTopic> topics{VirtualTopic{}};
   std::optional<MirroredQueues> mirrored;
 };
+
+/// Whether the engine can do what is wanted: names, and selectors with the position of their error.
+/// What it cannot do, it leaves out. Errors: invalid_argument.
+Result<void> validate(const ForwardTarget& target);
+Result<void> validate(const CompositeDestination& composite);
+Result<void> validate(const VirtualTopic& topic);
+Result<void> validate(const MirroredQueues& mirrored);
+Result<void> validate(const VirtualDestinations& virtuals);
 
 /// Broker-wide treatment of time stamps (timeStampingBrokerPlugin).
 struct TimeStamping {

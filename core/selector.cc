@@ -427,6 +427,9 @@ class Evaluation {
       case SelectorHeader::delivery_mode:
         return Value::of(std::string_view(message_.persistent() ? "PERSISTENT" : "NON_PERSISTENT"));
       case SelectorHeader::destination:
+        if (state_.destination != nullptr) {
+          return address(state_.destination->kind, state_.destination->name);
+        }
         return address(message_.destination_kind(), message_.destination_name());
       case SelectorHeader::expiration:
         return Value::of(message_.expiration());

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/destination.h"
 #include "core/message.h"
 #include "core/result.h"
 
@@ -24,6 +25,8 @@ class Selector {
   struct DeliveryState {
     std::uint32_t deliveries = 0;  ///< earlier ones that were counted
     bool redelivered = false;
+    /// Where it stands, for JMSDestination; null: the message's own destination.
+    const Destination* destination = nullptr;
   };
 
   static constexpr std::string_view kConvertTexts = "convert_string_expressions:";
