@@ -29,6 +29,7 @@ enum class StoreOpKind : std::uint8_t {
   delete_reader = 9,    ///< what only this reader still needed is released
   put_attachment = 10,  ///< `blob`: key and value; opaque adaptor state (packet ids, wills …)
   delete_attachment = 11,
+  count_refusal = 12,  ///< as count_delivery, and the consumer refused them: it counts that as well
 };
 
 struct ListDescription {
@@ -100,7 +101,8 @@ struct PageRequest {
 struct PageEntry {
   std::uint64_t sequence = 0;
   MessageRef message;
-  std::uint32_t deliveries = 0;  ///< counted by count_delivery
+  std::uint32_t deliveries = 0;  ///< counted by count_delivery and count_refusal; at most 65,535
+  std::uint32_t refusals = 0;    ///< of them, by count_refusal
 };
 
 struct Page {

@@ -104,7 +104,8 @@ bool Pager::load_run(std::span<const FoundEntry> run, core::Page& page) {
       page.error = message.error();
       return true;
     }
-    page.entries.push_back({entry.sequence, std::move(*message), entry.deliveries});
+    page.entries.push_back({entry.sequence, std::move(*message), deliveries_of(entry.counts),
+                            refusals_of(entry.counts)});
   }
   return true;
 }

@@ -147,6 +147,7 @@ Result<void> Reclaimer::keep(const JournalOp& op, std::uint64_t index) {
       return {};
     }
     case JournalOpKind::count_delivery:
+    case JournalOpKind::count_refusal:
     case JournalOpKind::set_count:
       return keep_counts(op);
     case JournalOpKind::touch:

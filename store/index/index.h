@@ -12,6 +12,7 @@
 
 #include "core/store.h"
 #include "store/annotated_mutex.h"
+#include "store/delivery_count.h"
 #include "store/index/block.h"
 #include "store/index/key_value.h"
 #include "store/journal/format.h"
@@ -41,7 +42,7 @@ struct FoundEntry {
   std::uint32_t segment = 0;
   std::uint32_t offset = 0;
   std::uint32_t bytes = 0;
-  std::uint32_t deliveries = 0;
+  DeliveryCounts counts = 0;
 };
 
 struct FoundPage {

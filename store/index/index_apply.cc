@@ -62,6 +62,7 @@ Result<void> Index::apply_op(JournalOp& op) {
       create_list(op.list_description);
       return {};
     case JournalOpKind::count_delivery:
+    case JournalOpKind::count_refusal:
     case JournalOpKind::set_count:
       return count_deliveries(op);
     case JournalOpKind::delete_list:
@@ -285,11 +286,12 @@ Result<void> Index::count_deliveries(const JournalOp& op) {
     }
     if (!needs(*lane, reader, **block, sequence)) continue;
     const std::uint32_t position = position_of(sequence);
-    const std::uint32_t before = (*block)->count(core::raw(op.reader), position);
-    const auto stated = static_cast<std::uint32_t>(op.version);
-    (*block)->set_count(
-        core::raw(op.reader), position,
-        op.kind == JournalOpKind::set_count ? std::max(before, stated) : before + 1);
+    const DeliveryCounts before = (*block)->count(core::raw(op.reader), position);
+    const auto stated = static_cast<DeliveryCounts>(op.version);
+    (*block)->set_count(core::raw(op.reader), position,
+                        op.kind == JournalOpKind::set_count
+                            ? highest(before, stated)
+                            : count_one(before, op.kind == JournalOpKind::count_refusal));
     mark_dirty(*lane, **block);
   }
   return {};

@@ -90,6 +90,7 @@ void RebuildFacts::learn(const JournalOp& op, std::uint64_t index) {
     case JournalOpKind::restore_tombstone:
       return learn_attachment(op, index);
     case JournalOpKind::count_delivery:
+    case JournalOpKind::count_refusal:
     case JournalOpKind::set_count:
       return learn_counts(op);
   }
@@ -97,10 +98,12 @@ void RebuildFacts::learn(const JournalOp& op, std::uint64_t index) {
 
 void RebuildFacts::learn_counts(const JournalOp& op) {
   for (std::uint64_t sequence = op.first; sequence <= op.last; ++sequence) {
-    std::uint32_t& count =
+    DeliveryCounts& count =
         counts[{core::raw(op.list), core::raw(op.reader), op.priority, sequence}];
-    const auto stated = static_cast<std::uint32_t>(op.version);
-    count = op.kind == JournalOpKind::set_count ? std::max(count, stated) : count + 1;
+    const auto stated = static_cast<DeliveryCounts>(op.version);
+    count = op.kind == JournalOpKind::set_count
+                ? highest(count, stated)
+                : count_one(count, op.kind == JournalOpKind::count_refusal);
   }
 }
 

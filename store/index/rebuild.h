@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/delivery_count.h"
 #include "store/journal/format.h"
 
 namespace pabal::store {

@@ -38,7 +38,8 @@ std::string encode_segment_header(const SegmentHeader& header) {
 std::optional<SegmentHeader> decode_segment_header(std::string_view page) {
   if (page.size() < kSegmentHeaderUsed) return std::nullopt;
   if (std::memcmp(page.data(), kSegmentMagic, 8) != 0) return std::nullopt;
-  if (get_fixed32(&page[8]) != kJournalFormatVersion) return std::nullopt;
+  const std::uint32_t version = get_fixed32(&page[8]);
+  if (version < kJournalFormatVersionRead || version > kJournalFormatVersion) return std::nullopt;
   if (get_fixed32(&page[12]) != checksum(0, page.substr(16, kSegmentHeaderUsed - 16))) {
     return std::nullopt;
   }
@@ -332,6 +333,7 @@ bool OpReader::read(JournalOp& op) {
       return true;
     case JournalOpKind::acknowledge:
     case JournalOpKind::count_delivery:
+    case JournalOpKind::count_refusal:
       read_range(op);
       return true;
     case JournalOpKind::set_count:

@@ -14,7 +14,9 @@
 /// The bytes of the journal; FORMAT.md describes them. All integers are little-endian.
 namespace pabal::store {
 
-inline constexpr std::uint32_t kJournalFormatVersion = 1;
+inline constexpr std::uint32_t kJournalFormatVersion = 2;
+/// The oldest that is read: without count_refusal.
+inline constexpr std::uint32_t kJournalFormatVersionRead = 1;
 inline constexpr std::uint64_t kSegmentHeaderBytes = 4096;
 inline constexpr std::uint64_t kEntryHeaderBytes = 64;
 inline constexpr std::uint64_t kPayloadHeaderBytes = 8;
@@ -70,7 +72,7 @@ std::uint32_t payload_crc(std::uint64_t segment, std::uint64_t offset, std::stri
 std::optional<std::string_view> decode_payload(std::string_view record, std::uint64_t segment,
                                                std::uint64_t offset);
 
-/// Steps of an entry. 1 to 11 are core::StoreOpKind's; the rest is the store's own, written when a
+/// Steps of an entry. 1 to 12 are core::StoreOpKind's; the rest is the store's own, written when a
 /// segment is reclaimed.
 enum class JournalOpKind : std::uint8_t {
   add = 1,
@@ -83,6 +85,7 @@ enum class JournalOpKind : std::uint8_t {
   delete_reader = 9,
   put_attachment = 10,
   delete_attachment = 11,
+  count_refusal = 12,
   relocate = 32,            ///< a message again, with the places that still point at it
   list_state = 33,          ///< a list, its readers and how far they are, as of an entry
   set_count = 34,           ///< deliveries of one entry for one reader: at least so many

@@ -141,6 +141,9 @@ void JournalWriter::encode_step(const StoreOp& op) {
     case StoreOpKind::acknowledge:
       return out.range(JournalOpKind::acknowledge, op.list, op.reader, op.priority, op.first,
                        op.last);
+    case StoreOpKind::count_refusal:
+      return out.range(JournalOpKind::count_refusal, op.list, op.reader, op.priority, op.first,
+                       op.last);
     case StoreOpKind::count_delivery:
       return out.range(JournalOpKind::count_delivery, op.list, op.reader, op.priority, op.first,
                        op.last);

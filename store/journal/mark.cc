@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint64_t kSlotBytes = 512;  // a sector each
 constexpr std::size_t kRecordBytes = 48;
+constexpr std::uint32_t kMarkVersion = 1;
 
 std::string encode(const LogPosition& position) {
   std::string record(kRecordBytes, '\0');
@@ -18,14 +19,14 @@ std::string encode(const LogPosition& position) {
   put_fixed64(&record[24], position.offset);
   put_fixed64(&record[32], position.end);
   const auto covered = std::as_bytes(std::span(record).first(40));
-  put_fixed32(&record[40], crc32c(kJournalFormatVersion, covered));
+  put_fixed32(&record[40], crc32c(kMarkVersion, covered));
   return record;
 }
 
 std::optional<LogPosition> decode(std::string_view record) {
   if (record.size() < kRecordBytes) return std::nullopt;
   const auto covered = std::as_bytes(std::span(record).first(40));
-  if (get_fixed32(&record[40]) != crc32c(kJournalFormatVersion, covered)) return std::nullopt;
+  if (get_fixed32(&record[40]) != crc32c(kMarkVersion, covered)) return std::nullopt;
   return LogPosition{get_fixed64(&record[0]), get_fixed64(&record[8]), get_fixed64(&record[16]),
                      get_fixed64(&record[24]), get_fixed64(&record[32])};
 }

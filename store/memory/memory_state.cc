@@ -30,7 +30,8 @@ void MemoryState::apply(std::span<const StoreOp> ops) {
         touch(op);
         break;
       case StoreOpKind::count_delivery:
-        count_delivery(op);
+      case StoreOpKind::count_refusal:
+        count_deliveries(op);
         break;
       case StoreOpKind::create_list:
         create_list(op.detail->list);
@@ -111,7 +112,7 @@ void MemoryState::touch(const StoreOp& op) {
   lane.touched_to = std::max(lane.touched_to, op.last);
 }
 
-void MemoryState::count_delivery(const StoreOp& op) {
+void MemoryState::count_deliveries(const StoreOp& op) {
   const auto list = lists_.find(op.list);
   if (list == lists_.end()) return;
   const auto lane = list->second.lanes.find(op.priority);
@@ -119,7 +120,8 @@ void MemoryState::count_delivery(const StoreOp& op) {
   auto entry = lane->second.entries.lower_bound(op.first);
   for (; entry != lane->second.entries.end() && entry->first <= op.last; ++entry) {
     for (PendingReader& pending : entry->second.readers) {
-      if (pending.reader == op.reader) ++pending.deliveries;
+      if (pending.reader != op.reader) continue;
+      pending.counts = count_one(pending.counts, op.kind == StoreOpKind::count_refusal);
     }
   }
 }
@@ -187,7 +189,8 @@ core::Page MemoryState::read(const core::PageRequest& request) const {
       return page;
     }
     bytes += entry->second.message->flat().size();
-    page.entries.push_back({entry->first, entry->second.message, pending->deliveries});
+    page.entries.push_back({entry->first, entry->second.message, deliveries_of(pending->counts),
+                            refusals_of(pending->counts)});
   }
   return page;
 }

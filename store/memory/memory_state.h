@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/store.h"
+#include "store/delivery_count.h"
 
 namespace pabal::store {
 
@@ -28,7 +29,7 @@ class MemoryState {
  private:
   struct PendingReader {
     core::ReaderId reader{};
-    std::uint32_t deliveries = 0;
+    DeliveryCounts counts = 0;
   };
   struct Entry {
     core::MessageRef message;
@@ -47,7 +48,7 @@ class MemoryState {
 
   void apply_add(const core::StoreOp& op, const core::MessageRef& message);
   void acknowledge(const core::StoreOp& op);
-  void count_delivery(const core::StoreOp& op);
+  void count_deliveries(const core::StoreOp& op);
   void touch(const core::StoreOp& op);
   void create_list(const core::ListDescription& description);
   void delete_list(core::ListId list);

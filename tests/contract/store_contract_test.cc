@@ -170,7 +170,8 @@ class StoreContract : public testing::TestWithParam<Implementation> {
     for (const PageEntry& entry : page.entries) {
       if (!text.empty()) text += ' ';
       text += std::to_string(entry.sequence) + ':' + std::string(entry.message->body());
-      for (std::uint32_t i = 0; i < entry.deliveries; ++i) text += '*';
+      for (std::uint32_t i = entry.refusals; i < entry.deliveries; ++i) text += '*';
+      for (std::uint32_t i = 0; i < entry.refusals; ++i) text += '!';
     }
     return text;
   }
@@ -570,6 +571,15 @@ TEST_P(StoreContract, CountsDeliveries) {
   append(on_range(StoreOpKind::count_delivery, kOrders, kQueueReader, 1, 4));
   append(acknowledge(kOrders, kQueueReader, 2, 2));
   now_and_after_reopening([&] { EXPECT_EQ(contents(kOrders), "1:m* 3:m*** 4:m*"); });
+}
+
+TEST_P(StoreContract, CountsRefusalsApart) {
+  queue();
+  for (std::uint64_t sequence = 1; sequence <= 3; ++sequence) send(kOrders, sequence, "m");
+  append(on_range(StoreOpKind::count_refusal, kOrders, kQueueReader, 2, 3));
+  append(on_range(StoreOpKind::count_delivery, kOrders, kQueueReader, 1, 2));
+  append(on_range(StoreOpKind::count_refusal, kOrders, kQueueReader, 3, 3));
+  now_and_after_reopening([&] { EXPECT_EQ(contents(kOrders), "1:m* 2:m*! 3:m!!"); });
 }
 
 TEST_P(StoreContract, ReopeningAloneCountsNothing) {

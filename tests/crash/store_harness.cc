@@ -299,7 +299,8 @@ void StoreHarness::random_batch() {
       return;
     case 1:
       if (first == 0) return;
-      submit(batch(range(StoreOpKind::count_delivery, queue, core::kQueueReader, priority, first,
+      submit(batch(range(pick(2) == 0 ? StoreOpKind::count_delivery : StoreOpKind::count_refusal,
+                         queue, core::kQueueReader, priority, first,
                          std::min(last, first + pick(3)))));
       return;
     case 2: {
@@ -454,7 +455,7 @@ std::string StoreHarness::describe(
           text += " " + std::to_string(entry.sequence) + ":" +
                   std::to_string(entry.message->sequence()) + "/" +
                   std::to_string(entry.message->body().size()) + "*" +
-                  std::to_string(entry.deliveries);
+                  std::to_string(entry.deliveries) + "!" + std::to_string(entry.refusals);
         }
         text += "\n";
       }

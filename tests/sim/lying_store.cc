@@ -29,7 +29,7 @@ bool LyingStore::drops(StoreOpKind kind) {
     case Sabotage::forget_touches:
       return kind == StoreOpKind::touch;
     case Sabotage::forget_counts:
-      return kind == StoreOpKind::count_delivery;
+      return kind == StoreOpKind::count_delivery || kind == StoreOpKind::count_refusal;
     case Sabotage::none:
     case Sabotage::lose_early:
     case Sabotage::tear_batches:

@@ -19,6 +19,8 @@ const char* name_of(core::StoreOpKind kind) {
       return "acknowledge";
     case core::StoreOpKind::touch:
       return "touch";
+    case core::StoreOpKind::count_refusal:
+      return "count_refusal";
     case core::StoreOpKind::count_delivery:
       return "count_delivery";
     case core::StoreOpKind::create_list:

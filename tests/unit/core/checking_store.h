@@ -48,6 +48,7 @@ class CheckingStore final : public Store {
           touches_[{op.list, op.priority}].push_back({op.last, ticket});
           break;
         case StoreOpKind::count_delivery:
+        case StoreOpKind::count_refusal:
           note_count(op);
           break;
         case StoreOpKind::create_list:
