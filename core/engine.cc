@@ -312,6 +312,9 @@ void Engine::State::tick() {
 
 void Engine::State::fire(Timer timer) {
   switch (timer) {
+    case Timer::redelivery:
+      redeliveries_due = true;
+      return;
     case Timer::expiry:
       if (!sweep_at && !lists.empty()) sweep_at = lists.begin()->first;
       wake_at(Timer::expiry, now + kExpirySweepPeriod);
@@ -331,6 +334,7 @@ bool Engine::State::run() {
   ++entry_serial;
   const std::uint32_t budget = limits.steps_per_entry_max;
   std::uint32_t steps = budget;
+  if (redeliveries_due) release_redeliveries(steps);
   while (steps > 0) {
     if (!ready_scans.empty()) {
       Scan* scan = ready_scans.front();
@@ -360,7 +364,7 @@ bool Engine::State::run() {
   limit_windows();
   steps_longest_entry = std::max<std::uint64_t>(steps_longest_entry, budget - steps);
   return !ready_scans.empty() || !ready_subscriptions.empty() || room_changed || parked_turns > 0 ||
-         sweep_at || wants_to_spill();
+         redeliveries_due || sweep_at || wants_to_spill();
 }
 
 void Engine::State::sweep(std::uint32_t& steps) {

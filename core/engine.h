@@ -46,6 +46,8 @@ struct EngineLimits {
   std::uint32_t composite_targets_max = 1000;  ///< that one send or subscription names
   std::uint64_t unwritten_bytes_max = 1ULL << 20;  ///< deliveries handed to one connection's socket
   std::uint64_t topic_pending_bytes_max = 32ULL << 20;  ///< of one non-durable topic subscription
+  std::uint64_t delayed_max =
+      1'000'000;  ///< redeliveries waiting for their time; more come at once
   std::uint32_t steps_per_entry_max = 4096;  ///< deliveries and the like before the door is left
   bool send_fail_if_no_space = false;        ///< refuse instead of pausing the producer
 };

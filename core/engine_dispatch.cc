@@ -29,6 +29,7 @@ void Engine::State::dispatch(Scan& scan, std::uint32_t& steps) {
     }
     --steps;
     if (!scan.active()) return;
+    if (!reader.due.empty()) recall_due(reader);
     const auto candidate = next_entry(scan, steps);
     if (!candidate) return;
     // Before its time is looked at: what was never wanted leaves no dead letter.
@@ -102,9 +103,11 @@ std::optional<Engine::State::Candidate> Engine::State::next_entry(Scan& scan,
     // priority; what is not visible yet may.
     if (wait.holds_lower) break;
   }
-  if (why == WaitReason::empty && scan.selector != nullptr && reader.depth > reader.in_flight) {
+  if (why == WaitReason::empty && scan.selector != nullptr &&
+      reader.depth > reader.in_flight + reader.delayed.size()) {
     why = WaitReason::refused;
   }
+  if (why == WaitReason::empty && !reader.delayed.empty()) why = WaitReason::delayed;
   scan.waiting = why;
   if (why == WaitReason::waiting_for_sync && !scan.awaits_durable) {
     scan.awaits_durable = true;
@@ -572,7 +575,7 @@ void Engine::State::page_loaded(Page page) {
   for (const auto& reader : list->second->readers) {
     if (reader->id != place.reader) continue;
     if (place.recall_to != 0) {
-      take_recalled(*reader, place.priority, place.recall_to, page);
+      take_recalled(*reader, place, page);
       return;
     }
     reader->for_each_scan([&](Scan& scan) {
@@ -606,6 +609,7 @@ void Engine::State::take_page(Scan& scan, int priority, Page& page) {
     entry.sequence = loaded.sequence;
     entry.message = std::move(loaded.message);
     entry.deliveries = loaded.deliveries;
+    entry.refusals = static_cast<std::uint16_t>(loaded.refusals);
     window_bytes += entry.message->footprint();
     cursor.page.push_back(std::move(entry));
   }
@@ -634,23 +638,32 @@ void Engine::State::recall(Reader& reader, int priority, std::uint64_t first, st
   request.bytes_max = kPageBytesMax;
   flush_acks();
   request.after = store.submitted();
-  pages_requested[request.id] = {reader.list.id, reader.id, priority, last, false};
+  pages_requested[request.id] = {reader.list.id, reader.id, priority, last, false, first};
   store.read(request);
 }
 
-void Engine::State::take_recalled(Reader& reader, int priority, std::uint64_t last, Page& page) {
+void Engine::State::take_recalled(Reader& reader, const PageFor& place, Page& page) {
+  const int priority = place.priority;
+  const std::uint64_t last = place.recall_to;
   const auto& lane = reader.lanes[static_cast<std::size_t>(priority)];
   for (auto& loaded : page.entries) {
     Entry entry;
     entry.sequence = loaded.sequence;
     entry.message = std::move(loaded.message);
     entry.deliveries = loaded.deliveries;
+    entry.refusals = static_cast<std::uint16_t>(loaded.refusals);
     entry.maybe_delivered = lane && entry.sequence < lane->recovered_touched_to;
+    if (const auto waited = take_delayed(reader, priority, entry.sequence)) {
+      entry.maybe_delivered = waited->maybe_delivered;
+    }
     held_bytes += entry.message->footprint();
     put_back(reader, priority, std::move(entry));
   }
+  const bool over = page.error || page.covered_to > last;
+  recalled(reader, priority, place.recall_from, over ? last + 1 : page.covered_to,
+           page.error.has_value());
   // What cannot be read stays where it is; the queue's own reading meets it and says so.
-  if (page.error || page.covered_to > last) return;
+  if (over) return;
   if (page.entries.empty() && page.covered_to == 0) return;
   recall(reader, priority, page.covered_to, last);
 }

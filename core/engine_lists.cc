@@ -130,6 +130,10 @@ void Engine::State::orphan(Reader& reader) {
   });
   for (auto& [key, entry] : reader.returned) forget(9 - key.first, entry);
   reader.returned.clear();
+  for (auto& [key, waiting] : reader.delayed) {
+    if (waiting.entry.message) forget(9 - key.first, waiting.entry);
+  }
+  forget_delayed(reader);
   for (std::size_t i = expired_waiting.size(); i > 0; --i) {
     auto waiting = std::move(expired_waiting.front());
     expired_waiting.pop_front();

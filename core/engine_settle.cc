@@ -73,7 +73,7 @@ Outcome Engine::State::acknowledge(SubscriptionId id, DeliveryRange range, AckKi
 Result<void> Engine::State::check_acknowledge(const Subscription& subscription, DeliveryRange range,
                                               AckKind kind, std::string_view cause,
                                               const Transaction* within) {
-  const bool dead = within == nullptr && (kind == AckKind::poisoned || kind == AckKind::expired);
+  const bool may_die = within == nullptr && kind != AckKind::consumed;
   const auto& in_flight = subscription.in_flight;
   std::uint64_t count = 0;
   std::uint64_t admitted = 0;
@@ -82,7 +82,7 @@ Result<void> Engine::State::check_acknowledge(const Subscription& subscription, 
     const InFlight& delivery = in_flight[at];
     if (delivery.state != InFlight::State::out) continue;
     ++count;
-    if (!dead) continue;
+    if (!may_die || fate_of(delivery.reader, delivery.entry, kind) != Fate::dead) continue;
     const auto room = admit_dead_letter(delivery.reader, *delivery.entry.message,
                                         dead_letter_cause(kind, cause), kind == AckKind::expired);
     if (!room) {
@@ -119,16 +119,15 @@ void Engine::State::auto_acknowledge(Subscription& subscription, std::uint64_t f
 Result<void> Engine::State::settle(Subscription& subscription, InFlight& delivery, AckKind kind,
                                    std::string_view cause, Batch* batch, bool admitted) {
   Reader* reader = delivery.reader;
-  switch (kind) {
-    case AckKind::consumed:
+  switch (kind == AckKind::consumed ? Fate::done : fate_of(reader, delivery.entry, kind)) {
+    case Fate::done:
       if (reader != nullptr) {
         release(*reader, delivery.priority, delivery.entry, batch);
       } else {
         unhold(*delivery.entry.message);
       }
       break;
-    case AckKind::poisoned:
-    case AckKind::expired: {
+    case Fate::dead: {
       const bool expired = kind == AckKind::expired;
       const auto reason = dead_letter_cause(kind, cause);
       if (!admitted) {
@@ -140,16 +139,19 @@ Result<void> Engine::State::settle(Subscription& subscription, InFlight& deliver
       if (expired) ++totals.expired;
       break;
     }
-    case AckKind::requeued:
-      if (reader != nullptr) {
-        std::vector<StoreOp> counts;
-        give_back(delivery, counts);
-        if (!counts.empty()) {
-          flush_acks();
-          store.append(counts);
-        }
+    case Fate::returned:
+      return_delivery(subscription, delivery);
+      return {};
+    case Fate::delayed:
+      if (reader == nullptr) {
+        delay_copy(subscription, delivery);
+      } else if (batch != nullptr) {
+        delay(delivery, batch->operations);
       } else {
-        return_to_subscription(subscription, delivery);
+        std::vector<StoreOp> counts;
+        delay(delivery, counts);
+        flush_acks();
+        if (!counts.empty()) store.append(counts);
       }
       delivery_done(subscription, delivery);
       return {};
@@ -267,6 +269,21 @@ void Engine::State::flush_acks() {
 
 // --- returning -----------------------------------------------------------------------------------
 
+/// Back to its place, to anybody, at once.
+void Engine::State::return_delivery(Subscription& subscription, InFlight& delivery) {
+  if (delivery.reader != nullptr) {
+    std::vector<StoreOp> counts;
+    give_back(delivery, counts);
+    if (!counts.empty()) {
+      flush_acks();
+      store.append(counts);
+    }
+  } else {
+    return_to_subscription(subscription, delivery);
+  }
+  delivery_done(subscription, delivery);
+}
+
 /// Puts a delivery back to its place, counted, for the reader's other consumers. The caller appends
 /// `counts`, in which neighbours are joined.
 void Engine::State::give_back(InFlight& delivery, std::vector<StoreOp>& counts) {
@@ -275,19 +292,7 @@ void Engine::State::give_back(InFlight& delivery, std::vector<StoreOp>& counts) 
   ++entry.deliveries;
   no_longer_out(reader, entry);
   if (!entry.is_volatile) {
-    if (!counts.empty() && counts.back().list == reader.list.id &&
-        counts.back().reader == reader.id && counts.back().priority == delivery.priority &&
-        counts.back().last + 1 == entry.sequence) {
-      counts.back().last = entry.sequence;
-    } else {
-      StoreOp operation;
-      operation.kind = StoreOpKind::count_delivery;
-      operation.priority = delivery.priority;
-      operation.list = reader.list.id;
-      operation.reader = reader.id;
-      operation.first = operation.last = entry.sequence;
-      counts.push_back(std::move(operation));
-    }
+    count_failure(reader, delivery.priority, entry.sequence, StoreOpKind::count_delivery, counts);
   }
   put_back(reader, delivery.priority, std::move(entry));
 }

@@ -31,6 +31,7 @@
 //   engine_subscribe.cc     subscriptions, durable ones, temporary destinations
 //   engine_dispatch.cc      what goes to whom and why not, paging
 //   engine_settle.cc        acknowledgements, returning, expiry
+//   engine_redelivery.cc    what was refused: whether, when and how it is tried again
 //   engine_dead_letter.cc   where goes what cannot be delivered, and how it comes back
 //   engine_spill.cc         non-persistent messages that memory has no room for
 //   engine_transaction.cc   begin, commit, rollback
@@ -68,6 +69,12 @@ struct ReturnedMessage {
   std::shared_ptr<const Destination> destination;  ///< as in PendingMessage
 };
 
+/// One that was refused and waits for the time of its redelivery.
+struct DelayedCopy {
+  TimePoint due{};
+  ReturnedMessage message;
+};
+
 class Subscription {
  public:
   Subscription(SubscriptionId subscription_id, Connection& owner, SubscribeOptions wanted)
@@ -90,7 +97,8 @@ class Subscription {
   Ring<PendingMessage> pending;
   /// What was delivered and requeued, by the order of its first delivery: goes before `pending`.
   std::map<std::uint64_t, ReturnedMessage> returned;
-  std::uint64_t pending_bytes = 0;  ///< of both
+  std::map<std::uint64_t, DelayedCopy> delayed;  ///< refused; go to `returned` when due
+  std::uint64_t pending_bytes = 0;               ///< of all three
   std::uint64_t offered = 0;        ///< the last send to several topics that it was offered
   std::uint64_t last_sequence = 0;  ///< of those taken from `pending`
   bool ready = false;               ///< stands in the engine's queue of work
@@ -276,8 +284,28 @@ struct AckRun {
 /// order, and is called once when that time has come (State::fire), to plan again.
 enum class Timer : std::uint8_t {
   expiry,
+  redelivery,
 };
-inline constexpr std::size_t kTimers = 1;
+inline constexpr std::size_t kTimers = 2;
+
+/// What waits for the time of its redelivery, in the order in which that comes. Of a reader, or (a
+/// topic message without a list) of a subscription.
+struct DelayedKey {
+  TimePoint due{};
+  ListId list{};
+  ReaderId reader{};
+  SubscriptionId subscription{};
+  std::pair<int, std::uint64_t> place;  ///< key of Reader::delayed; of Subscription: the second
+  friend auto operator<=>(const DelayedKey&, const DelayedKey&) = default;
+};
+
+/// What becomes of a delivery.
+enum class Fate : std::uint8_t {
+  done,      ///< nobody needs the message any more
+  returned,  ///< back to its place, to anybody, at once
+  delayed,   ///< the same after a while
+  dead,      ///< it goes where its dead-letter strategy says
+};
 
 class Engine::State {
  public:
@@ -437,6 +465,7 @@ class Engine::State {
     int priority = 0;
     std::uint64_t recall_to = 0;  ///< not zero: for recall(), up to here
     bool spilled = false;         ///< of what the list has spilled
+    std::uint64_t recall_from = 0;
   };
   void request_page(Scan& scan, int priority);
   std::uint64_t read_page(PageRequest& request, const PageFor& place);
@@ -444,7 +473,7 @@ class Engine::State {
   /// Brings stored messages that belong to nobody, and are not in memory, back to
   /// Reader::returned: `first` to `last` of a lane, all that are still there.
   void recall(Reader& reader, int priority, std::uint64_t first, std::uint64_t last);
-  void take_recalled(Reader& reader, int priority, std::uint64_t last, Page& page);
+  void take_recalled(Reader& reader, const PageFor& place, Page& page);
   void take_page(Scan& scan, int priority, Page& page);
   void touch(Reader& reader, int priority, std::uint64_t up_to);
   void drop_pages(Scan& scan);
@@ -461,6 +490,7 @@ class Engine::State {
   void release(Reader& reader, int priority, Entry& entry, Batch* batch);
   void release_volatile(Reader& reader, int priority, Entry& entry);
   void give_back(InFlight& delivery, std::vector<StoreOp>& counts);
+  void return_delivery(Subscription& subscription, InFlight& delivery);
   void put_back(Reader& reader, int priority, Entry entry);
   void return_to_subscription(Subscription& subscription, InFlight& delivery);
   void delivery_done(Subscription& subscription, InFlight& delivery);
@@ -487,6 +517,29 @@ class Engine::State {
   void auto_acknowledge(Subscription& subscription, std::uint64_t first, std::uint64_t last);
   bool sweep_list(MessageList& list, std::uint32_t& steps);
   bool sweep_entry(MessageList& list, int priority, Entry& entry);
+
+  // --- engine_redelivery.cc
+  /// What an acknowledgement of that kind means for a delivery, by the policy of its destination.
+  [[nodiscard]] Fate fate_of(const Reader* reader, const Entry& entry, AckKind kind) const;
+  static void count_failure(const Reader& reader, int priority, std::uint64_t sequence,
+                            StoreOpKind kind, std::vector<StoreOp>& counts);
+  /// `delivery` is refused, and due again when the policy says. Its count goes to `counts`.
+  void delay(InFlight& delivery, std::vector<StoreOp>& counts);
+  void delay_copy(Subscription& subscription, InFlight& delivery);
+  void plan_redelivery(const DelayedKey& key);
+  /// Those whose time has come, a bounded number: to Reader::returned, or to be read back.
+  void release_redeliveries(std::uint32_t& steps);
+  void release_redelivery(const DelayedKey& key);
+  /// Reads back what is due, as much as may be in memory at a time.
+  void recall_due(Reader& reader);
+  /// A page of recall() has come, which says all about `first` to `covered`.
+  void recalled(Reader& reader, int priority, std::uint64_t first, std::uint64_t covered,
+                bool damaged);
+  /// What is delayed belongs to nobody: takes it out of there; none if it is not. Stored ones have
+  /// no message.
+  std::optional<Entry> take_delayed(Reader& reader, int priority, std::uint64_t sequence);
+  void forget_delayed(Reader& reader);
+  void forget_delayed(Subscription& subscription);
 
   // --- engine_dead_letter.cc
   static std::string_view dead_letter_cause(AckKind kind, std::string_view cause) noexcept;
@@ -594,6 +647,9 @@ class Engine::State {
   std::vector<ListId> lists_to_trim;
   std::map<std::uint64_t, PageFor> pages_requested;  ///< by PageRequest::id
   std::uint64_t last_page = 0;
+  std::set<DelayedKey> delayed;            ///< whose time has not come
+  std::uint64_t redeliveries_waiting = 0;  ///< in Reader::delayed and such; limit: delayed_max
+  bool redeliveries_due = false;
   std::optional<ListId> sweep_at;  ///< the expiry sweep goes on here
   /// Expired messages, taken and held, whose dead letter had no room; tried again when there is. At
   /// most kExpiredWaitingMax: then their readers stop at the next one.

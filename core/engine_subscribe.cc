@@ -209,6 +209,7 @@ void Engine::State::unsubscribe(Subscription& subscription) {
     subscription.pending.pop_front();
   }
   for (const auto& [sequence, back] : subscription.returned) unhold(*back.entry.message);
+  forget_delayed(subscription);
   const Destination& destination = subscription.interest().destination;
   if (is_queue(destination.kind)) {
     std::erase(queue_patterns, &subscription);

@@ -92,7 +92,7 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
     // A dead letter without room stays what it is: refused, and back with its consumer's queue.
     auto& subscription = *subscriptions.find(ack.subscription);
     if (!settle(subscription, *delivery, ack.kind, ack.cause, &batch)) {
-      (void)settle(subscription, *delivery, AckKind::requeued, {}, nullptr);
+      return_delivery(subscription, *delivery);
     }
     forget_settled(subscription);
   }
@@ -102,8 +102,8 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
     std::vector<StoreOp> counts;
     const bool expired = ack.kind == AckKind::expired;
     const auto cause = dead_letter_cause(ack.kind, ack.cause);
-    if ((expired || ack.kind == AckKind::poisoned) &&
-        admit_dead_letter(reader, *delivery.entry.message, cause, expired)) {
+    const Fate fate = fate_of(reader, delivery.entry, ack.kind);
+    if (fate == Fate::dead && admit_dead_letter(reader, *delivery.entry.message, cause, expired)) {
       dead_letter(reader, delivery.priority, delivery.entry, cause, expired, &batch,
                   delivery.entry.deliveries + 1);
       if (expired) ++totals.expired;
@@ -113,6 +113,8 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
     } else if (ack.kind == AckKind::consumed) {
       release(*reader, delivery.priority, delivery.entry, &batch);
       no_longer_out(*reader, delivery.entry);
+    } else if (fate == Fate::delayed) {
+      delay(delivery, batch.operations);
     } else {
       give_back(delivery, counts);
     }

@@ -61,6 +61,15 @@ struct Entry {
   bool is_volatile = false;          ///< not in the store
   bool maybe_delivered = false;      ///< the mark of redelivery, from before a restart
   bool first_of_group = false;       ///< out: its message group is new to the consumer
+  std::uint16_t refusals = 0;        ///< of `deliveries`, those that a consumer refused
+};
+
+/// A message that was refused and waits for the time of its redelivery.
+struct DelayedEntry {
+  TimePoint due{};
+  Entry entry;              ///< a stored one without its message, which is read back when due
+  std::uint32_t bytes = 0;  ///< of that message
+  bool recalled = false;    ///< it is being read back
 };
 
 /// What a lane has spilled: non-persistent messages that are in a list of their own in the store.
@@ -172,7 +181,11 @@ class Reader {
   std::array<std::unique_ptr<ReaderLane>, kPriorities> lanes;
   /// By (9 - priority, sequence): the order in which they are taken.
   std::map<std::pair<int, std::uint64_t>, Entry> returned;
-  std::uint64_t depth = 0;  ///< not acknowledged
+  /// By the same key: what waits for the time of its redelivery, or is due and still on disk.
+  std::map<std::pair<int, std::uint64_t>, DelayedEntry> delayed;
+  std::set<std::pair<int, std::uint64_t>> due;  ///< of `delayed`: on disk, and not asked for yet
+  std::uint64_t recalled = 0;                   ///< of `delayed`: being read back
+  std::uint64_t depth = 0;                      ///< not acknowledged
   std::uint64_t depth_bytes = 0;
   std::uint64_t in_flight = 0;
   bool refusing = false;  ///< stands in the list of those with refusals to acknowledge
