@@ -125,6 +125,12 @@ std::optional<Engine::State::Candidate> Engine::State::next_returned(Scan& scan,
   auto at = takes_all ? returned.begin()
                       : returned.lower_bound({place, scan.cursor(priority).returned_from});
   for (; at != returned.end() && at->first.first == place; ++at) {
+    if (const Ticket after = at->second.visible_after;
+        after != kNoTicket && after > std::max(durable, store.durable())) {
+      // An XA branch has let it go, and that is not durable: it still holds it after a crash.
+      if (!std::exchange(scan.awaits_durable, true)) awaiting_durable.push_back(&scan);
+      break;
+    }
     if (takes_all || scan.wants(at->second)) {
       return Candidate{&at->second, priority, Candidate::From::returned, 0};
     }
@@ -269,6 +275,7 @@ Entry Engine::State::take(Scan& scan, const Candidate& candidate) {
     entry = std::move(at->second);
     returned.erase(at);
     if (!entry.is_volatile) held_bytes -= entry.message->footprint();
+    if (!errands.empty()) errands_due = true;  // more may come back
     return entry;
   }
   Lane& lane = list.lane(candidate.priority);
@@ -570,6 +577,7 @@ void Engine::State::page_loaded(Page page) {
   if (asked == pages_requested.end()) return;
   const PageFor place = asked->second;
   pages_requested.erase(asked);
+  if (place.errand != 0) return errand_page(place.errand, page);
   const auto list = lists.find(place.list);
   if (list == lists.end()) return;
   for (const auto& reader : list->second->readers) {
@@ -638,7 +646,7 @@ void Engine::State::recall(Reader& reader, int priority, std::uint64_t first, st
   request.bytes_max = kPageBytesMax;
   flush_acks();
   request.after = store.submitted();
-  pages_requested[request.id] = {reader.list.id, reader.id, priority, last, false, first};
+  pages_requested[request.id] = {reader.list.id, reader.id, priority, last, false, first, 0};
   store.read(request);
 }
 
