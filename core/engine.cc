@@ -108,42 +108,35 @@ Outcome Engine::commit(TransactionId transaction, ReplyToken token, TimePoint no
   return at(now).commit(transaction, token);
 }
 Outcome Engine::rollback(TransactionId transaction, TimePoint now) {
-  const auto* known = at(now).transactions.find(transaction);
-  if (known != nullptr && known->branch != nullptr) {
-    return Outcome::failure({Errc::bad_state, "an XA branch is ended by its XID"});
-  }
-  return state_->rollback(transaction);
-}
-Result<TransactionId, XaError> Engine::xa_start(ConnectionId connection, const Xid& xid,
-                                                XaStart how, TimePoint now) {
-  return at(now).xa_start(connection, xid, how);
-}
-Result<void, XaError> Engine::xa_end(ConnectionId connection, const Xid& xid, XaEnd how) {
-  return state_->xa_end(connection, xid, how);
-}
-Outcome Engine::xa_prepare(ConnectionId connection, const Xid& xid, ReplyToken token,
-                           TimePoint now) {
-  return at(now).xa_prepare(connection, xid, token);
-}
-Outcome Engine::xa_commit(ConnectionId connection, const Xid& xid, bool one_phase, ReplyToken token,
-                          TimePoint now) {
-  return at(now).xa_commit(connection, xid, one_phase, token);
-}
-Outcome Engine::xa_rollback(ConnectionId connection, const Xid& xid, TimePoint now) {
-  return at(now).xa_rollback(connection, xid);
-}
-Outcome Engine::xa_forget(const Xid& xid, TimePoint now) {
-  return at(now).xa_forget(xid);
-}
-Outcome Engine::xa_complete_by_hand(const Xid& xid, bool commit, TimePoint now) {
-  return at(now).xa_complete_by_hand(xid, commit);
-}
-std::vector<BranchSnapshot> Engine::branches(const Xid* after, std::size_t limit,
-                                             bool in_doubt) const {
-  return state_->branches_after(after, limit, in_doubt);
+  return at(now).rollback(transaction);
 }
 Result<Destination> Engine::create_temporary(ConnectionId connection, DestinationKind kind) {
   return state_->create_temporary(connection, kind);
+}
+Result<void> Engine::create_queue(const std::string& name) {
+  return state_->make_queue(name);
+}
+Result<std::uint64_t> Engine::delete_queue(const Destination& queue, bool force, TimePoint now) {
+  return at(now).delete_queue(queue, force);
+}
+Result<void> Engine::pause_queue(const Destination& queue, bool paused, TimePoint now) {
+  return at(now).pause_queue(queue, paused);
+}
+Result<TaskId> Engine::start_task(QueueTaskOptions options, TimePoint now) {
+  return at(now).start_task(std::move(options));
+}
+const QueueTaskView* Engine::task(TaskId id) const {
+  return std::as_const(*state_).task(id);
+}
+std::optional<QueueTaskView> Engine::take_task(TaskId id) {
+  return state_->take_task(id);
+}
+Result<QueueExplanation> Engine::explain(const Destination& queue) const {
+  return state_->explain(queue);
+}
+Result<MessageExplanation> Engine::explain(const Destination& queue,
+                                           const ListedMessage& listed) const {
+  return state_->explain(queue, listed);
 }
 void Engine::durable_advanced(TimePoint now) {
   at(now).see_durable();
@@ -328,7 +321,7 @@ void Engine::State::see_durable() {
     mark_ready(*subscription);
   }
   subscriptions_awaiting_durable.clear();
-  if (parked_connections.empty() && commits_waiting.empty()) return;
+  if (parked_connections.empty()) return;
   room_was_made();  // undurable bytes are a limit too
 }
 
@@ -367,6 +360,7 @@ bool Engine::State::run() {
   const std::uint32_t budget = limits.steps_per_entry_max;
   std::uint32_t steps = budget;
   if (redeliveries_due) release_redeliveries(steps);
+  if (!ready_tasks.empty()) run_tasks(steps);
   while (steps > 0) {
     if (!ready_scans.empty()) {
       Scan* scan = ready_scans.front();
@@ -393,11 +387,10 @@ bool Engine::State::run() {
     if (const auto at = lists.find(id); at != lists.end()) trim(*at->second);
   }
   lists_to_trim.clear();
-  if (errands_due) go_on_with_errands();
   limit_windows();
   steps_longest_entry = std::max<std::uint64_t>(steps_longest_entry, budget - steps);
-  return !ready_scans.empty() || !ready_subscriptions.empty() || room_changed || parked_turns > 0 ||
-         redeliveries_due || sweep_at || wants_to_spill();
+  return !ready_scans.empty() || !ready_subscriptions.empty() || !ready_tasks.empty() ||
+         room_changed || parked_turns > 0 || redeliveries_due || sweep_at || wants_to_spill();
 }
 
 void Engine::State::sweep(std::uint32_t& steps) {

@@ -12,10 +12,10 @@
 #include "core/ids.h"
 #include "core/message.h"
 #include "core/policy.h"
+#include "core/queue_admin.h"
 #include "core/result.h"
 #include "core/store.h"
 #include "core/thread_annotations.h"
-#include "core/xa.h"
 
 namespace pabal::core {
 
@@ -41,17 +41,16 @@ struct EngineLimits {
   std::uint64_t transaction_bytes_max = 64ULL << 20;
   std::uint32_t transaction_operations_max = 1'000'000;
   std::uint32_t transactions_per_connection_max = 1000;
-  std::uint32_t prepared_branches_max = 10'000;  ///< XA, heuristically completed ones included
-  std::uint32_t prepared_acknowledgements_max = 4'000'000;  ///< of all prepared branches
-  std::uint64_t prepared_bytes_max = 16ULL << 20;  ///< of their sends, kept in memory as well
   std::uint32_t subscriptions_per_connection_max = 10'000;
   std::uint32_t connections_max = 100'000;
   std::uint32_t destinations_max = 1'000'000;
-  std::uint32_t composite_targets_max = 1000;  ///< that one send or subscription names
+  std::uint32_t composite_targets_max = 1000;      ///< that one send or subscription names
   std::uint64_t unwritten_bytes_max = 1ULL << 20;  ///< deliveries handed to one connection's socket
   std::uint64_t topic_pending_bytes_max = 32ULL << 20;  ///< of one non-durable topic subscription
   std::uint64_t delayed_max =
-      1'000'000;  ///< redeliveries waiting for their time; more come at once
+      1'000'000;                  ///< redeliveries waiting for their time; more come at once
+  std::uint32_t walks_max = 256;  ///< browsers and operators' commands that go through queues
+  std::uint32_t tasks_max = 64;   ///< operators' commands, of those that ended the last ones too
   std::uint32_t steps_per_entry_max = 4096;  ///< deliveries and the like before the door is left
   bool send_fail_if_no_space = false;        ///< refuse instead of pausing the producer
 };
@@ -68,10 +67,9 @@ struct Outcome {
   /// A reply about this may be sent when Store::durable() has reached it; kNoTicket: at once.
   Ticket after = kNoTicket;
   std::optional<Error> error;
-  XaCode xa = XaCode::ok;  ///< of XA calls: the vote, or what kind of failure it is
 
   static Outcome failure(Error error, Ticket after = kNoTicket) {
-    return {Disposition::failed, after, std::move(error), XaCode::resource_error};
+    return {Disposition::failed, after, std::move(error)};
   }
 };
 
@@ -127,6 +125,9 @@ struct SubscribeOptions {
   /// Of a queue: while it is there, one consumer gets all, the first of the exclusive ones with the
   /// highest priority.
   bool exclusive = false;
+  /// Copies of what stands in one queue now, in order, then a Delivery without a message: the end.
+  /// Takes nothing; acknowledging gives back credit.
+  bool browser = false;
   /// The adaptor's own name for this subscription, echoed in every Delivery.
   std::uint64_t tag = 0;
 };
@@ -151,7 +152,7 @@ struct Delivery {
   std::uint64_t tag = 0;     ///< SubscribeOptions::tag
   std::uint64_t number = 0;  ///< counts the deliveries of the connection; see Engine::written
   DeliveryId id{};
-  MessageRef message;
+  MessageRef message;  ///< null: a browser has seen everything
   /// Where it was: set only if that is not the message's own destination (composites, virtual
   /// topics …).
   std::shared_ptr<const Destination> destination;
@@ -250,9 +251,6 @@ struct EngineSnapshot {
   std::uint64_t queues = 0;
   std::uint64_t durable_subscriptions = 0;
   std::uint64_t transactions = 0;
-  std::uint64_t branches_prepared = 0;
-  std::uint64_t branches_heuristic = 0;      ///< completed by hand and not forgotten
-  std::optional<TimePoint> oldest_prepared;  ///< since when
   DestinationCounters totals;
   std::uint64_t bytes_held = 0;     ///< messages in memory that cannot be dropped (limit: memory)
   std::uint64_t bytes_window = 0;   ///< stored messages also kept in memory
@@ -327,42 +325,34 @@ class Engine {
   /// Sends are dropped; acknowledged deliveries are out again, with the same consumer.
   Outcome rollback(TransactionId transaction, TimePoint now);
 
-  // --- XA transactions (X/Open XA, JTA) --------------------------------------------------------
-
-  /// The connection works for branch `xid` from here on: the id is for publish() and acknowledge().
-  /// Errors: invalid, duplicate (fresh), unknown (join, resume), protocol, rolled_back (it can only
-  /// roll back), resource_error (a limit).
-  Result<TransactionId, XaError> xa_start(ConnectionId connection, const Xid& xid, XaStart how,
-                                          TimePoint now);
-  /// Errors: unknown, protocol (the connection does not work for it).
-  Result<void, XaError> xa_end(ConnectionId connection, const Xid& xid, XaEnd how);
-  /// Makes everything that the branch did durable, and locks what it acknowledged: from `after` on,
-  /// it waits for xa_commit() or xa_rollback(), over any number of restarts and connections. What
-  /// is not persistent does not survive one. Outcome::xa: ok; read_only: there was nothing, it has
-  /// ended. Failed: unknown, protocol, or rolled_back: that is done. May be parked.
-  Outcome xa_prepare(ConnectionId connection, const Xid& xid, ReplyToken token, TimePoint now);
-  /// One phase: of a branch that is not prepared. Failed: unknown, protocol, rolled_back (one
-  /// phase), heuristically_…, unavailable (no room; it stays prepared). May be parked: until its
-  /// messages are read back, or there is room.
-  Outcome xa_commit(ConnectionId connection, const Xid& xid, bool one_phase, ReplyToken token,
-                    TimePoint now);
-  /// Prepared or not. Acknowledged messages return, marked redelivered; to the consumer that had
-  /// them if it is still there. Failed: unknown, protocol, heuristically_….
-  Outcome xa_rollback(ConnectionId connection, const Xid& xid, TimePoint now);
-  /// Ends the memory of a heuristically completed branch. Failed: unknown, protocol.
-  Outcome xa_forget(const Xid& xid, TimePoint now);
-  /// An operator's word instead of the transaction manager's, who will be told (heuristically_…)
-  /// until it forgets. Of prepared branches only. Commit may be parked; there is no Reply then.
-  Outcome xa_complete_by_hand(const Xid& xid, bool commit, TimePoint now);
-  /// At most `limit` branches above `after` (null: from the first), in order; `in_doubt`: only
-  /// those that xa_recover lists, prepared or heuristically completed.
-  [[nodiscard]] std::vector<BranchSnapshot> branches(const Xid* after, std::size_t limit,
-                                                     bool in_doubt) const;
-
   // --- temporary destinations ------------------------------------------------------------------
 
   /// A name that no other temporary has; lives until the connection ends. Errors: quota_exceeded.
   Result<Destination> create_temporary(ConnectionId connection, DestinationKind kind);
+
+  // --- administration (core/queue_admin.h) -----------------------------------------------------
+
+  /// Errors: bad_destination, already_exists, quota_exceeded.
+  Result<void> create_queue(const std::string& name);
+  /// With all that is in it; answers how many messages that were. `force`: although it has
+  /// consumers; the connections of those that are there for it alone are closed. Errors: not_found,
+  /// in_use.
+  Result<std::uint64_t> delete_queue(const Destination& queue, bool force, TimePoint now);
+  /// While a queue is paused nothing of it is dispatched; sends go on. Survives a restart, unless
+  /// the queue is a temporary one. Errors: not_found.
+  Result<void> pause_queue(const Destination& queue, bool paused, TimePoint now);
+  /// Begins a command, which goes on with every run(). Errors: not_found (queue), invalid_argument
+  /// (selector, destination), quota_exceeded.
+  Result<TaskId> start_task(QueueTaskOptions options, TimePoint now);
+  /// How far it is; null: there is none. Valid until the next call.
+  [[nodiscard]] const QueueTaskView* task(TaskId id) const;
+  /// Takes its result along, and cancels it if it has not ended: what took effect stays.
+  std::optional<QueueTaskView> take_task(TaskId id);
+  /// Why its messages wait. Errors: not_found.
+  [[nodiscard]] Result<QueueExplanation> explain(const Destination& queue) const;
+  /// The same of one message that a list command found. Errors: not_found (queue).
+  [[nodiscard]] Result<MessageExplanation> explain(const Destination& queue,
+                                                   const ListedMessage& listed) const;
 
   // --- what the world did ----------------------------------------------------------------------
 

@@ -30,6 +30,10 @@ void Engine::State::dispatch(Scan& scan, std::uint32_t& steps) {
     --steps;
     if (!scan.active()) return;
     if (!reader.due.empty()) recall_due(reader);
+    if (reader.list.paused) {
+      scan.waiting = WaitReason::paused;
+      return;
+    }
     const auto candidate = next_entry(scan, steps);
     if (!candidate) return;
     // Before its time is looked at: what was never wanted leaves no dead letter.
@@ -125,12 +129,6 @@ std::optional<Engine::State::Candidate> Engine::State::next_returned(Scan& scan,
   auto at = takes_all ? returned.begin()
                       : returned.lower_bound({place, scan.cursor(priority).returned_from});
   for (; at != returned.end() && at->first.first == place; ++at) {
-    if (const Ticket after = at->second.visible_after;
-        after != kNoTicket && after > std::max(durable, store.durable())) {
-      // An XA branch has let it go, and that is not durable: it still holds it after a crash.
-      if (!std::exchange(scan.awaits_durable, true)) awaiting_durable.push_back(&scan);
-      break;
-    }
     if (takes_all || scan.wants(at->second)) {
       return Candidate{&at->second, priority, Candidate::From::returned, 0};
     }
@@ -275,7 +273,6 @@ Entry Engine::State::take(Scan& scan, const Candidate& candidate) {
     entry = std::move(at->second);
     returned.erase(at);
     if (!entry.is_volatile) held_bytes -= entry.message->footprint();
-    if (!errands.empty()) errands_due = true;  // more may come back
     return entry;
   }
   Lane& lane = list.lane(candidate.priority);
@@ -344,6 +341,7 @@ void Engine::State::forget_ahead(Reader& reader, int priority, std::uint64_t seq
     const auto& cursor = scan.cursors[static_cast<std::size_t>(priority)];
     if (cursor && cursor->page_request != 0) cursor->gone.push_back(sequence);
   });
+  for (auto* walk : reader.walks) walk->forget(priority, sequence);
 }
 
 // --- to whom -------------------------------------------------------------------------------------
@@ -439,9 +437,11 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   delivery.redelivered = entry.deliveries > 0 || entry.maybe_delivered;
   outbox_of(connection).deliveries.push_back(std::move(delivery));
 
-  ++totals.dispatched;
   const bool again = entry.deliveries > 0 || entry.maybe_delivered;
-  if (again) ++totals.redelivered;
+  if (!subscription.options.browser) {
+    ++totals.dispatched;
+    if (again) ++totals.redelivered;
+  }
   if (!direct) {
     ++reader->list.counters.dispatched;
     if (again) ++reader->list.counters.redelivered;
@@ -463,6 +463,7 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   in_flight.destination = std::move(destination);
   in_flight.entry = std::move(entry);
   in_flight.priority = static_cast<std::uint8_t>(priority);
+  in_flight.since = static_cast<std::uint32_t>(to_millis(now) / 1000);
   subscription.in_flight.push_back(std::move(in_flight));
 }
 
@@ -494,6 +495,7 @@ void Engine::State::offer_topic_message(Subscription& subscription, const Messag
 }
 
 void Engine::State::deliver_pending(Subscription& subscription, std::uint32_t& steps) {
+  if (subscription.walk) return browse(subscription, steps);
   while (subscription.has_waiting() && subscription.has_credit() &&
          has_socket_room(subscription.connection)) {
     if (subscription.returned.empty() && !first_pending_is_visible(subscription)) return;
@@ -555,7 +557,7 @@ void Engine::State::request_page(Scan& scan, int priority) {
   request.priority = static_cast<std::uint8_t>(priority);
   request.first = std::max(cursor.next, cursor.page_end);
   request.end = reader.list.lanes[static_cast<std::size_t>(priority)]->window_begin;
-  cursor.page_request = read_page(request, {reader.list.id, reader.id, priority, 0, false});
+  cursor.page_request = read_page(request, {reader.list.id, reader.id, priority, 0, false, 0, {}});
 }
 
 /// Asks the store for a page that fits into the window; the request's id.
@@ -577,9 +579,18 @@ void Engine::State::page_loaded(Page page) {
   if (asked == pages_requested.end()) return;
   const PageFor place = asked->second;
   pages_requested.erase(asked);
-  if (place.errand != 0) return errand_page(place.errand, page);
   const auto list = lists.find(place.list);
   if (list == lists.end()) return;
+  if (raw(place.walk) != 0) {
+    if (const auto walk = walks.find(place.walk); walk != walks.end()) {
+      if (place.spilled) {
+        take_spilled_portion(*walk->second, page);
+      } else {
+        take_walk_page(*walk->second, page);
+      }
+    }
+    return;
+  }
   for (const auto& reader : list->second->readers) {
     if (reader->id != place.reader) continue;
     if (place.recall_to != 0) {
@@ -646,7 +657,7 @@ void Engine::State::recall(Reader& reader, int priority, std::uint64_t first, st
   request.bytes_max = kPageBytesMax;
   flush_acks();
   request.after = store.submitted();
-  pages_requested[request.id] = {reader.list.id, reader.id, priority, last, false, first, 0};
+  pages_requested[request.id] = {reader.list.id, reader.id, priority, last, false, first, {}};
   store.read(request);
 }
 

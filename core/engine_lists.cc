@@ -35,7 +35,7 @@ Result<MessageList*> Engine::State::queue_named(std::string_view name, Destinati
 }
 
 Result<MessageList*> Engine::State::create_queue(const Destination& destination) {
-  if (lists.size() >= limits.destinations_max && !over_limits) {
+  if (lists.size() >= limits.destinations_max) {
     return Error{Errc::quota_exceeded,
                  "destinations_max: there are " + std::to_string(lists.size()) + " destinations"};
   }
@@ -128,11 +128,6 @@ void Engine::State::orphan(Reader& reader) {
       delivery.reader = nullptr;
     }
   });
-  for (const auto& [xid, branch] : branches) {
-    for (auto& range : branch->held) {
-      if (range.reader == &reader) range.reader = nullptr;
-    }
-  }
   for (auto& [key, entry] : reader.returned) forget(9 - key.first, entry);
   reader.returned.clear();
   for (auto& [key, waiting] : reader.delayed) {
@@ -148,6 +143,7 @@ void Engine::State::orphan(Reader& reader) {
       expired_waiting.push_back(std::move(waiting));
     }
   }
+  orphan_walks(reader);
   drop_pages(reader.front);
   forget_work(reader.front);
   std::erase(refusing, &reader);
@@ -199,6 +195,7 @@ void Engine::State::remove_list(MessageList& list) {
   if (list.window_listed) windows.remove(list.id);
   if (list.spill_listed) spillable.erase(list.id);
   if (list.spill) drop_spill(list);
+  if (list.paused) (void)pause_queue(list.destination, false);
   if (list.is_queue()) {
     queues.erase(list.destination.name);
     queues_in_order.erase({list.destination.kind, list.destination.name});
@@ -274,15 +271,6 @@ void Engine::State::recover(RecoveredState recovered) {
   last_reader = raw(recovered.last_reader);
   for (auto& found : recovered.lists) {
     if (is_temporary(found.description.destination.kind)) {
-      if (found.description.destination.name == kBranchList) {
-        branch_list = found.description.id;
-        for (const auto& reader : found.readers) {
-          for (const auto& cursor : reader.cursors) {
-            branch_sequence = std::max(branch_sequence, cursor.next);
-          }
-        }
-        continue;
-      }
       // Spilled by a process that has ended: nobody was promised that it outlives that.
       StoreOp operation;
       operation.kind = StoreOpKind::delete_list;
@@ -322,7 +310,7 @@ void Engine::State::recover(RecoveredState recovered) {
     // A crash came between the batches that make or take away a list and its one reader.
     if (list.readers.empty()) remove_list(list);
   }
-  recover_branches(std::move(recovered.attachments));
+  recover_paused(recovered);
 }
 
 }  // namespace pabal::core

@@ -38,9 +38,13 @@ Outcome Engine::State::acknowledge(SubscriptionId id, DeliveryRange range, AckKi
   Transaction* within = nullptr;
   if (transaction) {
     within = transactions.find(*transaction);
-    if (within == nullptr || !works_for(subscription->connection, *within)) {
+    if (within == nullptr || &within->connection != &subscription->connection) {
       return Outcome::failure({Errc::not_found, "no such transaction"});
     }
+  }
+  if (subscription->options.browser && kind != AckKind::consumed) {
+    return Outcome::failure(
+        {Errc::not_supported, "a browser has copies: it can refuse nothing"}, store.submitted());
   }
   // What can refuse it comes first: all of the range is settled, or nothing.
   if (auto may = check_acknowledge(*subscription, range, kind, cause, within); !may) {
@@ -210,15 +214,8 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
     return;
   }
   unhold(*entry.message);
-  forget_ahead(reader, priority, entry.sequence);
+  if (list.is_queue()) forget_ahead(reader, priority, entry.sequence);
   if (batch != nullptr) {
-    auto* last = batch->operations.empty() ? nullptr : &batch->operations.back();
-    if (last != nullptr && last->kind == StoreOpKind::acknowledge && last->list == list.id &&
-        last->reader == reader.id && last->priority == priority &&
-        last->last + 1 == entry.sequence) {
-      last->last = entry.sequence;
-      return;
-    }
     StoreOp operation;
     operation.kind = StoreOpKind::acknowledge;
     operation.priority = static_cast<std::uint8_t>(priority);

@@ -79,6 +79,7 @@ std::uint32_t Engine::State::spill_from(MessageList& list, std::uint32_t steps) 
     while (!lane.volatile_entries.empty() && moved < std::min(steps, kSpillEntries) &&
            bytes < kSpillBytes && admit_spill(*lane.volatile_entries.front().message)) {
       Entry entry = take_front(lane.volatile_entries, lane.volatile_gaps);
+      for (auto* walk : list.reader().walks) walk->note_spilled(priority, entry.sequence);
       if (!lane.spilled) lane.spilled = std::make_unique<SpilledLane>();
       lane.spilled->end = entry.sequence + 1;
       ++lane.spilled->entries;
@@ -147,7 +148,7 @@ std::uint64_t Engine::State::known_spilled(Scan& scan, int priority) {
     request.priority = static_cast<std::uint8_t>(priority);
     request.first = known;
     request.end = lane.spilled->end;
-    pages.page_request = read_page(request, {list.id, scan.reader.id, priority, 0, true});
+    pages.page_request = read_page(request, {list.id, scan.reader.id, priority, 0, true, 0, {}});
   }
   return known;
 }
@@ -176,17 +177,25 @@ void Engine::State::take_spilled_page(Scan& scan, int priority, Page& page) {
 
 /// The first of the scan's spilled page: in memory for good from here on.
 Entry Engine::State::take_spilled(Scan& scan, int priority) {
-  MessageList& list = scan.reader.list;
-  Lane& lane = list.lane(priority);
   auto& page = scan.cursor(priority).spilled->page;
   Entry entry = std::move(page.front());
   page.pop_front();
   window_bytes -= entry.message->footprint();
+  leave_spill(scan.reader, priority, entry, &scan);
+  return entry;
+}
+
+/// It is in memory for good, and in no page of a scan but `taker`'s, which need not be one.
+void Engine::State::leave_spill(Reader& reader, int priority, const Entry& entry,
+                                const Scan* taker) {
+  MessageList& list = reader.list;
+  Lane& lane = list.lane(priority);
   held_bytes += entry.message->footprint();
   forget_spilled(list, priority, entry);
-  scan.reader.for_each_scan([&](Scan& other) {
+  for (auto* walk : reader.walks) walk->forget_spilled(priority, entry.sequence);
+  reader.for_each_scan([&](Scan& other) {
     const auto& cursor = other.cursors[static_cast<std::size_t>(priority)];
-    if (&other == &scan || !cursor || !cursor->spilled) return;
+    if (&other == taker || !cursor || !cursor->spilled) return;
     Pages& pages = *cursor->spilled;
     if (pages.page_request != 0) pages.gone.push_back(entry.sequence);
     const auto at = lower_bound_sequence(pages.page, entry.sequence);
@@ -195,15 +204,14 @@ Entry Engine::State::take_spilled(Scan& scan, int priority) {
     window_bytes -= pages.page[at].message->footprint();
     pages.page[at].message.reset();
   });
-  if (lane.spilled->entries > 0) return entry;
+  if (lane.spilled->entries > 0) return;
   lane.spilled.reset();
-  scan.reader.for_each_scan([&](Scan& each) {
+  reader.for_each_scan([&](Scan& each) {
     const auto& cursor = each.cursors[static_cast<std::size_t>(priority)];
     if (!cursor || !cursor->spilled) return;
     drop_pages(*cursor->spilled);
     cursor->spilled.reset();
   });
-  return entry;
 }
 
 /// It is on disk no more.

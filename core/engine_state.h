@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "core/engine.h"
-#include "core/engine_xa.h"
 #include "core/message_list.h"
+#include "core/queue_walk.h"
 #include "core/ring.h"
 #include "core/slot_map.h"
 #include "core/topic_trie.h"
@@ -36,8 +36,9 @@
 //   engine_dead_letter.cc   where goes what cannot be delivered, and how it comes back
 //   engine_spill.cc         non-persistent messages that memory has no room for
 //   engine_transaction.cc   begin, commit, rollback
-//   engine_xa.cc            XA branches: what each call does in which state
-//   engine_branch.cc        what a prepared branch has in the store, and how it comes back
+//   engine_walk.cc          going through a queue, taking out of turn, browsers
+//   engine_admin.cc         an operator's commands about queues
+//   engine_explain.cc       why a queue's messages, or one of them, wait
 //   engine_lists.cc         lists, readers, their windows, recovery
 //   engine_views.cc         snapshots
 
@@ -56,6 +57,7 @@ struct InFlight {
   Entry entry;
   std::uint8_t priority = 0;
   State state = State::out;
+  std::uint32_t since = 0;  ///< seconds since 1970: when it was delivered
   TransactionId transaction{};
 };
 
@@ -107,7 +109,11 @@ class Subscription {
   bool ready = false;               ///< stands in the engine's queue of work
   bool awaits_durable = false;      ///< stands in the list to wake when the store has synced
 
-  [[nodiscard]] bool has_waiting() const noexcept { return !pending.empty() || !returned.empty(); }
+  std::unique_ptr<Walk> walk;  ///< of a browser, until it has seen everything
+
+  [[nodiscard]] bool has_waiting() const noexcept {
+    return !pending.empty() || !returned.empty() || walk != nullptr;
+  }
   [[nodiscard]] const Interest& interest() const noexcept { return options.interests.front(); }
   [[nodiscard]] bool automatic() const noexcept { return options.ack_mode == AckMode::automatic; }
   [[nodiscard]] bool has_credit() const noexcept { return out < options.prefetch || granted > 0; }
@@ -128,15 +134,11 @@ struct Send {
   std::shared_ptr<const std::vector<Destination>> targets;  ///< SendOptions::targets
 };
 
-/// How a transaction is asked to end.
-enum class EndCall : std::uint8_t { commit, xa_prepare, xa_commit_one_phase };
-
-/// A send or the end of a transaction that waits for room.
+/// A send or commit that waits for room.
 struct Parked {
-  Send send;  ///< without a message: an end
+  Send send;  ///< without a message: a commit
   std::optional<TransactionId> transaction;
   ReplyToken token = 0;
-  EndCall call = EndCall::commit;
 };
 
 class Connection {
@@ -149,8 +151,7 @@ class Connection {
   std::string client_id;
   std::uint64_t origin = 0;
   std::vector<SubscriptionId> subscriptions;
-  std::vector<TransactionId> transactions;  ///< open ones, and XA branches that it works for
-  std::vector<TransactionId> prepared;      ///< XA branches that its subscriptions acknowledged in
+  std::vector<TransactionId> transactions;
   std::vector<Destination> temporaries;
   std::uint64_t temporaries_made = 0;
 
@@ -175,13 +176,11 @@ struct PendingAck {
 
 class Transaction {
  public:
-  Transaction(TransactionId transaction_id, Connection* owner)
+  Transaction(TransactionId transaction_id, Connection& owner)
       : id(transaction_id), connection(owner) {}
 
   const TransactionId id;
-  Connection* const connection;  ///< null: an XA branch, see Branch::associations
-  Branch* branch = nullptr;      ///< null: local to its connection
-  std::uint64_t parked_sends = 0;
+  Connection& connection;
   std::vector<Send> sends;
   std::uint64_t bytes = 0;
   std::uint64_t admitted_bytes = 0;  ///< set aside in the store
@@ -347,6 +346,7 @@ class Engine::State {
   /// Every scan of it that has consumers.
   void mark_ready(Reader& reader);
   void mark_ready(Subscription& subscription);
+  void mark_ready(QueueTask& task);
   void forget_work(Scan& scan);
   void sweep(std::uint32_t& steps);
 
@@ -356,7 +356,8 @@ class Engine::State {
   std::optional<Outcome> try_send(const Send& send, Transaction* transaction);
   /// Of a message that route() has looked at. `granted`: `stored_bytes` are set aside in the store.
   /// Fills `why` when refused.
-  Admission admit(const Message& message, std::uint64_t stored_bytes, Error& why);
+  Admission admit(const Message& message, std::uint64_t stored_bytes, Error& why,
+                  Purpose purpose = Purpose::send);
   Outcome park(Connection& connection, Parked parked);
   void drop_parked(Connection& connection, std::optional<TransactionId> transaction);
   void unpark_front(Connection& connection);
@@ -422,7 +423,6 @@ class Engine::State {
   void attach(Subscription& subscription, Reader& reader);
   Scan& scan_for(const Subscription& subscription, Reader& reader);
   void detach(Subscription& subscription, Scan& scan);
-  void keep_acknowledged(Subscription& subscription, Transaction& transaction);
   void unsubscribe(Subscription& subscription);
   Result<void> delete_durable(std::string_view client_id, std::string_view name);
   Result<Destination> create_temporary(ConnectionId id, DestinationKind kind);
@@ -477,7 +477,7 @@ class Engine::State {
     std::uint64_t recall_to = 0;  ///< not zero: for recall(), up to here
     bool spilled = false;         ///< of what the list has spilled
     std::uint64_t recall_from = 0;
-    std::uint64_t errand = 0;  ///< not zero: for this one
+    WalkId walk{};  ///< not zero: for this walk
   };
   void request_page(Scan& scan, int priority);
   std::uint64_t read_page(PageRequest& request, const PageFor& place);
@@ -583,8 +583,84 @@ class Engine::State {
   std::uint64_t known_spilled(Scan& scan, int priority);
   void take_spilled_page(Scan& scan, int priority, Page& page);
   Entry take_spilled(Scan& scan, int priority);
+  void leave_spill(Reader& reader, int priority, const Entry& entry, const Scan* taker);
   void forget_spilled(MessageList& list, int priority, const Entry& entry);
   void drop_spill(MessageList& list);
+
+  // --- engine_walk.cc
+  /// How a queue's message stands that the store has unacknowledged, or that is in memory.
+  [[nodiscard]] Standing standing(const Reader& reader, int priority, std::uint64_t sequence,
+                                  bool is_volatile) const;
+  /// Takes one message of a queue that is waiting, wherever it stands, as if it was its turn; it is
+  /// then out, and held, and must be settled or put back. Not for what is spilled. `read_back`: the
+  /// message as the store has it, for when it is only there; who read it must know that it was not
+  /// acknowledged since, as a walk does. Nullopt: it does not wait, or is only on disk and was not
+  /// given.
+  std::optional<Entry> take_out_of_turn(Reader& reader, int priority, std::uint64_t sequence,
+                                        bool is_volatile, const Entry* read_back);
+  Entry take_from_pages(Reader& reader, int priority, std::uint64_t sequence);
+  /// Errors: quota_exceeded.
+  Result<void> begin_walk(Walk& walk, Reader& reader);
+  void end_walk(Walk& walk);
+  void enter_lane(Walk& walk, int priority, std::uint64_t from);
+  WalkStep walk_step(Walk& walk);
+  /// Behind what walk_step() found.
+  void walk_on(Walk& walk);
+  [[nodiscard]] Standing standing(const Walk& walk, const Entry& entry) const;
+  void read_walk_page(Walk& walk);
+  void take_walk_page(Walk& walk, Page& page);
+  /// False: it is being read.
+  bool fill_portion(Walk& walk, std::uint64_t end);
+  std::uint64_t gather_portion(Walk& walk, std::uint64_t end, std::vector<Entry> found);
+  void take_spilled_portion(Walk& walk, Page& page);
+  /// What walk_step() found, if it waits. It is then out, as from take_out_of_turn().
+  std::optional<Entry> take_found(Walk& walk, const Entry& found);
+  void wake(Walk& walk);
+  void orphan_walks(Reader& reader);
+  Result<void> check_browser(const SubscribeOptions& options);
+  void browse(Subscription& subscription, std::uint32_t& steps);
+  void deliver_browse_end(Subscription& subscription);
+  /// Every delivery of the reader that is out, with its subscription.
+  template <class Visit>
+  void for_each_out(Reader& reader, Visit visit) {
+    reader.for_each_scan([&](Scan& scan) {
+      for (const auto& link : scan.consumers) {
+        const auto& in_flight = link.subscription->in_flight;
+        for (std::size_t i = 0; i < in_flight.size(); ++i) {
+          if (in_flight[i].reader == &reader) visit(in_flight[i], *link.subscription);
+        }
+      }
+    });
+  }
+
+  // --- engine_admin.cc
+  Result<void> make_queue(const std::string& name);
+  Result<std::uint64_t> delete_queue(const Destination& queue, bool force);
+  Result<void> pause_queue(const Destination& queue, bool paused);
+  void recover_paused(const RecoveredState& recovered);
+  Result<MessageList*> existing_queue(const Destination& queue);
+  Result<TaskId> start_task(QueueTaskOptions wanted);
+  [[nodiscard]] const QueueTaskView* task(TaskId id) const;
+  std::optional<QueueTaskView> take_task(TaskId id);
+  void run_tasks(std::uint32_t& steps);
+  void run_task(QueueTask& task, std::uint32_t& steps);
+  void end_task(QueueTask& task, TaskState state, std::string text);
+  void wake_tasks();
+  enum class TaskStep : std::uint8_t { on, wait, stop };
+  [[nodiscard]] bool wanted_by(const QueueTask& task, const Entry& entry) const;
+  TaskStep apply_task(QueueTask& task, const WalkStep& step);
+  TaskStep list_message(QueueTask& task, const WalkStep& step, Standing stands);
+  TaskStep send_on(QueueTask& task, const WalkStep& step, MessageRef copy);
+  Result<MessageRef> redirected(const QueueTask& task, const Message& message);
+
+  // --- engine_explain.cc
+  [[nodiscard]] Result<QueueExplanation> explain(const Destination& queue);
+  [[nodiscard]] Result<MessageExplanation> explain(const Destination& queue,
+                                                   const ListedMessage& listed);
+  [[nodiscard]] const Entry* next_in_memory(Reader& reader) const;
+  void explain_consumers(Reader& reader, QueueExplanation& told);
+  void explain_producers(QueueExplanation& told);
+  void explain_reasons(Reader& reader, QueueExplanation& told) const;
 
   // --- engine_transaction.cc
   Result<TransactionId> begin(ConnectionId id);
@@ -594,78 +670,6 @@ class Engine::State {
   InFlight* find_delivery(const PendingAck& ack);
   Outcome rollback(TransactionId id);
   void end_transaction(Transaction& transaction);
-  /// Whether the connection may send and acknowledge in it.
-  static bool works_for(const Connection& connection, const Transaction& transaction) noexcept;
-  /// Ends it now, or nullopt: there is no room now, or a send of it is parked.
-  std::optional<Outcome> try_end(Transaction& transaction, EndCall call);
-  Outcome end_or_park(Connection& connection, Transaction& transaction, EndCall call,
-                      ReplyToken token);
-
-  // --- engine_xa.cc
-  Result<TransactionId, XaError> xa_start(ConnectionId id, const Xid& xid, XaStart how);
-  Result<void, XaError> xa_join(Connection& connection, Branch& branch, XaStart how);
-  Result<void, XaError> xa_end(ConnectionId id, const Xid& xid, XaEnd how);
-  Outcome xa_prepare(ConnectionId id, const Xid& xid, ReplyToken token);
-  Outcome xa_commit(ConnectionId id, const Xid& xid, bool one_phase, ReplyToken token);
-  Outcome xa_rollback(ConnectionId id, const Xid& xid);
-  Outcome xa_forget(const Xid& xid);
-  Outcome xa_complete_by_hand(const Xid& xid, bool commit);
-  [[nodiscard]] Branch* branch_named(const Xid& xid) const;
-  Outcome xa_failure(XaCode code, const Xid& xid, std::string_view why) const;
-  /// Why an active branch cannot be ended by an XA call now; nullopt: it can.
-  std::optional<Outcome> not_ended(const Branch& branch) const;
-  /// The branch has ended, or is remembered from here on: nobody works for it any more.
-  void dissociate(Branch& branch);
-  /// Whether the store may get it, wherever it is routed to in the end.
-  static bool may_be_stored(const Send& send) noexcept;
-  std::optional<Outcome> prepare_branch(Transaction& work);
-  Outcome refuse_prepare(Transaction& work, const Error& why);
-  void become_prepared(Branch& branch, std::vector<HeldRange> orphans);
-  std::optional<Outcome> commit_prepared(Branch& branch);
-  /// Tries a commit again that had to wait, and answers those who wait for it.
-  void go_on_committing(const Xid& xid);
-  /// A commit that was under way cannot be done: it stays prepared.
-  void fail_commit(Branch& branch, std::string_view why);
-  void answer_waiting(std::vector<std::pair<ConnectionId, ReplyToken>> waiting,
-                      const Outcome& outcome);
-  void retry_commits();
-  void end_branch(Branch& branch);
-  [[nodiscard]] std::vector<BranchSnapshot> branches_after(const Xid* after, std::size_t limit,
-                                                           bool in_doubt) const;
-
-  // --- engine_branch.cc
-  static std::string attachment_key(const Xid& xid, std::uint32_t piece);
-  static std::string encode_branch(const Branch& branch, const std::vector<HeldRange>& held);
-  /// What the branch acknowledged of stored messages, joined: all, and those without a delivery.
-  void collect_held(Transaction& work, std::vector<HeldRange>& all,
-                    std::vector<HeldRange>& orphans);
-  void hold(Branch& branch, HeldRange range);
-  void drop_message(InFlight& delivery);
-  /// Adds what prepares the branch to `operations`.
-  void store_branch(Branch& branch, const std::string& record, std::vector<StoreOp>& operations);
-  /// Adds what takes the branch out of the store again, but for the memory of a heuristic end.
-  void unstore_branch(Branch& branch, std::vector<StoreOp>& operations);
-  void drop_sends_from_memory(Branch& branch);
-  /// It ends: what is with its deliveries is not locked any more.
-  void unlock_deliveries(Branch& branch);
-  void forget_loaded(Branch& branch);
-  /// A prepared branch commits or rolls back: what it held by number goes or returns.
-  void commit_held(Branch& branch, Batch& batch);
-  void roll_back_held(Branch& branch, std::vector<StoreOp>& operations, Errand& returning);
-  void recover_branches(std::vector<std::pair<std::string, std::string>> attachments);
-  void recover_branch(const Xid& xid, std::string_view record, std::uint32_t pieces);
-  void lock_recovered(Branch& branch);
-  void read_back(Branch& branch);
-  /// What a branch has let go is read back for its readers.
-  void add_errand(Errand errand);
-  void go_on_with_errands();
-  static std::uint64_t end_of_request(const Errand& errand);
-  bool request_next(std::uint64_t id, Errand& errand);
-  void loaded_branch(const Errand& errand);
-  void errand_page(std::uint64_t id, Page& page);
-  void take_for_branch(Errand& errand, const Errand::Range& range, PageEntry& loaded);
-  void take_for_reader(Errand& errand, const Errand::Range& range, PageEntry& loaded);
-  Reader* find_reader(ListId list, ReaderId reader);
 
   // --- engine_lists.cc
   Result<MessageList*> queue_named(std::string_view name, DestinationKind kind, bool create);
@@ -702,7 +706,6 @@ class Engine::State {
   SlotMap<Connection, ConnectionId> connections;
   SlotMap<Subscription, SubscriptionId> subscriptions;
   SlotMap<Transaction, TransactionId> transactions;
-  std::map<Xid, std::unique_ptr<Branch>> branches;
   NameMap<ConnectionId> client_ids;
   std::uint64_t connections_total = 0;
 
@@ -735,14 +738,13 @@ class Engine::State {
   std::set<DelayedKey> delayed;            ///< whose time has not come
   std::uint64_t redeliveries_waiting = 0;  ///< in Reader::delayed and such; limit: delayed_max
   bool redeliveries_due = false;
-  std::map<std::uint64_t, Errand> errands;
-  std::uint64_t last_errand = 0;
-  bool errands_due = false;          ///< one of them may go on
-  std::vector<Xid> commits_waiting;  ///< prepared branches that commit as soon as there is room
-  ListId branch_list{};  ///< the hidden list of prepared branches' sends; zero: not made yet
-  std::uint64_t branch_sequence = 1;  ///< next in it
-  bool over_limits = false;           ///< under way: a commit that destinations_max may not refuse
-  std::optional<ListId> sweep_at;     ///< the expiry sweep goes on here
+  std::map<WalkId, Walk*> walks;  ///< limit: walks_max
+  std::uint64_t last_walk = 0;
+  std::map<TaskId, std::unique_ptr<QueueTask>> tasks;  ///< limit: tasks_max
+  std::uint64_t last_task = 0;
+  Ring<TaskId> ready_tasks;
+  bool tasks_await_room = false;   ///< some task waits for room
+  std::optional<ListId> sweep_at;  ///< the expiry sweep goes on here
   /// Expired messages, taken and held, whose dead letter had no room; tried again when there is. At
   /// most kExpiredWaitingMax: then their readers stop at the next one.
   struct ExpiredWaiting {
@@ -766,10 +768,7 @@ class Engine::State {
   bool spill_fruitless = false;                        ///< since the round through the lists began
   bool spill_blocked = false;                          ///< no room there at the moment
   std::uint64_t spilled_undurable_bytes = 0;
-  Ticket spill_ticket = kNoTicket;      ///< the last of them
-  std::uint64_t branches_in_doubt = 0;  ///< prepared, and remembered; limit: prepared_branches_max
-  std::uint64_t prepared_acknowledgements = 0;
-  std::uint64_t prepared_bytes = 0;  ///< of prepared branches' sends that are in memory
+  Ticket spill_ticket = kNoTicket;  ///< the last of them
   AckRun ack_run;
   std::uint64_t entry_serial = 0;  ///< grows with every run(): deliveries coalesce within one
   std::uint64_t steps_longest_entry = 0;

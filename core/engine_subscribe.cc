@@ -26,6 +26,7 @@ Result<void> Engine::State::check_subscribe(Connection& connection,
                                               ": it is not a temporary of this connection"};
     }
   }
+  if (options.browser) return check_browser(options);
   if (options.durable_name.empty()) return {};
   if (is_queue(destination.kind)) {
     return Error{Errc::invalid_argument,
@@ -74,7 +75,13 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
   });
   subscription.selector = std::move(selector);
   connection->subscriptions.push_back(subscription.id);
-  if (reader != nullptr) {
+  if (options.browser) {
+    subscription.walk = std::make_unique<Walk>();
+    subscription.walk->browser = &subscription;
+    const auto begun = begin_walk(*subscription.walk, *reader);
+    PABAL_CHECK(begun, "check_browser() counted the walks");
+    mark_ready(subscription);
+  } else if (reader != nullptr) {
     attach(subscription, *reader);
   } else if (is_queue(destination.kind)) {
     queue_patterns.push_back(&subscription);
@@ -107,11 +114,6 @@ Result<Reader*> Engine::State::durable_reader(Connection& connection,
         reader.description.selector == interest.selector &&
         reader.description.no_local == interest.no_local) {
       return &reader;
-    }
-    if (reader.locked > 0) {
-      return Error{Errc::in_use,
-                   "a prepared XA transaction holds messages of the durable subscription " +
-                       key.second + " of client " + key.first};
     }
     remove_reader(reader.list, reader);
   }
@@ -170,42 +172,27 @@ void Engine::State::detach(Subscription& subscription, Scan& scan) {
   std::erase_if(scan.reader.selective, [&](const auto& each) { return each.get() == &scan; });
 }
 
-/// What the subscription acknowledged in a transaction that outlasts it. A prepared branch needs
-/// but the numbers of what is stored.
-void Engine::State::keep_acknowledged(Subscription& subscription, Transaction& transaction) {
-  Branch* prepared = transaction.branch;
-  if (prepared != nullptr && prepared->state == BranchState::active) prepared = nullptr;
-  for (auto& ack : transaction.acks) {
-    if (ack.subscription != subscription.id) continue;
-    InFlight* delivery = find_delivery(ack);
-    if (delivery == nullptr) continue;
-    InFlight kept;
-    kept.id = delivery->id;
-    kept.reader = delivery->reader;
-    kept.entry = std::move(delivery->entry);
-    kept.priority = delivery->priority;
-    kept.state = InFlight::State::in_transaction;
-    delivery_done(subscription, *delivery);
-    if (prepared != nullptr && kept.reader != nullptr && !kept.entry.is_volatile &&
-        !needs_message(ack.kind)) {
-      const std::uint64_t sequence = kept.entry.sequence;
-      drop_message(kept);
-      hold(*prepared, {kept.reader, kept.priority, ack.kind, sequence, sequence,
-                       kept.entry.message->flat().size(), std::move(ack.cause)});
-    } else {
-      transaction.orphans.emplace_back(std::move(kept), std::move(ack));
-    }
-  }
-  std::erase_if(transaction.acks,
-                [&](const PendingAck& ack) { return ack.subscription == subscription.id; });
-}
-
 void Engine::State::unsubscribe(Subscription& subscription) {
   Connection& connection = subscription.connection;
   // Acknowledged in a transaction that goes on: it keeps them.
-  for (const auto id : connection.transactions)
-    keep_acknowledged(subscription, *transactions.find(id));
-  for (const auto id : connection.prepared) keep_acknowledged(subscription, *transactions.find(id));
+  for (const auto id : connection.transactions) {
+    Transaction& transaction = *transactions.find(id);
+    for (auto& ack : transaction.acks) {
+      if (ack.subscription != subscription.id) continue;
+      InFlight* delivery = find_delivery(ack);
+      if (delivery == nullptr) continue;
+      InFlight kept;
+      kept.id = delivery->id;
+      kept.reader = delivery->reader;
+      kept.entry = std::move(delivery->entry);
+      kept.priority = delivery->priority;
+      kept.state = InFlight::State::in_transaction;
+      delivery_done(subscription, *delivery);
+      transaction.orphans.emplace_back(std::move(kept), std::move(ack));
+    }
+    std::erase_if(transaction.acks,
+                  [&](const PendingAck& ack) { return ack.subscription == subscription.id; });
+  }
 
   std::vector<StoreOp> counts;
   for (std::size_t i = 0; i < subscription.in_flight.size(); ++i) {
@@ -223,6 +210,7 @@ void Engine::State::unsubscribe(Subscription& subscription) {
     store.append(counts);
   }
   while (!subscription.scans.empty()) detach(subscription, *subscription.scans.back());
+  if (subscription.walk) end_walk(*subscription.walk);
 
   while (!subscription.pending.empty()) {
     unhold(*subscription.pending.front().message);
@@ -262,9 +250,6 @@ Result<void> Engine::State::delete_durable(std::string_view client_id, std::stri
                      " and subscriptionName: " + std::string(name)};
   }
   if (known->second->active()) return Error{Errc::in_use, "Durable consumer is in use"};
-  if (known->second->locked > 0) {
-    return Error{Errc::in_use, "a prepared XA transaction holds messages of the subscription"};
-  }
   remove_reader(known->second->list, *known->second);
   return {};
 }

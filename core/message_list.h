@@ -49,6 +49,7 @@ namespace pabal::core {
 class MessageList;
 class Reader;
 class Subscription;
+class Walk;
 
 /// One message in a list. Small: there is one for each message in memory.
 struct Entry {
@@ -160,8 +161,7 @@ struct ReaderLane {
   std::uint64_t touched_to = 0;            ///< logged: everything below may have been delivered
   std::uint64_t recovered_touched_to = 0;  ///< the same, as found at start: below this, mark
   Ring<Touch> touches;                     ///< those under way, ascending
-  /// What stands above the front scan's cursor and is out (with an XA branch too, over restarts),
-  /// or in Reader::returned.
+  /// Queues: what stands above the front scan's cursor and is out, or in Reader::returned.
   std::set<std::uint64_t> taken_ahead;
   // Durable subscriptions with a selector: it has looked at everything from here on as it came …
   std::uint64_t filtered_from = 1;
@@ -189,8 +189,8 @@ class Reader {
   std::uint64_t depth = 0;                      ///< not acknowledged
   std::uint64_t depth_bytes = 0;
   std::uint64_t in_flight = 0;
-  std::uint64_t locked = 0;  ///< of in_flight: acknowledged in prepared XA branches
   bool refusing = false;  ///< stands in the list of those with refusals to acknowledge
+  std::vector<Walk*> walks;  ///< that go through it; see core/queue_walk.h
 
   [[nodiscard]] bool active() const noexcept { return front.active() || !selective.empty(); }
   ReaderLane& lane(int priority) {
@@ -246,6 +246,7 @@ class MessageList {
   std::shared_ptr<const Destination> shared_name;
   std::shared_ptr<const Destination> mirror;  ///< of a mirrored queue: its topic; null: not known
   std::uint64_t routed = 0;                   ///< the last send with several targets that came here
+  bool paused = false;             ///< a queue that an operator holds: nothing is dispatched
 
   [[nodiscard]] bool is_queue() const noexcept { return core::is_queue(destination.kind); }
   /// Of a topic: its messages have come to several destinations, each under its own name.

@@ -113,6 +113,7 @@ struct Page {
   std::uint64_t covered_to = 0;
   std::optional<Error>
       error;  ///< store_io: a damaged or unreadable message; entries before it are good
+  std::uint64_t damaged = 0;  ///< with `error`: the sequence of that message
 };
 
 /// State of one priority of a list for one reader, as recovered.

@@ -49,6 +49,7 @@ Result<std::optional<core::Page>> Pager::step(core::Ticket applied) {
     if (load(*found, page)) break;
     if (attempt == kAttempts) {
       page.error = Error{Errc::store_io, "a segment of the journal has gone"};
+      if (!found->entries.empty()) page.damaged = found->entries[page.entries.size()].sequence;
       break;
     }
   }
@@ -86,6 +87,7 @@ bool Pager::load_run(std::span<const FoundEntry> run, core::Page& page) {
       segment->file->read(start, std::as_writable_bytes(std::span(buffer_)).first(bytes));
   if (!got) {
     page.error = got.error();
+    page.damaged = run.front().sequence;
     return true;
   }
   const std::string_view read = std::string_view(buffer_).substr(0, *got);
@@ -97,11 +99,13 @@ bool Pager::load_run(std::span<const FoundEntry> run, core::Page& page) {
     if (!flat || flat->size() != entry.bytes) {
       page.error = Error{Errc::store_io, "damaged store: a message in segment " + segment->path +
                                              " at offset " + std::to_string(entry.offset)};
+      page.damaged = entry.sequence;
       return true;
     }
     auto message = core::Message::from_flat(std::as_bytes(std::span(*flat)));
     if (!message) {
       page.error = message.error();
+      page.damaged = entry.sequence;
       return true;
     }
     page.entries.push_back({entry.sequence, std::move(*message), deliveries_of(entry.counts),

@@ -1,0 +1,258 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "core/engine_state.h"
+
+// Why messages wait, told from what the dispatcher itself goes by: nothing here is worked out a
+// second time. Looking changes nothing and reads nothing from disk.
+
+namespace pabal::core {
+namespace {
+
+std::string count_of(std::uint64_t count, std::string_view one, std::string_view several) {
+  return std::to_string(count) + " " + std::string(count == 1 ? one : several);
+}
+
+std::int64_t since_millis(const InFlight& delivery) noexcept {
+  return std::int64_t{delivery.since} * 1000;
+}
+
+}  // namespace
+
+Result<QueueExplanation> Engine::State::explain(const Destination& queue) {
+  const auto found = existing_queue(queue);
+  if (!found) return found.error();
+  MessageList& list = **found;
+  Reader& reader = list.reader();
+  QueueExplanation told;
+  told.queue = queue;
+  told.depth = reader.depth;
+  told.depth_bytes = reader.depth_bytes;
+  told.in_flight = reader.in_flight;
+  told.returned = reader.returned.size();
+  told.delayed = reader.delayed.size();
+  told.window_bytes = list.window_bytes;
+  told.paused = list.paused;
+  told.waiting = to_string(view_of(list).waiting);
+  told.consumers_total = reader.consumers();
+  for (std::size_t i = 0; i < expired_waiting.size(); ++i) {
+    if (expired_waiting[i].list == list.id) ++told.expired_without_room;
+  }
+  for (const auto* walk : reader.walks) {
+    if (walk->browser != nullptr) ++told.browsers;
+  }
+  if (const Entry* next = next_in_memory(reader)) told.next = next->message->id();
+  explain_consumers(reader, told);
+  explain_producers(told);
+  explain_reasons(reader, told);
+  return told;
+}
+
+/// What goes next, if that can be said without reading.
+const Entry* Engine::State::next_in_memory(Reader& reader) const {
+  for (int priority = kPriorities - 1; priority >= 0; --priority) {
+    const auto returned = reader.returned.lower_bound({9 - priority, 0});
+    if (returned != reader.returned.end() && returned->first.first == 9 - priority) {
+      return &returned->second;
+    }
+    const auto& lane = reader.list.lanes[static_cast<std::size_t>(priority)];
+    if (!lane) continue;
+    const auto& cursor = reader.front.cursors[static_cast<std::size_t>(priority)];
+    const std::uint64_t next = cursor ? cursor->next : 1;
+    const Entry* best = nullptr;
+    const auto consider = [&](const Ring<Entry>& ring) {
+      for (auto at = lower_bound_sequence(ring, next); at < ring.size(); ++at) {
+        if (!ring[at].message) continue;
+        if (best == nullptr || ring[at].sequence < best->sequence) best = &ring[at];
+        return;
+      }
+    };
+    if (cursor) consider(cursor->page);
+    const bool on_disk = next < lane->window_begin && (!cursor || cursor->page.empty());
+    if (on_disk && reader.depth > reader.in_flight && reader.list.stored) {
+      // It may be any of those that are not in memory.
+      if (lane->window.empty() && lane->volatile_entries.empty()) continue;
+    }
+    consider(lane->window);
+    consider(lane->volatile_entries);
+    if (best != nullptr) return best;
+  }
+  return nullptr;
+}
+
+void Engine::State::explain_consumers(Reader& reader, QueueExplanation& told) {
+  reader.for_each_scan([&](Scan& scan) {
+    if (!scan.active()) return;
+    told.scans.push_back({scan.selector ? scan.selector->text() : "", scan.consumers.size(),
+                          std::string(to_string(scan.waiting))});
+    for (const auto& link : scan.consumers) {
+      const Subscription& subscription = *link.subscription;
+      const Connection& connection = subscription.connection;
+      std::int64_t oldest = 0;
+      for (std::size_t i = 0; i < subscription.in_flight.size(); ++i) {
+        const InFlight& delivery = subscription.in_flight[i];
+        if (delivery.reader != &reader) continue;
+        if (delivery.state == InFlight::State::in_transaction) ++told.in_transactions;
+        if (oldest == 0) oldest = since_millis(delivery);
+      }
+      if (oldest != 0 && (told.oldest_out_since == 0 || oldest < told.oldest_out_since)) {
+        told.oldest_out_since = oldest;
+      }
+      if (told.consumers.size() >= kExplainedMax) continue;
+      ConsumerExplanation consumer;
+      consumer.client_id = connection.client_id;
+      consumer.remote = connection.options.remote;
+      consumer.protocol = connection.options.protocol;
+      consumer.destination = subscription.interest().destination.to_text();
+      consumer.selector = subscription.interest().selector;
+      consumer.priority = subscription.options.consumer_priority;
+      consumer.prefetch = subscription.options.prefetch;
+      consumer.out = subscription.out;
+      consumer.oldest_since = oldest;
+      if (!subscription.has_credit()) {
+        consumer.blocked = "has " + count_of(subscription.out, "message", "messages") +
+                           " unacknowledged, its prefetch is " +
+                           std::to_string(subscription.options.prefetch);
+      } else if (connection.unwritten_bytes >= limits.unwritten_bytes_max) {
+        consumer.blocked = "does not read: " + std::to_string(connection.unwritten_bytes) +
+                           " bytes wait for its socket";
+      }
+      told.consumers.push_back(std::move(consumer));
+    }
+  });
+}
+
+/// Connections with sends parked, the first of which goes to this queue.
+void Engine::State::explain_producers(QueueExplanation& told) {
+  for (std::size_t i = 0; i < parked_connections.size(); ++i) {
+    const auto* connection = connections.find(parked_connections[i]);
+    if (connection == nullptr || connection->parked.empty()) continue;
+    const auto& message = connection->parked.front().send.message;
+    if (!message || message->destination_kind() != told.queue.kind ||
+        message->destination_name() != told.queue.name) {
+      continue;
+    }
+    ++told.producers_total;
+    if (told.producers.size() >= kExplainedMax) continue;
+    told.producers.push_back(
+        {connection->client_id, connection->options.remote, connection->parked_bytes});
+  }
+}
+
+void Engine::State::explain_reasons(Reader& reader, QueueExplanation& told) const {
+  auto& reasons = told.reasons;
+  const std::uint64_t waiting = told.depth - std::min(told.depth, told.in_flight);
+  if (told.paused) {
+    reasons.push_back("the queue is paused: 'pabal queue resume " + told.queue.name +
+                      "' lets it go on");
+  }
+  if (told.depth == 0) {
+    reasons.push_back("it is empty");
+  } else if (waiting == 0) {
+    reasons.push_back("nothing waits: all of it is with consumers, unacknowledged");
+  } else if (told.consumers_total == 0) {
+    reasons.push_back("it has no consumer");
+  } else if (!told.paused) {
+    for (const auto& scan : told.scans) {
+      reasons.push_back((scan.selector.empty()
+                             ? "for " + count_of(scan.consumers, "consumer", "consumers") +
+                                   " without a selector: "
+                             : "for " + count_of(scan.consumers, "consumer", "consumers") +
+                                   " with the selector " + scan.selector + ": ") +
+                        scan.waiting);
+    }
+  }
+  if (told.in_transactions > 0) {
+    reasons.push_back(count_of(told.in_transactions, "message is", "messages are") +
+                      " acknowledged in a transaction that has not ended");
+  }
+  if (told.delayed > 0) {
+    reasons.push_back(count_of(told.delayed, "message waits", "messages wait") +
+                      " for the time of a redelivery");
+  }
+  if (told.expired_without_room > 0) {
+    reasons.push_back(count_of(told.expired_without_room, "message", "messages") +
+                      " expired, and there is no room for the dead letters");
+  }
+  for (int priority = 0; priority < kPriorities; ++priority) {
+    const auto& cursor = reader.front.cursors[static_cast<std::size_t>(priority)];
+    if (!cursor || !cursor->damaged) continue;
+    reasons.push_back("a stored message of priority " + std::to_string(priority) +
+                      " behind number " + std::to_string(std::max(cursor->next, cursor->page_end)) +
+                      " is damaged: 'pabal store check' says where");
+  }
+  if (told.producers_total > 0) {
+    reasons.push_back(
+        count_of(told.producers_total, "producer waits", "producers wait") + " for room: " +
+        (limits.memory_bytes_max != 0 && held_bytes >= limits.memory_bytes_max / 2
+             ? "memoryUsage, " + std::to_string(held_bytes) + " of " +
+                   std::to_string(limits.memory_bytes_max) + " bytes are held"
+             : "the store, " + (store.refusal().empty() ? "which makes some" : store.refusal())));
+  }
+}
+
+Result<MessageExplanation> Engine::State::explain(const Destination& queue,
+                                                  const ListedMessage& listed) {
+  const auto found = existing_queue(queue);
+  if (!found) return found.error();
+  MessageList& list = **found;
+  Reader& reader = list.reader();
+  MessageExplanation told;
+  told.standing = listed.standing;
+  for_each_out(reader, [&](const InFlight& delivery, const Subscription& subscription) {
+    if (delivery.priority != listed.position.priority ||
+        delivery.entry.sequence != listed.position.sequence) {
+      return;
+    }
+    told.standing = Standing::out;
+    told.client_id = subscription.connection.client_id;
+    told.remote = subscription.connection.options.remote;
+    told.since = since_millis(delivery);
+    told.transaction = raw(delivery.transaction);
+    told.reasons.push_back("it is with the consumer of client " + told.client_id + " at " +
+                           told.remote + ", for " +
+                           std::to_string(to_millis(now) / 1000 - delivery.since) + " s");
+    if (delivery.state == InFlight::State::in_transaction) {
+      told.reasons.push_back("acknowledged in a transaction that has not ended");
+    }
+  });
+  const auto delayed =
+      reader.delayed.find({9 - listed.position.priority, listed.position.sequence});
+  if (delayed != reader.delayed.end()) {
+    told.standing = Standing::delayed;
+    told.due = to_millis(delayed->second.due);
+    told.reasons.push_back("it was refused, and is tried again " +
+                           (told.due > to_millis(now)
+                                ? "in " + std::to_string(told.due - to_millis(now)) + " ms"
+                                : std::string("now")));
+  }
+  if (told.reasons.empty() && told.standing == Standing::out) {
+    told.reasons.push_back("it is on its way out: held by a transaction, or expired");
+  }
+  if (told.standing == Standing::waiting) {
+    QueueExplanation whole;
+    if (auto explained = explain(queue)) whole = std::move(*explained);
+    told.reasons = std::move(whole.reasons);
+  }
+  if (told.standing == Standing::invisible) {
+    told.reasons.push_back("it waits until the transaction that sent it is on disk");
+  }
+  reader.for_each_scan([&](Scan& scan) {
+    if (!scan.active()) return;
+    const bool matches =
+        scan.selector == nullptr ||
+        scan.selector->matches(
+            *listed.message, {listed.deliveries, listed.redelivered, list.selector_destination()});
+    told.matches.push_back(
+        {scan.selector ? scan.selector->text() : "", scan.consumers.size(), matches});
+  });
+  if (told.standing == Standing::waiting && !told.matches.empty() &&
+      std::none_of(told.matches.begin(), told.matches.end(),
+                   [](const auto& match) { return match.matches; })) {
+    told.reasons.insert(told.reasons.begin(), "no consumer's selector matches it");
+  }
+  return told;
+}
+
+}  // namespace pabal::core

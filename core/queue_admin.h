@@ -1,0 +1,166 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/destination.h"
+#include "core/ids.h"
+#include "core/message.h"
+#include "core/result.h"
+
+// What an operator asks of a queue, and what he is told. Everything here is a plain value that is
+// copied out of the engine and formatted elsewhere.
+
+namespace pabal::core {
+
+enum class TaskId : std::uint64_t {};
+
+enum class QueueCommand : std::uint8_t {
+  list,   ///< copies of the messages, in the order in which they would be taken
+  purge,  ///< what waits is acknowledged
+  move,   ///< to QueueTaskOptions::to
+  copy,   ///< the same; what was there stays
+  retry,  ///< dead letters go back to where they came from
+};
+/// "list", "purge", …
+std::string_view to_string(QueueCommand command) noexcept;
+
+/// A place in the order of a queue: priority 9 first, then by sequence. Behind everything: {-1, 0}.
+struct QueuePosition {
+  int priority = kPriorities - 1;
+  std::uint64_t sequence = 0;
+  friend bool operator==(const QueuePosition&, const QueuePosition&) = default;
+};
+
+/// One command about what stands in one queue when it begins.
+struct QueueTaskOptions {
+  QueueCommand command = QueueCommand::list;
+  Destination queue;
+  std::string selector;     ///< only what it matches; empty: everything
+  std::string message_id;   ///< only this one; empty: all
+  Destination to;           ///< move, copy
+  std::uint64_t limit = 0;  ///< so many messages, then it is done; 0: all that there are
+  QueuePosition from;       ///< list: begin here
+  std::uint64_t bytes_max = 1ULL << 20;  ///< list: end behind the message that passes this
+};
+
+/// How a message stood when a task came by.
+enum class Standing : std::uint8_t {
+  waiting,
+  delayed,    ///< waiting for the time of its redelivery
+  out,        ///< with a consumer, or on its way: to him, to the dead letters, out of the broker
+  invisible,  ///< its transaction is not durable yet
+  gone,       ///< acknowledged since it was read
+};
+std::string_view to_string(Standing standing) noexcept;
+
+struct ListedMessage {
+  QueuePosition position;
+  MessageRef message;
+  std::uint32_t deliveries = 0;  ///< earlier ones that failed or were lost
+  bool redelivered = false;
+  Standing standing = Standing::waiting;
+};
+
+enum class TaskState : std::uint8_t {
+  working,
+  waiting_for_room,  ///< `text` says for which
+  done,
+  failed,  ///< `text` says why; what `affected` counts has taken effect
+  cancelled,
+};
+std::string_view to_string(TaskState state) noexcept;
+
+struct QueueTaskView {
+  TaskId id{};
+  QueueCommand command{};
+  Destination queue;
+  TaskState state = TaskState::working;
+  std::string text;
+  std::uint64_t looked_at = 0;      ///< messages that it has come by
+  std::uint64_t affected = 0;       ///< purged, moved, copied, retried, listed
+  std::uint64_t skipped_out = 0;    ///< matched, but a consumer has it
+  std::uint64_t skipped_other = 0;  ///< matched, but the command is not for it: `skipped_why`
+  std::string skipped_why;
+  std::uint64_t damaged = 0;  ///< could not be read
+  std::string damage;         ///< the first of them
+  bool more = false;          ///< list: it ended before the queue did
+  QueuePosition next;         ///< list: what to ask for then
+  std::vector<ListedMessage> messages;
+
+  [[nodiscard]] bool ended() const noexcept { return state >= TaskState::done; }
+};
+
+/// One consumer or browser of a queue, and what it can take.
+struct ConsumerExplanation {
+  std::string client_id;
+  std::string remote;
+  std::string protocol;
+  std::string destination;  ///< what it subscribed to: perhaps a pattern
+  std::string selector;
+  std::int32_t priority = 0;
+  std::uint32_t prefetch = 0;
+  std::uint64_t out = 0;          ///< deliveries that its credit counts
+  std::int64_t oldest_since = 0;  ///< ms since 1970: of its oldest delivery; 0: none
+  std::string blocked;            ///< why it takes no more now; empty: it would
+};
+
+/// Why the consumers that take the same messages get none.
+struct ScanExplanation {
+  std::string selector;  ///< empty: they take everything
+  std::uint64_t consumers = 0;
+  std::string waiting;
+};
+
+/// A connection whose sends wait for room, because of a limit that this queue has part in.
+struct ProducerExplanation {
+  std::string client_id;
+  std::string remote;
+  std::uint64_t parked_bytes = 0;
+};
+
+struct QueueExplanation {
+  Destination queue;
+  std::uint64_t depth = 0;
+  std::uint64_t depth_bytes = 0;
+  std::uint64_t in_flight = 0;
+  std::int64_t oldest_out_since = 0;  ///< ms since 1970; 0: nothing is out
+  std::uint64_t in_transactions = 0;  ///< of in_flight: acknowledged, and not committed
+  std::uint64_t returned = 0;         ///< came back, and goes next
+  std::uint64_t delayed = 0;          ///< wait for the time of a redelivery
+  std::uint64_t expired_without_room = 0;
+  std::uint64_t window_bytes = 0;  ///< of stored messages also in memory
+  bool paused = false;
+  std::string waiting;               ///< the dispatcher's own word
+  std::string next;                  ///< id of the message that goes next; empty: none, or on disk
+  std::vector<std::string> reasons;  ///< why messages wait, in sentences, the decisive first
+  std::vector<ScanExplanation> scans;
+  std::vector<ConsumerExplanation> consumers;  ///< the first kExplainedMax
+  std::vector<ProducerExplanation> producers;  ///< the first kExplainedMax
+  std::uint64_t consumers_total = 0;
+  std::uint64_t producers_total = 0;
+  std::uint64_t browsers = 0;
+};
+inline constexpr std::size_t kExplainedMax = 100;
+
+/// Where one message is, and who would take it.
+struct MessageExplanation {
+  Standing standing = Standing::waiting;
+  std::vector<std::string> reasons;
+  /// With a consumer: whose, since when (ms since 1970), within which transaction (0: none).
+  std::string client_id;
+  std::string remote;
+  std::int64_t since = 0;
+  std::uint64_t transaction = 0;
+  std::int64_t due = 0;  ///< delayed: ms since 1970
+  struct Match {
+    std::string selector;
+    std::uint64_t consumers = 0;
+    bool matches = false;
+  };
+  std::vector<Match> matches;
+};
+
+}  // namespace pabal::core
