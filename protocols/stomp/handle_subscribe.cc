@@ -19,6 +19,7 @@ enum class ConsumerOption : std::uint8_t {
   no_local,
   selector,
   priority,
+  browser,
   unsupported,
   unsupported_limit,
 };
@@ -38,7 +39,7 @@ constexpr ConsumerOptionName kConsumerOptions[] = {
     {"no-local", "noLocal", ConsumerOption::no_local},
     {"selector", "selector", ConsumerOption::selector},
     {"", "priority", ConsumerOption::priority},
-    {"browser", "browser", ConsumerOption::unsupported},
+    {"browser", "browser", ConsumerOption::browser},
     {"", "exclusive", ConsumerOption::unsupported},
     {"", "retroactive", ConsumerOption::unsupported},
     {"", "networkSubscription", ConsumerOption::unsupported},
@@ -152,6 +153,14 @@ bool StompSession::set_consumer_option(SubscribeRequest& request, std::string_vi
       options.consumer_priority = *priority;
       break;
     }
+    case ConsumerOption::browser:
+      if (value != "true") break;
+      if (reads_version_ == Version::v1_0) {
+        refuse(command, "Queue Browser feature only valid for Stomp v1.1+ clients!");
+        return false;
+      }
+      options.browser = true;
+      break;
     case ConsumerOption::unsupported:
       if (value != "true") break;
       refuse(command, std::string(name) + " is not supported yet");
@@ -173,9 +182,10 @@ void StompSession::finish_subscribe(std::unique_ptr<SubscribeRequest> request, C
     return;
   }
   if (options.prefetch == 0) {
-    options.prefetch = durable ? options_.durable_prefetch
-                       : queue ? options_.queue_prefetch
-                               : options_.topic_prefetch;
+    options.prefetch = durable           ? options_.durable_prefetch
+                       : options.browser ? options_.browser_prefetch
+                       : queue           ? options_.queue_prefetch
+                                         : options_.topic_prefetch;
   }
   command.subscribe = std::move(request);
 }

@@ -273,6 +273,10 @@ void StompSession::flush_receipts(protocols::Output& output) {
 void StompSession::encode_delivery(const core::Delivery& delivery, protocols::Output& output) {
   Subscription* subscription = subscriptions_.find(delivery.tag);
   if (subscription == nullptr) return;  // it ended after core sent this
+  if (!delivery.message) {
+    encode_browse_end(*subscription, output.ready());
+    return;
+  }
   const core::Message& message = *delivery.message;
   std::string& out = output.ready();
   out += subscription->frame_start;
@@ -296,6 +300,16 @@ void StompSession::encode_delivery(const core::Delivery& delivery, protocols::Ou
   }
   out += '\n';
   out += plain_body(message);
+  out += kFrameEnd;
+}
+
+/// reference/stomp.md §5: a MESSAGE without a body tells a browser that it has seen all.
+void StompSession::encode_browse_end(const Subscription& subscription, std::string& out) const {
+  out += subscription.frame_start;
+  out += "message-id:0\ndestination:";
+  append_destination(out, subscription.destination.kind, subscription.destination.name, version_,
+                     &temporaries_);
+  out += "\nbrowser:end\n\n";
   out += kFrameEnd;
 }
 

@@ -35,6 +35,7 @@ struct SessionOptions {
   std::uint32_t queue_prefetch = 1000;
   std::uint32_t topic_prefetch = 32'767;
   std::uint32_t durable_prefetch = 100;
+  std::uint32_t browser_prefetch = 500;
   std::uint32_t prefetch_max = 65'535;  ///< a higher wish is granted only so far
 
   std::string server = "Pabal";  ///< CONNECTED's `server`: "Pabal/0.1.0"

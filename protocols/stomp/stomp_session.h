@@ -143,6 +143,7 @@ class StompSession final : public protocols::Session {
   void fail(const Command& command, std::string_view text, core::Ticket after = core::kNoTicket);
   void park(const Command& command, core::ReplyToken token, std::vector<Settled> settled = {});
   void encode_answer(const Answer& answer, protocols::Output& output);
+  void encode_browse_end(const Subscription& subscription, std::string& out) const;
   void encode_error(const Answer& answer, protocols::Output& output);
   void flush_receipts(protocols::Output& output);
 
