@@ -39,6 +39,16 @@ constexpr Option kOptions[] =
                  [](Target& t, const Value& v, const SourceLocation&) {
                    t.config.limits.transaction_bytes_max = number(v);
                  }),
+        honoured("pabalLimits", "walksMax", Type::integer, "256", {1, 100000}, kRestart,
+                 "browsers and operators' commands that go through queues at a time",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.walks_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalLimits", "tasksMax", Type::integer, "64", {1, 10000}, kRestart,
+                 "operators' commands about queues, of those that ended the last ones too",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.tasks_max = static_cast<std::uint32_t>(v.number);
+                 }),
         honoured("pabalLimits", "parkedBytesMax", Type::memory, "1mb", {1024, 1LL << 40}, kRestart,
                  "sends of one connection that wait for room",
                  [](Target& t, const Value& v, const SourceLocation&) {

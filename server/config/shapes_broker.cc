@@ -63,7 +63,8 @@ constexpr Shape kShapes[] = {
     {"pabalLimits",
      "windowBytesMax listWindowBytesMax parkedBytesMax transactionBytesMax "
      "transactionOperationsMax transactionsPerConnectionMax subscriptionsPerConnectionMax "
-     "connectionsMax destinationsMax unwrittenBytesMax topicPendingBytesMax stepsPerEntryMax",
+     "connectionsMax destinationsMax walksMax tasksMax unwrittenBytesMax topicPendingBytesMax "
+     "stepsPerEntryMax",
      ""},
     {"pabalStore",
      "undurableBytesMax groupBytesMax unappliedBytesMax indexFlushJournalBytes "
