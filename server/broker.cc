@@ -84,7 +84,7 @@ Broker::Broker(Config config, Logger& logger)
       logger_(logger),
       started_(std::chrono::steady_clock::now()),
       gate_(logger, config_.server.io_threads),
-      http_(*this, logger) {
+      http_(*this, gate_, logger) {
   budget_.connections_max = config_.limits.connections_max;
 }
 

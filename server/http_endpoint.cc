@@ -15,6 +15,7 @@
 #include <Poco/ThreadPool.h>
 #include <Poco/URI.h>
 
+#include "server/api.h"
 #include "server/http_socket.h"
 
 namespace pabal::server {
@@ -29,7 +30,8 @@ using Poco::Net::HTTPServerResponse;
 constexpr std::size_t kPageDefault = 100;
 constexpr std::size_t kPageMax = 1000;
 constexpr std::size_t kMetricsDestinationsMax = 1000;
-constexpr std::size_t kPathBytesMax = 2048;
+constexpr std::size_t kPathBytesMax = 16 << 10;
+constexpr std::size_t kBodyBytesMax = 64 << 10;
 constexpr int kThreadsMax = 8;
 
 struct Answer {
@@ -73,7 +75,45 @@ Answer status(StatusSource& source, const Poco::URI& uri) {
   return {HTTPResponse::HTTP_OK, "application/json", format_status(source.report(after, limit))};
 }
 
-Answer answer_to(const HTTPServerRequest& request, StatusSource& source) {
+/// The body of a request, of which the socket lets only so much through.
+std::string read_body(HTTPServerRequest& request) {
+  std::string body;
+  if (request.getMethod() != HTTPRequest::HTTP_POST) return body;
+  if (!request.hasContentLength()) return body;
+  if (request.getContentLength64() > static_cast<Poco::Int64>(kBodyBytesMax)) return body;
+  body.resize(static_cast<std::size_t>(request.getContentLength64()));
+  request.stream().read(body.data(), static_cast<std::streamsize>(body.size()));
+  body.resize(static_cast<std::size_t>(std::max<std::streamsize>(request.stream().gcount(), 0)));
+  return body;
+}
+
+Answer answer_api_call(HTTPServerRequest& request, EngineGate& gate) {
+  if (request.getMethod() == HTTPRequest::HTTP_POST &&
+      (!request.hasContentLength() ||
+       request.getContentLength64() > static_cast<Poco::Int64>(kBodyBytesMax))) {
+    return error_answer(HTTPResponse::HTTP_REQUEST_ENTITY_TOO_LARGE,
+                        "a body has a Content-Length, of 64 KiB at most");
+  }
+  const std::string body = read_body(request);
+  const std::string host = request.get("Host", "");
+  const std::string origin = request.get("Origin", "");
+  ApiCall call;
+  call.method = request.getMethod();
+  call.uri = request.getURI();
+  call.content_type = request.getContentType();
+  call.host = host;
+  call.origin = origin;
+  call.from_loopback = request.clientAddress().host().isLoopback();
+  call.body = body;
+  ApiAnswer answer = answer_api(gate, call);
+  return {static_cast<HTTPResponse::HTTPStatus>(answer.status), "application/json",
+          std::move(answer.body)};
+}
+
+Answer answer_to(HTTPServerRequest& request, StatusSource& source, EngineGate& gate) {
+  if (is_api_path(request.getURI()) && request.getURI().size() <= kPathBytesMax) {
+    return answer_api_call(request, gate);
+  }
   if (request.getMethod() != HTTPRequest::HTTP_GET &&
       request.getMethod() != HTTPRequest::HTTP_HEAD) {
     return error_answer(HTTPResponse::HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD");
@@ -86,16 +126,18 @@ Answer answer_to(const HTTPServerRequest& request, StatusSource& source) {
   if (path == "/health") return health(source);
   if (path == "/metrics") return metrics(source);
   if (path == "/api/status") return status(source, uri);
-  return error_answer(HTTPResponse::HTTP_NOT_FOUND, "try /health, /metrics or /api/status");
+  return error_answer(HTTPResponse::HTTP_NOT_FOUND,
+                      "try /health, /metrics, /api/status or /api/queues");
 }
 
 class Handler final : public Poco::Net::HTTPRequestHandler {
  public:
-  Handler(StatusSource& source, Logger& logger) : source_(source), logger_(logger) {}
+  Handler(StatusSource& source, EngineGate& gate, Logger& logger)
+      : source_(source), gate_(gate), logger_(logger) {}
 
   void handleRequest(HTTPServerRequest& request, HTTPServerResponse& response) override {
     try {
-      const Answer answer = answer_to(request, source_);
+      const Answer answer = answer_to(request, source_, gate_);
       response.setStatusAndReason(answer.status);
       response.setContentType(answer.type);
       response.set("Cache-Control", "no-store");
@@ -117,18 +159,21 @@ class Handler final : public Poco::Net::HTTPRequestHandler {
 
  private:
   StatusSource& source_;
+  EngineGate& gate_;
   Logger& logger_;
 };
 
 class HandlerFactory final : public Poco::Net::HTTPRequestHandlerFactory {
  public:
-  HandlerFactory(StatusSource& source, Logger& logger) : source_(source), logger_(logger) {}
+  HandlerFactory(StatusSource& source, EngineGate& gate, Logger& logger)
+      : source_(source), gate_(gate), logger_(logger) {}
   Poco::Net::HTTPRequestHandler* createRequestHandler(const HTTPServerRequest&) override {
-    return new Handler(source_, logger_);  // Poco deletes it
+    return new Handler(source_, gate_, logger_);  // Poco deletes it
   }
 
  private:
   StatusSource& source_;
+  EngineGate& gate_;
   Logger& logger_;
 };
 
@@ -149,10 +194,11 @@ HttpSocketLimits socket_limits(const HttpSettings& settings) {
 
 class HttpEndpoint::Server {
  public:
-  Server(StatusSource& source, Logger& logger, const HttpSettings& settings)
+  Server(StatusSource& source, EngineGate& gate, Logger& logger, const HttpSettings& settings)
       : socket_(Poco::Net::SocketAddress(settings.host, settings.port), socket_limits(settings)),
         pool_(1, kThreadsMax, 30),
-        server_(new HandlerFactory(source, logger), pool_, socket_, make_parameters(settings)) {}
+        server_(new HandlerFactory(source, gate, logger), pool_, socket_,
+                make_parameters(settings)) {}
 
   [[nodiscard]] std::uint16_t port() const { return socket_.address().port(); }
   void start() { server_.start(); }
@@ -167,8 +213,8 @@ class HttpEndpoint::Server {
   Poco::Net::HTTPServer server_;
 };
 
-HttpEndpoint::HttpEndpoint(StatusSource& source, Logger& logger)
-    : source_(source), logger_(logger) {}
+HttpEndpoint::HttpEndpoint(StatusSource& source, EngineGate& gate, Logger& logger)
+    : source_(source), gate_(gate), logger_(logger) {}
 
 HttpEndpoint::~HttpEndpoint() {
   stop();
@@ -176,7 +222,7 @@ HttpEndpoint::~HttpEndpoint() {
 
 core::Result<void> HttpEndpoint::open(const HttpSettings& settings) {
   try {
-    server_ = std::make_unique<Server>(source_, logger_, settings);
+    server_ = std::make_unique<Server>(source_, gate_, logger_, settings);
     return {};
   } catch (const Poco::Exception& exception) {
     const std::string where = settings.location.line != 0 ? settings.location.to_text() + ": " : "";

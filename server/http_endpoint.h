@@ -5,17 +5,18 @@
 
 #include "core/result.h"
 #include "server/config/config.h"
+#include "server/engine_gate.h"
 #include "server/logger.h"
 #include "server/status_report.h"
 
 namespace pabal::server {
 
-/// The management pages: /health, /metrics and /api/status, GET and HEAD only, on threads of Poco's
+/// The management pages /health, /metrics and /api/status, and the API (api.h), on threads of Poco's
 /// HTTP server. Every request is bounded in size, time and number.
 class HttpEndpoint {
  public:
-  /// `source` and `logger` outlive it.
-  HttpEndpoint(StatusSource& source, Logger& logger);
+  /// `source`, `gate` and `logger` outlive it.
+  HttpEndpoint(StatusSource& source, EngineGate& gate, Logger& logger);
   ~HttpEndpoint();
   HttpEndpoint(const HttpEndpoint&) = delete;
   HttpEndpoint& operator=(const HttpEndpoint&) = delete;
@@ -31,6 +32,7 @@ class HttpEndpoint {
  private:
   class Server;
   StatusSource& source_;
+  EngineGate& gate_;
   Logger& logger_;
   std::unique_ptr<Server> server_;
 };

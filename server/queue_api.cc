@@ -1,0 +1,575 @@
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <optional>
+#include <thread>
+
+#include <Poco/Base64Encoder.h>
+#include <Poco/JSON/Array.h>
+
+#include "server/api.h"
+#include "server/utf8.h"
+
+// Queues and topics over HTTP: what there is, what is in them, commands, and why messages wait. A
+// command is handed to the engine; the HTTP thread then asks, now and then, how far it is, and
+// never holds the engine while it formats.
+
+namespace pabal::server {
+namespace {
+
+using Poco::JSON::Array;
+using Poco::JSON::Object;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint64_t kPageDefault = 100;
+constexpr std::uint64_t kPageMax = 1000;
+constexpr std::uint64_t kWaitMillisDefault = 2000;
+constexpr std::uint64_t kWaitMillisMax = 5000;
+constexpr std::uint64_t kAny = ~std::uint64_t{0} >> 1;
+constexpr std::size_t kPreviewBytes = 256;
+constexpr std::size_t kBodyBytesMax = 256 << 10;
+
+Object::Ptr object() {
+  return new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+}
+Poco::UInt64 number(std::uint64_t value) {
+  return value;
+}
+
+/// Of the path: a queue by its name, also "temp-queue://…".
+core::Destination queue_of(const std::string& name) {
+  constexpr std::string_view kTemporary = "temp-queue://";
+  constexpr std::string_view kQueue = "queue://";
+  if (name.starts_with(kTemporary)) {
+    return {core::DestinationKind::temporary_queue, name.substr(kTemporary.size())};
+  }
+  if (name.starts_with(kQueue)) {
+    return {core::DestinationKind::queue, name.substr(kQueue.size())};
+  }
+  return {core::DestinationKind::queue, name};
+}
+
+/// Where messages go: a queue by its name, or "topic://…".
+core::Destination target_of(const std::string& name) {
+  constexpr std::string_view kTopic = "topic://";
+  if (name.starts_with(kTopic)) return {core::DestinationKind::topic, name.substr(kTopic.size())};
+  return queue_of(name);
+}
+
+// --- formats -------------------------------------------------------------------------------------
+
+Object::Ptr destination_json(const core::DestinationSnapshot& view) {
+  auto json = object();
+  json->set("name", to_utf8(view.destination.name));
+  json->set("destination", to_utf8(view.destination.to_text()));
+  json->set("depth", number(view.depth));
+  json->set("depthBytes", number(view.depth_bytes));
+  json->set("inFlight", number(view.in_flight));
+  json->set("consumers", static_cast<int>(view.consumers));
+  json->set("waiting", std::string(core::to_string(view.waiting)));
+  json->set("enqueued", number(view.counters.enqueued));
+  json->set("dequeued", number(view.counters.dequeued));
+  json->set("dispatched", number(view.counters.dispatched));
+  json->set("expired", number(view.counters.expired));
+  json->set("deadLettered", number(view.counters.dead_lettered));
+  json->set("redelivered", number(view.counters.redelivered));
+  return json;
+}
+
+std::string position_text(const core::QueuePosition& position) {
+  return std::to_string(position.priority) + "-" + std::to_string(position.sequence);
+}
+
+std::optional<core::QueuePosition> read_position(std::string_view text) {
+  if (text.size() < 3 || text[0] < '0' || text[0] > '9' || text[1] != '-') return std::nullopt;
+  core::QueuePosition position{text[0] - '0', 0};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data() + 2, end, position.sequence);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return position;
+}
+
+void set_body(Object& json, const core::Message& message, std::size_t bytes_max) {
+  const std::string_view whole = message.body();
+  std::string_view shown = whole.substr(0, bytes_max);
+  json.set("bodyBytes", number(whole.size()));
+  // A cut may be within a character: up to three bytes go.
+  for (int i = 0; i < 3 && shown.size() < whole.size() && !is_utf8(shown); ++i) {
+    shown.remove_suffix(1);
+  }
+  if (is_utf8(shown)) {
+    json.set("body", std::string(shown));
+  } else {
+    std::ostringstream encoded;
+    Poco::Base64Encoder encoder(encoded);
+    encoder.rdbuf()->setLineLength(0);
+    encoder << shown;
+    encoder.close();
+    json.set("bodyBase64", encoded.str());
+  }
+  json.set("bodyCut", shown.size() < whole.size());
+}
+
+void set_properties(Object& json, const core::Message& message) {
+  if (message.property_encoding() != core::Encoding::native) return;
+  auto properties = object();
+  core::PropertyReader reader(message.properties());
+  while (const auto property = reader.next()) {
+    std::string text;
+    property->append_text(text);
+    properties->set(to_utf8(property->name), to_utf8(text));
+  }
+  json.set("properties", properties);
+}
+
+Object::Ptr message_json(const core::ListedMessage& listed, std::size_t body_bytes_max) {
+  const core::Message& message = *listed.message;
+  auto json = object();
+  json->set("id", to_utf8(message.id()));
+  json->set("position", position_text(listed.position));
+  json->set("state", std::string(core::to_string(listed.standing)));
+  json->set("priority", static_cast<int>(message.priority()));
+  json->set("persistent", message.persistent());
+  json->set("timestamp", Poco::Int64{message.timestamp()});
+  json->set("expiration", Poco::Int64{message.expiration()});
+  json->set("deliveries", number(listed.deliveries));
+  json->set("redelivered", listed.redelivered);
+  json->set("destination", to_utf8(message.destination().to_text()));
+  if (!message.type().empty()) json->set("type", to_utf8(message.type()));
+  if (!message.correlation().empty()) json->set("correlationId", to_utf8(message.correlation()));
+  if (!message.group_id().empty()) json->set("groupId", to_utf8(message.group_id()));
+  if (const auto reply = message.reply_to()) json->set("replyTo", to_utf8(reply->name));
+  if (const auto origin = message.original_destination(); origin && origin->kind) {
+    json->set("originalDestination",
+              to_utf8(core::Destination{*origin->kind, std::string(origin->name)}.to_text()));
+  }
+  set_properties(*json, message);
+  set_body(*json, message, body_bytes_max);
+  return json;
+}
+
+Object::Ptr task_json(const core::QueueTaskView& view) {
+  auto json = object();
+  json->set("task", number(core::raw(view.id)));
+  json->set("command", std::string(core::to_string(view.command)));
+  json->set("queue", to_utf8(view.queue.to_text()));
+  json->set("state", std::string(core::to_string(view.state)));
+  if (!view.text.empty()) json->set("text", to_utf8(view.text));
+  json->set("lookedAt", number(view.looked_at));
+  json->set("affected", number(view.affected));
+  json->set("skippedInFlight", number(view.skipped_out));
+  json->set("skippedOther", number(view.skipped_other));
+  if (!view.skipped_why.empty()) json->set("skippedWhy", to_utf8(view.skipped_why));
+  json->set("damaged", number(view.damaged));
+  if (!view.damage.empty()) json->set("damage", to_utf8(view.damage));
+  return json;
+}
+
+Array::Ptr texts_json(const std::vector<std::string>& texts) {
+  Array::Ptr json = new Array;
+  for (const auto& text : texts) json->add(to_utf8(text));
+  return json;
+}
+
+Object::Ptr explanation_json(const core::QueueExplanation& told) {
+  auto json = object();
+  json->set("queue", to_utf8(told.queue.to_text()));
+  json->set("depth", number(told.depth));
+  json->set("depthBytes", number(told.depth_bytes));
+  json->set("inFlight", number(told.in_flight));
+  json->set("oldestInFlightSince", Poco::Int64{told.oldest_out_since});
+  json->set("inTransactions", number(told.in_transactions));
+  json->set("returned", number(told.returned));
+  json->set("delayed", number(told.delayed));
+  json->set("expiredWithoutRoom", number(told.expired_without_room));
+  json->set("windowBytes", number(told.window_bytes));
+  json->set("paused", told.paused);
+  json->set("waiting", told.waiting);
+  if (!told.next.empty()) json->set("next", to_utf8(told.next));
+  json->set("reasons", texts_json(told.reasons));
+  json->set("browsers", number(told.browsers));
+  json->set("consumersTotal", number(told.consumers_total));
+  Array::Ptr consumers = new Array;
+  for (const auto& each : told.consumers) {
+    auto consumer = object();
+    consumer->set("clientId", to_utf8(each.client_id));
+    consumer->set("remote", to_utf8(each.remote));
+    consumer->set("protocol", to_utf8(each.protocol));
+    consumer->set("destination", to_utf8(each.destination));
+    consumer->set("selector", to_utf8(each.selector));
+    consumer->set("priority", each.priority);
+    consumer->set("prefetch", number(each.prefetch));
+    consumer->set("unacknowledged", number(each.out));
+    consumer->set("oldestSince", Poco::Int64{each.oldest_since});
+    consumer->set("blocked", each.blocked);
+    consumers->add(consumer);
+  }
+  json->set("consumers", consumers);
+  json->set("producersTotal", number(told.producers_total));
+  Array::Ptr producers = new Array;
+  for (const auto& each : told.producers) {
+    auto producer = object();
+    producer->set("clientId", to_utf8(each.client_id));
+    producer->set("remote", to_utf8(each.remote));
+    producer->set("parkedBytes", number(each.parked_bytes));
+    producers->add(producer);
+  }
+  json->set("producers", producers);
+  return json;
+}
+
+Object::Ptr explanation_json(const core::MessageExplanation& told) {
+  auto json = object();
+  json->set("state", std::string(core::to_string(told.standing)));
+  json->set("reasons", texts_json(told.reasons));
+  if (!told.client_id.empty()) {
+    json->set("clientId", to_utf8(told.client_id));
+    json->set("remote", to_utf8(told.remote));
+    json->set("since", Poco::Int64{told.since});
+  }
+  if (told.due != 0) json->set("due", Poco::Int64{told.due});
+  if (told.transaction != 0) json->set("transaction", number(told.transaction));
+  Array::Ptr matches = new Array;
+  for (const auto& each : told.matches) {
+    auto match = object();
+    match->set("selector", to_utf8(each.selector));
+    match->set("consumers", number(each.consumers));
+    match->set("matches", each.matches);
+    matches->add(match);
+  }
+  json->set("selectors", matches);
+  return json;
+}
+
+// --- commands ------------------------------------------------------------------------------------
+
+core::Result<core::TaskId> start(EngineGate& gate, core::QueueTaskOptions options) {
+  std::optional<core::Result<core::TaskId>> started;
+  gate.visit([&](core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role) {
+    started = engine.start_task(std::move(options), now);
+  });
+  return *started;
+}
+
+std::optional<core::QueueTaskView> take(EngineGate& gate, core::TaskId id) {
+  std::optional<core::QueueTaskView> taken;
+  gate.visit([&](core::Engine& engine, core::TimePoint)
+                 PABAL_REQUIRES(core::engine_role) { taken = engine.take_task(id); });
+  return taken;
+}
+
+struct Progress {
+  core::QueueTaskView view;  ///< without its messages
+  bool ended = false;        ///< and on disk: nobody is told before that
+};
+
+/// How far a command is, waiting for its end until `deadline`; nullopt: there is none.
+std::optional<Progress> wait_for(EngineGate& gate, core::TaskId id, Clock::time_point deadline) {
+  std::optional<core::Ticket> ticket;
+  for (auto pause = std::chrono::microseconds(200);;
+       pause = std::min(pause * 2, std::chrono::microseconds(std::chrono::milliseconds(20)))) {
+    Progress progress;
+    const bool there = gate.inspect([&](const core::Engine& engine) {
+      const auto* view = engine.task(id);
+      if (view == nullptr) return false;
+      progress.view = *view;
+      progress.view.messages.clear();
+      if (view->ended() && !ticket) ticket = engine.submitted();
+      return true;
+    });
+    if (!there) return std::nullopt;
+    progress.ended = ticket && gate.durable() >= *ticket;
+    if (progress.ended || Clock::now() >= deadline) return progress;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+core::Result<Clock::time_point> deadline_of(const ApiRequest& request) {
+  const auto wait = request.number("wait", kWaitMillisDefault, kWaitMillisMax);
+  if (!wait) return wait.error();
+  return Clock::now() + std::chrono::milliseconds(*wait);
+}
+
+ApiAnswer answer_progress(EngineGate& gate, core::TaskId id, const ApiRequest& request) {
+  const auto deadline = deadline_of(request);
+  if (!deadline) return ApiAnswer::failure(deadline.error());
+  const auto progress = wait_for(gate, id, *deadline);
+  if (!progress) return ApiAnswer::failure(404, "not_found", "no such command, or forgotten");
+  auto json = task_json(progress->view);
+  json->set("ended", progress->ended);
+  return ApiAnswer::ok(*json, progress->ended ? 200 : 202);
+}
+
+ApiAnswer run_command(EngineGate& gate, const ApiRequest& request, core::QueueCommand command) {
+  core::QueueTaskOptions options;
+  options.command = command;
+  options.queue = queue_of(request.arguments[0]);
+  options.selector = request.text("selector");
+  options.message_id = request.text("messageId");
+  const auto limit = request.number("limit", 0, kAny);
+  if (!limit) return ApiAnswer::failure(limit.error());
+  options.limit = *limit;
+  if (command == core::QueueCommand::move || command == core::QueueCommand::copy) {
+    if (request.text("to").empty()) {
+      return ApiAnswer::failure(400, "invalid_argument", "'to' says where the messages go");
+    }
+    options.to = target_of(request.text("to"));
+  }
+  const auto id = start(gate, std::move(options));
+  if (!id) return ApiAnswer::failure(id.error());
+  return answer_progress(gate, *id, request);
+}
+
+ApiAnswer post_purge(EngineGate& gate, const ApiRequest& request) {
+  return run_command(gate, request, core::QueueCommand::purge);
+}
+ApiAnswer post_move(EngineGate& gate, const ApiRequest& request) {
+  return run_command(gate, request, core::QueueCommand::move);
+}
+ApiAnswer post_copy(EngineGate& gate, const ApiRequest& request) {
+  return run_command(gate, request, core::QueueCommand::copy);
+}
+ApiAnswer post_retry(EngineGate& gate, const ApiRequest& request) {
+  return run_command(gate, request, core::QueueCommand::retry);
+}
+
+/// A short change, answered when it is on disk.
+template <class Change>
+ApiAnswer change(EngineGate& gate, const ApiRequest& request, Change change) {
+  auto json = object();
+  core::Result<void> done;
+  core::Ticket ticket{};
+  gate.visit([&](core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role) {
+    done = change(engine, now, *json);
+    ticket = engine.submitted();
+  });
+  if (!done) return ApiAnswer::failure(done.error());
+  const auto deadline = deadline_of(request);
+  if (!deadline) return ApiAnswer::failure(deadline.error());
+  while (gate.durable() < ticket && Clock::now() < *deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  const bool durable = gate.durable() >= ticket;
+  json->set("ended", durable);
+  return ApiAnswer::ok(*json, durable ? 200 : 202);
+}
+
+ApiAnswer post_create(EngineGate& gate, const ApiRequest& request) {
+  return change(gate, request, [&](core::Engine& engine, core::TimePoint, Object& json) {
+    json.set("queue", to_utf8("queue://" + request.arguments[0]));
+    return engine.create_queue(request.arguments[0]);
+  });
+}
+
+ApiAnswer set_paused(EngineGate& gate, const ApiRequest& request, bool paused) {
+  return change(gate, request, [&](core::Engine& engine, core::TimePoint now, Object& json) {
+    const auto queue = queue_of(request.arguments[0]);
+    json.set("queue", to_utf8(queue.to_text()));
+    json.set("paused", paused);
+    return engine.pause_queue(queue, paused, now);
+  });
+}
+ApiAnswer post_pause(EngineGate& gate, const ApiRequest& request) {
+  return set_paused(gate, request, true);
+}
+ApiAnswer post_resume(EngineGate& gate, const ApiRequest& request) {
+  return set_paused(gate, request, false);
+}
+
+/// With a message id or a selector: those messages. Without: the queue.
+ApiAnswer post_delete(EngineGate& gate, const ApiRequest& request) {
+  if (!request.text("selector").empty() || !request.text("messageId").empty()) {
+    return run_command(gate, request, core::QueueCommand::purge);
+  }
+  if (request.body->has("selector") || request.body->has("messageId")) {
+    // A script whose variable was empty does not mean the whole queue.
+    return ApiAnswer::failure(400, "invalid_argument", "an empty selector or message id");
+  }
+  return change(gate, request, [&](core::Engine& engine, core::TimePoint now, Object& json) {
+    const auto queue = queue_of(request.arguments[0]);
+    const auto deleted = engine.delete_queue(queue, request.flag("force"), now);
+    if (!deleted) return core::Result<void>(deleted.error());
+    json.set("queue", to_utf8(queue.to_text()));
+    json.set("deleted", true);
+    json.set("messages", number(*deleted));
+    return core::Result<void>();
+  });
+}
+
+ApiAnswer get_task(EngineGate& gate, const ApiRequest& request) {
+  std::uint64_t id = 0;
+  const std::string& text = request.arguments[0];
+  std::from_chars(text.data(), text.data() + text.size(), id);
+  return answer_progress(gate, core::TaskId{id}, request);
+}
+
+ApiAnswer delete_task(EngineGate& gate, const ApiRequest& request) {
+  std::uint64_t id = 0;
+  const std::string& text = request.arguments[0];
+  std::from_chars(text.data(), text.data() + text.size(), id);
+  const auto taken = take(gate, core::TaskId{id});
+  if (!taken) return ApiAnswer::failure(404, "not_found", "no such command, or forgotten");
+  return ApiAnswer::ok(*task_json(*taken));
+}
+
+// --- looking -------------------------------------------------------------------------------------
+
+/// Destinations of one kind, a page of them, whose name is above `after`.
+ApiAnswer destinations(EngineGate& gate, const ApiRequest& request, core::DestinationKind kind,
+                       const char* member) {
+  const auto limit = request.number("limit", kPageDefault, kPageMax);
+  if (!limit) return ApiAnswer::failure(limit.error());
+  std::string after = core::Destination{kind, request.text("after")}.to_text();
+  Array::Ptr list = new Array;
+  bool more = true;
+  while (more && list->size() < *limit) {
+    const std::size_t count = std::min<std::size_t>(128, *limit - list->size());
+    const auto page =
+        gate.inspect([&](const core::Engine& engine) { return engine.destinations(after, count); });
+    more = page.size() == count;
+    for (const auto& each : page) {
+      if (each.destination.kind != kind) {
+        more = false;
+        break;
+      }
+      list->add(destination_json(each));
+      after = each.destination.to_text();
+    }
+  }
+  Object json(Poco::JSON_PRESERVE_KEY_ORDER);
+  json.set(member, list);
+  if (more && list->size() > 0) {
+    json.set("next", list->getObject(static_cast<unsigned>(list->size() - 1))->get("name"));
+  }
+  return ApiAnswer::ok(json);
+}
+
+ApiAnswer get_queues(EngineGate& gate, const ApiRequest& request) {
+  return destinations(gate, request, core::DestinationKind::queue, "queues");
+}
+ApiAnswer get_topics(EngineGate& gate, const ApiRequest& request) {
+  return destinations(gate, request, core::DestinationKind::topic, "topics");
+}
+
+ApiAnswer explain_queue(EngineGate& gate, const core::Destination& queue) {
+  const auto told = gate.inspect([&](const core::Engine& engine) { return engine.explain(queue); });
+  if (!told) return ApiAnswer::failure(told.error());
+  return ApiAnswer::ok(*explanation_json(*told));
+}
+
+ApiAnswer get_queue(EngineGate& gate, const ApiRequest& request) {
+  return explain_queue(gate, queue_of(request.arguments[0]));
+}
+
+/// Carries a list command out; errors: those of starting, and quota_exceeded when it takes too
+/// long.
+core::Result<core::QueueTaskView> list(EngineGate& gate, core::QueueTaskOptions options,
+                                       Clock::time_point deadline) {
+  options.command = core::QueueCommand::list;
+  const auto id = start(gate, std::move(options));
+  if (!id) return id.error();
+  (void)wait_for(gate, *id, deadline);
+  auto view = take(gate, *id);
+  if (!view) return core::Error{core::Errc::not_found, "forgotten: too many commands at a time"};
+  return *std::move(view);
+}
+
+ApiAnswer get_messages(EngineGate& gate, const ApiRequest& request) {
+  core::QueueTaskOptions options;
+  options.queue = queue_of(request.arguments[0]);
+  options.selector = request.text("selector");
+  const auto limit = request.number("limit", kPageDefault, kPageMax);
+  if (!limit) return ApiAnswer::failure(limit.error());
+  options.limit = std::max<std::uint64_t>(*limit, 1);
+  if (const std::string from = request.text("from"); !from.empty()) {
+    const auto position = read_position(from);
+    if (!position) return ApiAnswer::failure(400, "invalid_argument", "from is a `next` as given");
+    options.from = *position;
+  }
+  const auto deadline = deadline_of(request);
+  if (!deadline) return ApiAnswer::failure(deadline.error());
+  const auto view = list(gate, std::move(options), *deadline);
+  if (!view) return ApiAnswer::failure(view.error());
+  Object json(Poco::JSON_PRESERVE_KEY_ORDER);
+  json.set("queue", to_utf8(view->queue.to_text()));
+  json.set("lookedAt", number(view->looked_at));
+  // Cut short by the deadline it goes on where it was; nothing is found twice.
+  const bool cut = view->state == core::TaskState::cancelled;
+  if (view->more || cut) json.set("next", position_text(view->next));
+  if (view->damaged > 0) json.set("damage", to_utf8(view->damage));
+  Array::Ptr messages = new Array;
+  for (const auto& each : view->messages) messages->add(message_json(each, kPreviewBytes));
+  json.set("messages", messages);
+  return ApiAnswer::ok(json);
+}
+
+ApiAnswer explain_message(EngineGate& gate, const ApiRequest& request,
+                          const core::Destination& queue, const std::string& id) {
+  core::QueueTaskOptions options;
+  options.queue = queue;
+  options.message_id = id;
+  const auto deadline = deadline_of(request);
+  if (!deadline) return ApiAnswer::failure(deadline.error());
+  const auto view = list(gate, std::move(options), *deadline);
+  if (!view) return ApiAnswer::failure(view.error());
+  if (view->messages.empty()) {
+    if (view->state == core::TaskState::cancelled) {
+      return ApiAnswer::failure(504, "quota_exceeded",
+                                "not among the first " + std::to_string(view->looked_at) +
+                                    " messages; ask with a longer wait");
+    }
+    return ApiAnswer::failure(404, "not_found",
+                              "message " + id + " is not in " + queue.to_text() +
+                                  ": it was consumed, expired, moved, or never there");
+  }
+  const core::ListedMessage& listed = view->messages.front();
+  const auto told =
+      gate.inspect([&](const core::Engine& engine) { return engine.explain(queue, listed); });
+  if (!told) return ApiAnswer::failure(told.error());
+  auto json = explanation_json(*told);
+  json->set("queue", to_utf8(queue.to_text()));
+  json->set("ahead", number(view->looked_at - 1));
+  json->set("message", message_json(listed, kBodyBytesMax));
+  return ApiAnswer::ok(*json);
+}
+
+ApiAnswer get_message(EngineGate& gate, const ApiRequest& request) {
+  return explain_message(gate, request, queue_of(request.arguments[0]), request.arguments[1]);
+}
+
+ApiAnswer get_explain(EngineGate& gate, const ApiRequest& request) {
+  const std::string name = request.text("queue");
+  if (name.empty()) return ApiAnswer::failure(400, "invalid_argument", "'queue' says which");
+  const auto queue = queue_of(name);
+  const std::string message = request.text("message");
+  if (message.empty()) return explain_queue(gate, queue);
+  return explain_message(gate, request, queue, message);
+}
+
+constexpr std::string_view kChosen = "selector messageId limit wait";
+constexpr std::string_view kSent = "selector messageId limit to wait";
+
+constexpr ApiRoute kRoutes[] = {
+    {"GET", "/api/queues", "after limit", get_queues},
+    {"GET", "/api/topics", "after limit", get_topics},
+    {"GET", "/api/queues/{}", "", get_queue},
+    {"GET", "/api/queues/{}/messages", "selector from limit wait", get_messages},
+    {"GET", "/api/queues/{}/messages/{}", "wait", get_message},
+    {"GET", "/api/explain", "queue message wait", get_explain},
+    {"POST", "/api/queues/{}/create", "wait", post_create},
+    {"POST", "/api/queues/{}/delete", "selector messageId limit force wait", post_delete},
+    {"POST", "/api/queues/{}/pause", "wait", post_pause},
+    {"POST", "/api/queues/{}/resume", "wait", post_resume},
+    {"POST", "/api/queues/{}/purge", kChosen, post_purge},
+    {"POST", "/api/queues/{}/move", kSent, post_move},
+    {"POST", "/api/queues/{}/copy", kSent, post_copy},
+    {"POST", "/api/queues/{}/retry", kChosen, post_retry},
+    {"GET", "/api/tasks/{}", "wait", get_task},
+    {"DELETE", "/api/tasks/{}", "", delete_task},
+};
+
+}  // namespace
+
+const std::span<const ApiRoute> kQueueRoutes{kRoutes};
+
+}  // namespace pabal::server
