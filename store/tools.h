@@ -32,6 +32,7 @@ struct MapRow {
   std::string reader_name;  ///< "client id/name" of a durable subscription; empty for a queue
   std::uint64_t messages = 0;
   std::uint64_t bytes = 0;
+  std::int64_t since = 0;  ///< ms since 1970: when the oldest of them was sent; 0: not known
 };
 
 struct MapSegment {
@@ -43,6 +44,9 @@ struct MapSegment {
 
 struct MapReport {
   std::vector<MapSegment> segments;  ///< ascending
+  /// The same by destination and subscription, over all segments: MapRow::segment is zero. The one
+  /// that keeps most comes first.
+  std::vector<MapRow> totals;
 };
 
 /// Verifies a store that no broker has open: every entry and checksum of the journal, every row of

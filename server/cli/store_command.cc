@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <ctime>
 #include <ostream>
 
 #include "server/cli/command.h"
@@ -63,17 +64,44 @@ int run_store_check(const Arguments& arguments, Terminal& terminal) {
   return static_cast<int>(found->problems.empty() ? ExitCode::ok : ExitCode::failed);
 }
 
+/// "2026-11-21T08:15:00Z"; "?" for a time that is not known.
+std::string time_text(std::int64_t millis) {
+  if (millis == 0) return "?";
+  const std::time_t seconds = millis / 1000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+void write_row(JsonWriter& writer, const store::MapRow& row) {
+  writer.begin_object().text("destination", row.destination.to_text());
+  if (!row.reader_name.empty()) writer.text("subscription", row.reader_name);
+  writer.number("messages", row.messages).number("bytes", row.bytes);
+  if (row.since != 0) {
+    writer.number("since", static_cast<std::uint64_t>(row.since));
+    writer.text("since_text", time_text(row.since));
+  }
+  writer.end_object();
+}
+
+void print_row(const store::MapRow& row, std::ostream& out) {
+  out << format("  %12llu bytes in %9llu messages since ", wide(row.bytes), wide(row.messages))
+      << time_text(row.since) << " for " << row.destination.to_text();
+  if (!row.reader_name.empty()) out << " (" << row.reader_name << ')';
+  out << '\n';
+}
+
 void print_map_json(const store::MapReport& map, std::ostream& out) {
   JsonWriter writer;
-  writer.begin_object().begin_array("segments");
+  writer.begin_object().begin_array("totals");
+  for (const store::MapRow& row : map.totals) write_row(writer, row);
+  writer.end_array().begin_array("segments");
   for (const store::MapSegment& segment : map.segments) {
     writer.begin_object().number("segment", segment.segment).number("bytes", segment.bytes);
     writer.number("bytes_live", segment.bytes_live).begin_array("readers");
-    for (const store::MapRow& row : segment.rows) {
-      writer.begin_object().text("destination", row.destination.to_text());
-      if (!row.reader_name.empty()) writer.text("subscription", row.reader_name);
-      writer.number("messages", row.messages).number("bytes", row.bytes).end_object();
-    }
+    for (const store::MapRow& row : segment.rows) write_row(writer, row);
     writer.end_array().end_object();
   }
   writer.end_array().end_object();
@@ -91,14 +119,10 @@ int run_store_map(const Arguments& arguments, Terminal& terminal) {
   for (const store::MapSegment& segment : map->segments) {
     terminal.out << format("segment %llu: %llu bytes, %llu live\n", wide(segment.segment),
                            wide(segment.bytes), wide(segment.bytes_live));
-    for (const store::MapRow& row : segment.rows) {
-      terminal.out << format("  %12llu bytes in %9llu messages for ", wide(row.bytes),
-                             wide(row.messages))
-                   << row.destination.to_text();
-      if (!row.reader_name.empty()) terminal.out << " (" << row.reader_name << ')';
-      terminal.out << '\n';
-    }
+    for (const store::MapRow& row : segment.rows) print_row(row, terminal.out);
   }
+  if (!map->totals.empty()) terminal.out << "all segments\n";
+  for (const store::MapRow& row : map->totals) print_row(row, terminal.out);
   if (map->segments.empty()) terminal.out << "no segments\n";
   return 0;
 }
@@ -124,8 +148,10 @@ constinit const Command kStoreMapCommand{
     .operands = "DIR",
     .summary = "say which queue or subscription keeps which segment of a store",
     .text =
-        "Lists the segments of the journal and, for each, whose messages keep it on disk. No\n"
-        "broker may have the store open.",
+        "Lists the segments of the journal and, for each, whose messages keep it on disk and "
+        "since\n"
+        "when the oldest of them waits; then the same over all segments. No broker may have the\n"
+        "store open.",
     .examples = "  pabal store map /var/lib/pabal/store",
     .options = kOptions,
     .operands_min = 1,
