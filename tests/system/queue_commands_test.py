@@ -1,0 +1,310 @@
+#!/usr/bin/env python3
+"""What operators do to queues, through the program's own command line and HTTP API; and stomp.py
+browsing a deep queue while others take from it."""
+
+import collections
+import http.client
+import json
+import queue
+import subprocess
+import sys
+import threading
+import unittest
+
+import stomp
+
+from broker import WAIT_SECONDS, Broker, program, run, wait_for
+
+FAILED, USAGE, REFUSED = 1, 2, 4
+
+
+def fill(client, destination, count, persistent=True, **headers):
+    """Bodies "0", "1", …; the last has a receipt, so all are there when it returns."""
+    for number in range(count):
+        extra = {name.replace('_', '-'): value(number) if callable(value) else value
+                 for name, value in headers.items()}
+        if persistent:
+            extra['persistent'] = 'true'
+        if number == count - 1:
+            extra['receipt'] = 'filled'
+        client.send('SEND', {'destination': destination, **extra}, str(number).encode())
+        if number % 500 == 0:
+            client.flush()
+    client.flush()
+    frame = client.receive()
+    assert frame.command == 'RECEIPT', frame
+
+
+class QueueCommandTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.broker = Broker()
+        cls.addClassCleanup(cls.broker.close)
+
+    def setUp(self):
+        self.name = self.id().rsplit('.', 1)[-1]
+        self.client = self.broker.connect()
+        self.addCleanup(self.client.close)
+
+    def command(self, *words, code=0):
+        done = run(*words, '--api', self.broker.http_url, '--json')
+        self.assertEqual(done.returncode, code, f'{words}: {done}')
+        return json.loads(done.stdout)
+
+    def text(self, *words, code=0):
+        done = run(*words, '--api', self.broker.http_url)
+        self.assertEqual(done.returncode, code, f'{words}: {done}')
+        return done.stdout
+
+    def depth(self, name):
+        shown = {each['name']: each for each in self.command('queue', 'list')['queues']}
+        return shown[name]['depth'] if name in shown else None
+
+    def test_list_and_show(self):
+        fill(self.client, f'/queue/{self.name}', 3)
+        self.assertEqual(self.depth(self.name), 3)
+        self.assertIn(self.name, self.text('queue', 'list'))
+        shown = self.command('queue', 'show', self.name)
+        self.assertEqual((shown['depth'], shown['reasons']), (3, ['it has no consumer']))
+        self.assertIn('it has no consumer', self.text('queue', 'show', self.name))
+        missing = self.command('queue', 'show', 'no/such queue%', code=REFUSED)
+        self.assertIn('no/such queue%', missing['error'])
+
+    def test_browse_with_a_selector_in_pages(self):
+        fill(self.client, f'/queue/{self.name}', 2500,
+             color=lambda number: 'red' if number % 5 == 0 else 'blue')
+        seen = self.command('queue', 'browse', self.name, '--selector', "color = 'red'",
+                            '--limit', '0')['messages']
+        self.assertEqual([each['body'] for each in seen],
+                         [str(number) for number in range(0, 2500, 5)])
+        self.assertEqual(seen[0]['properties'], {'color': 'red'})
+        page = self.command('queue', 'browse', self.name, '--limit', '10')
+        rest = self.command('queue', 'browse', self.name, '--limit', '1', '--from', page['next'])
+        self.assertEqual(rest['messages'][0]['body'], '10')
+        self.assertIn(' bytes  7', self.text('queue', 'browse', self.name, '--limit', '8'))
+        wrong = self.command('queue', 'browse', self.name, '--selector', 'color =', code=REFUSED)
+        self.assertIn('column', wrong['error'])
+
+    def test_purge(self):
+        fill(self.client, f'/queue/{self.name}', 1000, n=str, persistent=False)
+        done = self.command('queue', 'purge', self.name, '--selector',
+                            "convert_string_expressions:n >= 990")
+        self.assertEqual((done['state'], done['affected']), ('done', 10))
+        done = self.command('queue', 'purge', self.name, '--limit', '5')
+        self.assertEqual(done['affected'], 5)
+        self.assertIn('deleted 985 messages', self.text('queue', 'purge', self.name))
+        self.assertEqual(self.depth(self.name), 0)
+        self.assertEqual(run('queue', 'purge', self.name, '--selector', '', '--api',
+                             self.broker.http_url).returncode, USAGE)
+
+    def test_pause_and_resume(self):
+        fill(self.client, f'/queue/{self.name}', 2)
+        self.command('queue', 'pause', self.name)
+        self.client.send('SUBSCRIBE', {'id': '0', 'destination': f'/queue/{self.name}', 'receipt': 's'})
+        self.client.flush()
+        self.assertEqual(self.client.receive().command, 'RECEIPT')
+        explained = self.command('explain', self.name)
+        self.assertTrue(explained['paused'])
+        self.assertIn('paused', explained['reasons'][0])
+        self.assertEqual(explained['inFlight'], 0)
+        self.command('queue', 'resume', self.name)
+        self.assertEqual([self.client.receive().text for _ in range(2)], ['0', '1'])
+
+    def test_move_copy_and_explain_one(self):
+        fill(self.client, f'/queue/{self.name}', 500)
+        to = self.name + '.to'
+        self.assertEqual(self.command('queue', 'copy', self.name, '--to', to)['affected'], 500)
+        self.assertEqual((self.depth(self.name), self.depth(to)), (500, 500))
+        self.command('queue', 'purge', to)
+        listed = self.command('queue', 'browse', self.name, '--limit', '300')['messages']
+        wanted = listed[250]['id']
+        told = self.command('explain', self.name, wanted)
+        self.assertEqual((told['ahead'], told['state'], told['message']['body']),
+                         (250, 'waiting', '250'))
+        moved = self.command('queue', 'move', self.name, wanted, '--to', to)
+        self.assertEqual(moved['affected'], 1)
+        self.command('explain', self.name, wanted, code=REFUSED)
+        self.assertEqual(self.command('explain', to, wanted)['ahead'], 0)
+        self.assertEqual(self.command('queue', 'move', self.name, '--to', to)['affected'], 499)
+        self.assertEqual((self.depth(self.name), self.depth(to)), (0, 500))
+        self.assertIn('nobody subscribes', self.command(
+            'queue', 'move', to, '--to', 'topic://nobody', code=FAILED)['text'])
+        self.assertEqual(self.depth(to), 500)
+
+    def test_explain_says_who_has_a_message(self):
+        fill(self.client, f'/queue/{self.name}', 1)
+        other = self.broker.connect(client_id='holder-of-one')
+        self.addCleanup(other.close)
+        other.send('SUBSCRIBE', {'id': '0', 'destination': f'/queue/{self.name}',
+                                 'ack': 'client-individual'})
+        other.flush()
+        message = other.receive()
+        told = self.command('explain', self.name, message.headers['message-id'])
+        self.assertEqual((told['state'], told['clientId']), ('in flight', 'holder-of-one'))
+        self.assertGreater(told['since'], 1_600_000_000_000)
+        whole = self.command('explain', self.name)
+        self.assertEqual(whole['consumers'][0]['clientId'], 'holder-of-one')
+        self.assertEqual(self.command('queue', 'purge', self.name)['skippedInFlight'], 1)
+
+    def test_retry_of_dead_letters(self):
+        fill(self.client, f'/queue/{self.name}', 3)
+        self.client.send('SUBSCRIBE', {'id': '0', 'destination': f'/queue/{self.name}',
+                                       'ack': 'client-individual'})
+        self.client.flush()
+        for _ in range(3):
+            frame = self.client.receive()
+            self.client.send('NACK', {'id': frame.headers['ack']})
+        self.client.send('UNSUBSCRIBE', {'id': '0', 'receipt': 'gone'})
+        self.client.flush()
+        self.assertEqual(self.client.receive().command, 'RECEIPT')
+        selector = f"dlqDeliveryFailureCause IS NOT NULL"
+        wait_for(lambda: self.depth('ActiveMQ.DLQ') == 3, 'three dead letters')
+        sent_back = self.command('queue', 'retry', 'ActiveMQ.DLQ', '--selector', selector)
+        self.assertEqual((sent_back['affected'], sent_back['skippedOther']), (3, 0))
+        self.assertEqual((self.depth(self.name), self.depth('ActiveMQ.DLQ')), (3, 0))
+
+    def test_create_and_delete(self):
+        self.command('queue', 'create', self.name)
+        self.assertEqual(self.depth(self.name), 0)
+        self.assertIn('already', self.command('queue', 'create', self.name, code=REFUSED)['error'])
+        fill(self.client, f'/queue/{self.name}', 10)
+        first = self.command('queue', 'browse', self.name)['messages'][0]['id']
+        self.assertEqual(self.command('queue', 'delete', self.name, first)['affected'], 1)
+        self.assertEqual(self.depth(self.name), 9)
+        other = self.broker.connect()
+        self.addCleanup(other.close)
+        other.send('SUBSCRIBE', {'id': '0', 'destination': f'/queue/{self.name}', 'receipt': 's'})
+        other.flush()
+        other.receive()
+        self.assertIn('force', self.command('queue', 'delete', self.name, code=REFUSED)['error'])
+        self.assertTrue(self.command('queue', 'delete', self.name, '--force')['deleted'])
+        self.assertIsNone(self.depth(self.name))
+
+    def test_topics(self):
+        self.client.send('SUBSCRIBE', {'id': '0', 'destination': f'/topic/{self.name}', 'receipt': 's'})
+        self.client.send('SEND', {'destination': f'/topic/{self.name}'}, b'x')
+        self.client.flush()
+        self.client.receive()
+        self.client.receive()
+        self.assertIn(self.name, self.text('topic', 'list'))
+
+    def request(self, method, path, body='', **headers):
+        connection = http.client.HTTPConnection('127.0.0.1', self.broker.ports['http'],
+                                                timeout=WAIT_SECONDS)
+        connection.request(method, path, body, {name.replace('_', '-'): value
+                                                for name, value in headers.items()})
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        return answer.status, text
+
+    def test_a_web_page_can_change_nothing(self):
+        fill(self.client, f'/queue/{self.name}', 2)
+        path = f'/api/queues/{self.name}/purge'
+        form = 'application/x-www-form-urlencoded'
+        kind = 'application/json'
+        self.assertEqual(self.request('POST', path, '', Content_Type=form)[0], 415)
+        self.assertEqual(self.request('POST', path, '{}', Content_Type='text/plain')[0], 415)
+        self.assertEqual(self.request('POST', path, '{}', Content_Type=kind,
+                                      Origin='http://evil.example')[0], 403)
+        self.assertEqual(self.request('POST', path, '{}', Content_Type=kind,
+                                      Host='evil.example')[0], 403)
+        self.assertEqual(self.request('GET', path)[0], 405)
+        self.assertEqual(self.request('POST', path, '[1', Content_Type=kind)[0], 400)
+        self.assertEqual(self.request('POST', path, '{"selektor":"x"}', Content_Type=kind)[0], 400)
+        self.assertEqual(self.request('POST', path, '{}' + ' ' * 70_000, Content_Type=kind)[0], 413)
+        self.assertEqual(self.depth(self.name), 2)
+        self.assertEqual(self.request('POST', path, '{}', Content_Type=kind)[0], 200)
+        self.assertEqual(self.depth(self.name), 0)
+        self.assertEqual(self.request('GET', '/api/queues/%zz')[0], 400)
+        self.assertEqual(self.request('GET', '/api/nothing')[0], 404)
+
+
+class Inbox(stomp.ConnectionListener):
+    def __init__(self):
+        self.frames = queue.Queue()
+
+    def on_message(self, frame):
+        self.frames.put(frame)
+
+    def on_error(self, frame):
+        self.frames.put(frame)
+
+
+class DeepQueueTest(unittest.TestCase):
+    COUNT = 100_000
+
+    def test_stomp_py_browses_while_others_take(self):
+        with Broker() as broker:
+            client = broker.connect()
+            fill(client, '/queue/deep', self.COUNT,
+                 color=lambda number: 'red' if number % 1000 == 7 else 'blue')
+            # Somebody takes the blue ones from the front meanwhile, acknowledging each.
+            taker = broker.connect()
+            taker.send('SUBSCRIBE', {'id': '0', 'destination': '/queue/deep', 'ack': 'auto',
+                                     'selector': "color = 'blue'"})
+            taker.flush()
+            inbox = Inbox()
+            library = stomp.Connection12([('127.0.0.1', broker.ports['stomp'])], heartbeats=(0, 0))
+            library.set_listener('', inbox)
+            library.connect(wait=True)
+            library.subscribe('/queue/deep', id='b', ack='auto',
+                              headers={'browser': 'true', 'selector': "color = 'red'"})
+            taken = 0
+            for _ in range(5000):
+                taken += taker.receive().command == 'MESSAGE'
+            seen = []
+            while True:
+                frame = inbox.frames.get(timeout=WAIT_SECONDS)
+                self.assertEqual(frame.cmd, 'MESSAGE', frame)
+                if frame.headers.get('browser') == 'end':
+                    self.assertEqual(frame.headers['message-id'], '0')
+                    break
+                seen.append(frame.body)
+            self.assertEqual(seen, [str(number) for number in range(7, self.COUNT, 1000)])
+            self.assertEqual(taken, 5000)
+            library.disconnect()
+            taker.close()
+            red = json.loads(run('queue', 'browse', 'deep', '--selector', "color = 'red'", '--limit',
+                                 '0', '--api', broker.http_url, '--json').stdout)['messages']
+            self.assertEqual(len(red), self.COUNT // 1000)
+
+    def test_a_move_that_is_killed_leaves_each_message_in_one_place(self):
+        count = 10_000
+        with Broker() as broker:
+            client = broker.connect()
+            fill(client, '/queue/from', count)
+            client.close()
+            move = subprocess.Popen([program(), 'queue', 'move', 'from', '--to', 'to', '--api',
+                                     broker.http_url], stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL)
+
+            def moved():
+                for each in broker.get_json('/api/queues')['queues']:
+                    if each['name'] == 'to':
+                        return each['depth']
+                return 0
+
+            wait_for(lambda: moved() > 0, 'the move to be under way')
+            broker.kill()
+            move.wait(WAIT_SECONDS)
+            broker.start()
+            bodies = collections.Counter()
+            depths = {}
+            for name in ('from', 'to'):
+                client = broker.connect()
+                done = run('queue', 'browse', name, '--limit', '0', '--api', broker.http_url, '--json')
+                self.assertEqual(done.returncode, 0, done)
+                depths[name] = len(json.loads(done.stdout)['messages'])
+                client.send('SUBSCRIBE', {'id': '0', 'destination': f'/queue/{name}', 'ack': 'auto'})
+                client.flush()
+                for _ in range(depths[name]):
+                    bodies[client.receive().text] += 1
+                client.close()
+            self.assertEqual(sum(depths.values()), count, depths)
+            self.assertEqual(bodies, collections.Counter(str(number) for number in range(count)))
+            print(f'killed with {depths}', flush=True)
+
+
+if __name__ == '__main__':
+    unittest.main(argv=sys.argv)
