@@ -108,7 +108,39 @@ Outcome Engine::commit(TransactionId transaction, ReplyToken token, TimePoint no
   return at(now).commit(transaction, token);
 }
 Outcome Engine::rollback(TransactionId transaction, TimePoint now) {
-  return at(now).rollback(transaction);
+  const auto* known = at(now).transactions.find(transaction);
+  if (known != nullptr && known->branch != nullptr) {
+    return Outcome::failure({Errc::bad_state, "an XA branch is ended by its XID"});
+  }
+  return state_->rollback(transaction);
+}
+Result<TransactionId, XaError> Engine::xa_start(ConnectionId connection, const Xid& xid,
+                                                XaStart how, TimePoint now) {
+  return at(now).xa_start(connection, xid, how);
+}
+Result<void, XaError> Engine::xa_end(ConnectionId connection, const Xid& xid, XaEnd how) {
+  return state_->xa_end(connection, xid, how);
+}
+Outcome Engine::xa_prepare(ConnectionId connection, const Xid& xid, ReplyToken token,
+                           TimePoint now) {
+  return at(now).xa_prepare(connection, xid, token);
+}
+Outcome Engine::xa_commit(ConnectionId connection, const Xid& xid, bool one_phase, ReplyToken token,
+                          TimePoint now) {
+  return at(now).xa_commit(connection, xid, one_phase, token);
+}
+Outcome Engine::xa_rollback(ConnectionId connection, const Xid& xid, TimePoint now) {
+  return at(now).xa_rollback(connection, xid);
+}
+Outcome Engine::xa_forget(const Xid& xid, TimePoint now) {
+  return at(now).xa_forget(xid);
+}
+Outcome Engine::xa_complete_by_hand(const Xid& xid, bool commit, TimePoint now) {
+  return at(now).xa_complete_by_hand(xid, commit);
+}
+std::vector<BranchSnapshot> Engine::branches(const Xid* after, std::size_t limit,
+                                             bool in_doubt) const {
+  return state_->branches_after(after, limit, in_doubt);
 }
 Result<Destination> Engine::create_temporary(ConnectionId connection, DestinationKind kind) {
   return state_->create_temporary(connection, kind);
@@ -321,7 +353,7 @@ void Engine::State::see_durable() {
     mark_ready(*subscription);
   }
   subscriptions_awaiting_durable.clear();
-  if (parked_connections.empty()) return;
+  if (parked_connections.empty() && commits_waiting.empty()) return;
   room_was_made();  // undurable bytes are a limit too
 }
 
@@ -387,6 +419,7 @@ bool Engine::State::run() {
     if (const auto at = lists.find(id); at != lists.end()) trim(*at->second);
   }
   lists_to_trim.clear();
+  if (errands_due) go_on_with_errands();
   limit_windows();
   steps_longest_entry = std::max<std::uint64_t>(steps_longest_entry, budget - steps);
   return !ready_scans.empty() || !ready_subscriptions.empty() || !ready_tasks.empty() ||

@@ -16,6 +16,7 @@
 #include "core/result.h"
 #include "core/store.h"
 #include "core/thread_annotations.h"
+#include "core/xa.h"
 
 namespace pabal::core {
 
@@ -41,6 +42,9 @@ struct EngineLimits {
   std::uint64_t transaction_bytes_max = 64ULL << 20;
   std::uint32_t transaction_operations_max = 1'000'000;
   std::uint32_t transactions_per_connection_max = 1000;
+  std::uint32_t prepared_branches_max = 10'000;  ///< XA, heuristically completed ones included
+  std::uint32_t prepared_acknowledgements_max = 4'000'000;  ///< of all prepared branches
+  std::uint64_t prepared_bytes_max = 16ULL << 20;  ///< of their sends, kept in memory as well
   std::uint32_t subscriptions_per_connection_max = 10'000;
   std::uint32_t connections_max = 100'000;
   std::uint32_t destinations_max = 1'000'000;
@@ -67,9 +71,10 @@ struct Outcome {
   /// A reply about this may be sent when Store::durable() has reached it; kNoTicket: at once.
   Ticket after = kNoTicket;
   std::optional<Error> error;
+  XaCode xa = XaCode::ok;  ///< of XA calls: the vote, or what kind of failure it is
 
   static Outcome failure(Error error, Ticket after = kNoTicket) {
-    return {Disposition::failed, after, std::move(error)};
+    return {Disposition::failed, after, std::move(error), XaCode::resource_error};
   }
 };
 
@@ -251,6 +256,9 @@ struct EngineSnapshot {
   std::uint64_t queues = 0;
   std::uint64_t durable_subscriptions = 0;
   std::uint64_t transactions = 0;
+  std::uint64_t branches_prepared = 0;
+  std::uint64_t branches_heuristic = 0;      ///< completed by hand and not forgotten
+  std::optional<TimePoint> oldest_prepared;  ///< since when
   DestinationCounters totals;
   std::uint64_t bytes_held = 0;     ///< messages in memory that cannot be dropped (limit: memory)
   std::uint64_t bytes_window = 0;   ///< stored messages also kept in memory
@@ -324,6 +332,38 @@ class Engine {
   Outcome commit(TransactionId transaction, ReplyToken token, TimePoint now);
   /// Sends are dropped; acknowledged deliveries are out again, with the same consumer.
   Outcome rollback(TransactionId transaction, TimePoint now);
+
+  // --- XA transactions (X/Open XA, JTA) --------------------------------------------------------
+
+  /// The connection works for branch `xid` from here on: the id is for publish() and acknowledge().
+  /// Errors: invalid, duplicate (fresh), unknown (join, resume), protocol, rolled_back (it can only
+  /// roll back), resource_error (a limit).
+  Result<TransactionId, XaError> xa_start(ConnectionId connection, const Xid& xid, XaStart how,
+                                          TimePoint now);
+  /// Errors: unknown, protocol (the connection does not work for it).
+  Result<void, XaError> xa_end(ConnectionId connection, const Xid& xid, XaEnd how);
+  /// Makes everything that the branch did durable, and locks what it acknowledged: from `after` on,
+  /// it waits for xa_commit() or xa_rollback(), over any number of restarts and connections. What
+  /// is not persistent does not survive one. Outcome::xa: ok; read_only: there was nothing, it has
+  /// ended. Failed: unknown, protocol, or rolled_back: that is done. May be parked.
+  Outcome xa_prepare(ConnectionId connection, const Xid& xid, ReplyToken token, TimePoint now);
+  /// One phase: of a branch that is not prepared. Failed: unknown, protocol, rolled_back (one
+  /// phase), heuristically_…, unavailable (no room; it stays prepared). May be parked: until its
+  /// messages are read back, or there is room.
+  Outcome xa_commit(ConnectionId connection, const Xid& xid, bool one_phase, ReplyToken token,
+                    TimePoint now);
+  /// Prepared or not. Acknowledged messages return, marked redelivered; to the consumer that had
+  /// them if it is still there. Failed: unknown, protocol, heuristically_….
+  Outcome xa_rollback(ConnectionId connection, const Xid& xid, TimePoint now);
+  /// Ends the memory of a heuristically completed branch. Failed: unknown, protocol.
+  Outcome xa_forget(const Xid& xid, TimePoint now);
+  /// An operator's word instead of the transaction manager's, who will be told (heuristically_…)
+  /// until it forgets. Of prepared branches only. Commit may be parked; there is no Reply then.
+  Outcome xa_complete_by_hand(const Xid& xid, bool commit, TimePoint now);
+  /// At most `limit` branches above `after` (null: from the first), in order; `in_doubt`: only
+  /// those that xa_recover lists, prepared or heuristically completed.
+  [[nodiscard]] std::vector<BranchSnapshot> branches(const Xid* after, std::size_t limit,
+                                                     bool in_doubt) const;
 
   // --- temporary destinations ------------------------------------------------------------------
 

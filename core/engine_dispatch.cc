@@ -129,6 +129,12 @@ std::optional<Engine::State::Candidate> Engine::State::next_returned(Scan& scan,
   auto at = takes_all ? returned.begin()
                       : returned.lower_bound({place, scan.cursor(priority).returned_from});
   for (; at != returned.end() && at->first.first == place; ++at) {
+    if (const Ticket after = at->second.visible_after;
+        after != kNoTicket && after > std::max(durable, store.durable())) {
+      // An XA branch has let it go, and that is not durable: it still holds it after a crash.
+      if (!std::exchange(scan.awaits_durable, true)) awaiting_durable.push_back(&scan);
+      break;
+    }
     if (takes_all || scan.wants(at->second)) {
       return Candidate{&at->second, priority, Candidate::From::returned, 0};
     }
@@ -273,6 +279,7 @@ Entry Engine::State::take(Scan& scan, const Candidate& candidate) {
     entry = std::move(at->second);
     returned.erase(at);
     if (!entry.is_volatile) held_bytes -= entry.message->footprint();
+    if (!errands.empty()) errands_due = true;  // more may come back
     return entry;
   }
   Lane& lane = list.lane(candidate.priority);
@@ -557,7 +564,8 @@ void Engine::State::request_page(Scan& scan, int priority) {
   request.priority = static_cast<std::uint8_t>(priority);
   request.first = std::max(cursor.next, cursor.page_end);
   request.end = reader.list.lanes[static_cast<std::size_t>(priority)]->window_begin;
-  cursor.page_request = read_page(request, {reader.list.id, reader.id, priority, 0, false, 0, {}});
+  cursor.page_request =
+      read_page(request, {reader.list.id, reader.id, priority, 0, false, 0, 0, {}});
 }
 
 /// Asks the store for a page that fits into the window; the request's id.
@@ -579,6 +587,7 @@ void Engine::State::page_loaded(Page page) {
   if (asked == pages_requested.end()) return;
   const PageFor place = asked->second;
   pages_requested.erase(asked);
+  if (place.errand != 0) return errand_page(place.errand, page);
   const auto list = lists.find(place.list);
   if (list == lists.end()) return;
   if (raw(place.walk) != 0) {
@@ -657,7 +666,7 @@ void Engine::State::recall(Reader& reader, int priority, std::uint64_t first, st
   request.bytes_max = kPageBytesMax;
   flush_acks();
   request.after = store.submitted();
-  pages_requested[request.id] = {reader.list.id, reader.id, priority, last, false, first, {}};
+  pages_requested[request.id] = {reader.list.id, reader.id, priority, last, false, first, 0, {}};
   store.read(request);
 }
 

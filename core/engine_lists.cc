@@ -35,7 +35,7 @@ Result<MessageList*> Engine::State::queue_named(std::string_view name, Destinati
 }
 
 Result<MessageList*> Engine::State::create_queue(const Destination& destination) {
-  if (lists.size() >= limits.destinations_max) {
+  if (lists.size() >= limits.destinations_max && !over_limits) {
     return Error{Errc::quota_exceeded,
                  "destinations_max: there are " + std::to_string(lists.size()) + " destinations"};
   }
@@ -128,6 +128,11 @@ void Engine::State::orphan(Reader& reader) {
       delivery.reader = nullptr;
     }
   });
+  for (const auto& [xid, branch] : branches) {
+    for (auto& range : branch->held) {
+      if (range.reader == &reader) range.reader = nullptr;
+    }
+  }
   for (auto& [key, entry] : reader.returned) forget(9 - key.first, entry);
   reader.returned.clear();
   for (auto& [key, waiting] : reader.delayed) {
@@ -271,6 +276,15 @@ void Engine::State::recover(RecoveredState recovered) {
   last_reader = raw(recovered.last_reader);
   for (auto& found : recovered.lists) {
     if (is_temporary(found.description.destination.kind)) {
+      if (found.description.destination.name == kBranchList) {
+        branch_list = found.description.id;
+        for (const auto& reader : found.readers) {
+          for (const auto& cursor : reader.cursors) {
+            branch_sequence = std::max(branch_sequence, cursor.next);
+          }
+        }
+        continue;
+      }
       // Spilled by a process that has ended: nobody was promised that it outlives that.
       StoreOp operation;
       operation.kind = StoreOpKind::delete_list;
@@ -311,6 +325,7 @@ void Engine::State::recover(RecoveredState recovered) {
     if (list.readers.empty()) remove_list(list);
   }
   recover_paused(recovered);
+  recover_branches(std::move(recovered.attachments));
 }
 
 }  // namespace pabal::core

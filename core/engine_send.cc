@@ -11,7 +11,7 @@ Outcome Engine::State::publish(ConnectionId id, MessageRef message, const SendOp
   Transaction* within = nullptr;
   if (options.transaction) {
     within = transactions.find(*options.transaction);
-    if (within == nullptr || &within->connection != connection) {
+    if (within == nullptr || !works_for(*connection, *within)) {
       return Outcome::failure({Errc::not_found, "no such transaction"});
     }
   }
@@ -120,6 +120,11 @@ Outcome Engine::State::park(Connection& connection, Parked parked) {
         store.submitted());
   }
   connection.parked_bytes += bytes;
+  if (auto* within = parked.send.message && parked.transaction
+                         ? transactions.find(*parked.transaction)
+                         : nullptr) {
+    ++within->parked_sends;
+  }
   connection.parked.push_back(std::move(parked));
   if (!connection.park_listed) {
     connection.park_listed = true;
@@ -138,6 +143,12 @@ void Engine::State::unpark_front(Connection& connection) {
   const std::uint64_t bytes =
       parked.send.message ? parked.send.message->footprint() : sizeof(Parked);
   connection.parked_bytes -= bytes;
+  if (auto* within = parked.send.message && parked.transaction
+                         ? transactions.find(*parked.transaction)
+                         : nullptr) {
+    // Another connection may have asked for the end of an XA branch, and wait for this.
+    if (--within->parked_sends == 0 && within->branch != nullptr) room_was_made();
+  }
   connection.parked.pop_front();
 }
 
@@ -147,16 +158,22 @@ void Engine::State::drop_parked(Connection& connection, std::optional<Transactio
   while (!connection.parked.empty()) {
     auto parked = connection.parked.front();
     unpark_front(connection);
+    auto* within = parked.transaction ? transactions.find(*parked.transaction) : nullptr;
     if (transaction && parked.transaction != transaction) {
       const std::uint64_t bytes =
           parked.send.message ? parked.send.message->footprint() : sizeof(Parked);
       connection.parked_bytes += bytes;
+      if (parked.send.message && within != nullptr) ++within->parked_sends;
       kept.push_back(std::move(parked));
-    } else if (transaction && !parked.send.message) {
-      outbox_of(connection)
-          .replies.push_back(
-              {connection.id, parked.token,
-               Outcome::failure({Errc::bad_state, "rolled back before the commit"})});
+      continue;
+    }
+    if (!parked.send.message && within != nullptr && within->branch != nullptr) {
+      within->branch->ending = false;  // whoever asked for its end does so no more
+    }
+    if (transaction && !parked.send.message) {
+      Outcome failure = Outcome::failure({Errc::bad_state, "rolled back before the commit"});
+      failure.xa = XaCode::unknown;
+      outbox_of(connection).replies.push_back({connection.id, parked.token, std::move(failure)});
     } else if (transaction && parked.token != 0) {
       // Rolled back with the transaction: done, and nothing to wait for.
       outbox_of(connection).replies.push_back({connection.id, parked.token, Outcome{}});
@@ -184,10 +201,17 @@ bool Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps
         parked.transaction ? transactions.find(*parked.transaction) : nullptr;
     if (parked.transaction && transaction == nullptr) {
       outcome = Outcome::failure({Errc::not_found, "no such transaction"});
+      outcome->xa = XaCode::unknown;
       unpark_front(connection);
     } else if (!parked.send.message) {
+      if (transaction->parked_sends > 0) return true;  // of another connection: an XA branch
       unpark_front(connection);  // first: refused, it rolls back what else is parked of it
-      outcome = commit_now(*transaction);
+      outcome = try_end(*transaction, parked.call);
+      if (!outcome) {
+        connection.parked_bytes += sizeof(Parked);
+        connection.parked.push_front(parked);
+        return true;
+      }
     } else {
       outcome = try_send(parked.send, transaction);
       if (!outcome) return true;
@@ -212,6 +236,7 @@ void Engine::State::retry_parked(std::uint32_t& steps) {
     room_changed = false;
     retry_expired(steps);
     if (tasks_await_room) wake_tasks();
+    retry_commits();
     parked_turns = parked_connections.size();
   }
   while (parked_turns > 0 && steps > 0) {

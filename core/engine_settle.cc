@@ -38,7 +38,7 @@ Outcome Engine::State::acknowledge(SubscriptionId id, DeliveryRange range, AckKi
   Transaction* within = nullptr;
   if (transaction) {
     within = transactions.find(*transaction);
-    if (within == nullptr || &within->connection != &subscription->connection) {
+    if (within == nullptr || !works_for(subscription->connection, *within)) {
       return Outcome::failure({Errc::not_found, "no such transaction"});
     }
   }
@@ -214,8 +214,15 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
     return;
   }
   unhold(*entry.message);
-  if (list.is_queue()) forget_ahead(reader, priority, entry.sequence);
+  forget_ahead(reader, priority, entry.sequence);
   if (batch != nullptr) {
+    auto* last = batch->operations.empty() ? nullptr : &batch->operations.back();
+    if (last != nullptr && last->kind == StoreOpKind::acknowledge && last->list == list.id &&
+        last->reader == reader.id && last->priority == priority &&
+        last->last + 1 == entry.sequence) {
+      last->last = entry.sequence;
+      return;
+    }
     StoreOp operation;
     operation.kind = StoreOpKind::acknowledge;
     operation.priority = static_cast<std::uint8_t>(priority);

@@ -148,7 +148,7 @@ std::uint64_t Engine::State::known_spilled(Scan& scan, int priority) {
     request.priority = static_cast<std::uint8_t>(priority);
     request.first = known;
     request.end = lane.spilled->end;
-    pages.page_request = read_page(request, {list.id, scan.reader.id, priority, 0, true, 0, {}});
+    pages.page_request = read_page(request, {list.id, scan.reader.id, priority, 0, true, 0, 0, {}});
   }
   return known;
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/engine.h"
+#include "core/engine_xa.h"
 #include "core/message_list.h"
 #include "core/queue_walk.h"
 #include "core/ring.h"
@@ -39,6 +40,8 @@
 //   engine_walk.cc          going through a queue, taking out of turn, browsers
 //   engine_admin.cc         an operator's commands about queues
 //   engine_explain.cc       why a queue's messages, or one of them, wait
+//   engine_xa.cc            XA branches: what each call does in which state
+//   engine_branch.cc        what a prepared branch has in the store, and how it comes back
 //   engine_lists.cc         lists, readers, their windows, recovery
 //   engine_views.cc         snapshots
 
@@ -134,11 +137,15 @@ struct Send {
   std::shared_ptr<const std::vector<Destination>> targets;  ///< SendOptions::targets
 };
 
-/// A send or commit that waits for room.
+/// How a transaction is asked to end.
+enum class EndCall : std::uint8_t { commit, xa_prepare, xa_commit_one_phase };
+
+/// A send or the end of a transaction that waits for room.
 struct Parked {
-  Send send;  ///< without a message: a commit
+  Send send;  ///< without a message: an end
   std::optional<TransactionId> transaction;
   ReplyToken token = 0;
+  EndCall call = EndCall::commit;
 };
 
 class Connection {
@@ -151,7 +158,8 @@ class Connection {
   std::string client_id;
   std::uint64_t origin = 0;
   std::vector<SubscriptionId> subscriptions;
-  std::vector<TransactionId> transactions;
+  std::vector<TransactionId> transactions;  ///< open ones, and XA branches that it works for
+  std::vector<TransactionId> prepared;      ///< XA branches that its subscriptions acknowledged in
   std::vector<Destination> temporaries;
   std::uint64_t temporaries_made = 0;
 
@@ -176,11 +184,13 @@ struct PendingAck {
 
 class Transaction {
  public:
-  Transaction(TransactionId transaction_id, Connection& owner)
+  Transaction(TransactionId transaction_id, Connection* owner)
       : id(transaction_id), connection(owner) {}
 
   const TransactionId id;
-  Connection& connection;
+  Connection* const connection;  ///< null: an XA branch, see Branch::associations
+  Branch* branch = nullptr;      ///< null: local to its connection
+  std::uint64_t parked_sends = 0;
   std::vector<Send> sends;
   std::uint64_t bytes = 0;
   std::uint64_t admitted_bytes = 0;  ///< set aside in the store
@@ -423,6 +433,7 @@ class Engine::State {
   void attach(Subscription& subscription, Reader& reader);
   Scan& scan_for(const Subscription& subscription, Reader& reader);
   void detach(Subscription& subscription, Scan& scan);
+  void keep_acknowledged(Subscription& subscription, Transaction& transaction);
   void unsubscribe(Subscription& subscription);
   Result<void> delete_durable(std::string_view client_id, std::string_view name);
   Result<Destination> create_temporary(ConnectionId id, DestinationKind kind);
@@ -477,7 +488,8 @@ class Engine::State {
     std::uint64_t recall_to = 0;  ///< not zero: for recall(), up to here
     bool spilled = false;         ///< of what the list has spilled
     std::uint64_t recall_from = 0;
-    WalkId walk{};  ///< not zero: for this walk
+    std::uint64_t errand = 0;  ///< not zero: for this one
+    WalkId walk{};             ///< not zero: for this walk
   };
   void request_page(Scan& scan, int priority);
   std::uint64_t read_page(PageRequest& request, const PageFor& place);
@@ -670,6 +682,78 @@ class Engine::State {
   InFlight* find_delivery(const PendingAck& ack);
   Outcome rollback(TransactionId id);
   void end_transaction(Transaction& transaction);
+  /// Whether the connection may send and acknowledge in it.
+  static bool works_for(const Connection& connection, const Transaction& transaction) noexcept;
+  /// Ends it now, or nullopt: there is no room now, or a send of it is parked.
+  std::optional<Outcome> try_end(Transaction& transaction, EndCall call);
+  Outcome end_or_park(Connection& connection, Transaction& transaction, EndCall call,
+                      ReplyToken token);
+
+  // --- engine_xa.cc
+  Result<TransactionId, XaError> xa_start(ConnectionId id, const Xid& xid, XaStart how);
+  Result<void, XaError> xa_join(Connection& connection, Branch& branch, XaStart how);
+  Result<void, XaError> xa_end(ConnectionId id, const Xid& xid, XaEnd how);
+  Outcome xa_prepare(ConnectionId id, const Xid& xid, ReplyToken token);
+  Outcome xa_commit(ConnectionId id, const Xid& xid, bool one_phase, ReplyToken token);
+  Outcome xa_rollback(ConnectionId id, const Xid& xid);
+  Outcome xa_forget(const Xid& xid);
+  Outcome xa_complete_by_hand(const Xid& xid, bool commit);
+  [[nodiscard]] Branch* branch_named(const Xid& xid) const;
+  Outcome xa_failure(XaCode code, const Xid& xid, std::string_view why) const;
+  /// Why an active branch cannot be ended by an XA call now; nullopt: it can.
+  std::optional<Outcome> not_ended(const Branch& branch) const;
+  /// The branch has ended, or is remembered from here on: nobody works for it any more.
+  void dissociate(Branch& branch);
+  /// Whether the store may get it, wherever it is routed to in the end.
+  static bool may_be_stored(const Send& send) noexcept;
+  std::optional<Outcome> prepare_branch(Transaction& work);
+  Outcome refuse_prepare(Transaction& work, const Error& why);
+  void become_prepared(Branch& branch, std::vector<HeldRange> orphans);
+  std::optional<Outcome> commit_prepared(Branch& branch);
+  /// Tries a commit again that had to wait, and answers those who wait for it.
+  void go_on_committing(const Xid& xid);
+  /// A commit that was under way cannot be done: it stays prepared.
+  void fail_commit(Branch& branch, std::string_view why);
+  void answer_waiting(std::vector<std::pair<ConnectionId, ReplyToken>> waiting,
+                      const Outcome& outcome);
+  void retry_commits();
+  void end_branch(Branch& branch);
+  [[nodiscard]] std::vector<BranchSnapshot> branches_after(const Xid* after, std::size_t limit,
+                                                           bool in_doubt) const;
+
+  // --- engine_branch.cc
+  static std::string attachment_key(const Xid& xid, std::uint32_t piece);
+  static std::string encode_branch(const Branch& branch, const std::vector<HeldRange>& held);
+  /// What the branch acknowledged of stored messages, joined: all, and those without a delivery.
+  void collect_held(Transaction& work, std::vector<HeldRange>& all,
+                    std::vector<HeldRange>& orphans);
+  void hold(Branch& branch, HeldRange range);
+  void drop_message(InFlight& delivery);
+  /// Adds what prepares the branch to `operations`.
+  void store_branch(Branch& branch, const std::string& record, std::vector<StoreOp>& operations);
+  /// Adds what takes the branch out of the store again, but for the memory of a heuristic end.
+  void unstore_branch(Branch& branch, std::vector<StoreOp>& operations);
+  void drop_sends_from_memory(Branch& branch);
+  /// It ends: what is with its deliveries is not locked any more.
+  void unlock_deliveries(Branch& branch);
+  void forget_loaded(Branch& branch);
+  /// A prepared branch commits or rolls back: what it held by number goes or returns.
+  void commit_held(Branch& branch, Batch& batch);
+  void roll_back_held(Branch& branch, std::vector<StoreOp>& operations, Errand& returning);
+  void recover_branches(std::vector<std::pair<std::string, std::string>> attachments);
+  void recover_branch(const Xid& xid, std::string_view record, std::uint32_t pieces);
+  void lock_recovered(Branch& branch);
+  void read_back(Branch& branch);
+  /// What a branch has let go is read back for its readers.
+  void add_errand(Errand errand);
+  void go_on_with_errands();
+  static std::uint64_t end_of_request(const Errand& errand);
+  bool request_next(std::uint64_t id, Errand& errand);
+  void loaded_branch(const Errand& errand);
+  void errand_page(std::uint64_t id, Page& page);
+  void take_for_branch(Errand& errand, const Errand::Range& range, PageEntry& loaded);
+  void take_for_reader(Errand& errand, const Errand::Range& range, PageEntry& loaded);
+  Reader* find_reader(ListId list, ReaderId reader);
 
   // --- engine_lists.cc
   Result<MessageList*> queue_named(std::string_view name, DestinationKind kind, bool create);
@@ -706,6 +790,7 @@ class Engine::State {
   SlotMap<Connection, ConnectionId> connections;
   SlotMap<Subscription, SubscriptionId> subscriptions;
   SlotMap<Transaction, TransactionId> transactions;
+  std::map<Xid, std::unique_ptr<Branch>> branches;
   NameMap<ConnectionId> client_ids;
   std::uint64_t connections_total = 0;
 
@@ -743,8 +828,15 @@ class Engine::State {
   std::map<TaskId, std::unique_ptr<QueueTask>> tasks;  ///< limit: tasks_max
   std::uint64_t last_task = 0;
   Ring<TaskId> ready_tasks;
-  bool tasks_await_room = false;   ///< some task waits for room
-  std::optional<ListId> sweep_at;  ///< the expiry sweep goes on here
+  bool tasks_await_room = false;  ///< some task waits for room
+  std::map<std::uint64_t, Errand> errands;
+  std::uint64_t last_errand = 0;
+  bool errands_due = false;          ///< one of them may go on
+  std::vector<Xid> commits_waiting;  ///< prepared branches that commit as soon as there is room
+  ListId branch_list{};  ///< the hidden list of prepared branches' sends; zero: not made yet
+  std::uint64_t branch_sequence = 1;  ///< next in it
+  bool over_limits = false;           ///< under way: a commit that destinations_max may not refuse
+  std::optional<ListId> sweep_at;     ///< the expiry sweep goes on here
   /// Expired messages, taken and held, whose dead letter had no room; tried again when there is. At
   /// most kExpiredWaitingMax: then their readers stop at the next one.
   struct ExpiredWaiting {
@@ -768,7 +860,10 @@ class Engine::State {
   bool spill_fruitless = false;                        ///< since the round through the lists began
   bool spill_blocked = false;                          ///< no room there at the moment
   std::uint64_t spilled_undurable_bytes = 0;
-  Ticket spill_ticket = kNoTicket;  ///< the last of them
+  Ticket spill_ticket = kNoTicket;      ///< the last of them
+  std::uint64_t branches_in_doubt = 0;  ///< prepared, and remembered; limit: prepared_branches_max
+  std::uint64_t prepared_acknowledgements = 0;
+  std::uint64_t prepared_bytes = 0;  ///< of prepared branches' sends that are in memory
   AckRun ack_run;
   std::uint64_t entry_serial = 0;  ///< grows with every run(): deliveries coalesce within one
   std::uint64_t steps_longest_entry = 0;

@@ -115,6 +115,11 @@ Result<Reader*> Engine::State::durable_reader(Connection& connection,
         reader.description.no_local == interest.no_local) {
       return &reader;
     }
+    if (reader.locked > 0) {
+      return Error{Errc::in_use,
+                   "a prepared XA transaction holds messages of the durable subscription " +
+                       key.second + " of client " + key.first};
+    }
     remove_reader(reader.list, reader);
   }
   MessageList& list = topic_list(interest.destination.name);
@@ -172,27 +177,42 @@ void Engine::State::detach(Subscription& subscription, Scan& scan) {
   std::erase_if(scan.reader.selective, [&](const auto& each) { return each.get() == &scan; });
 }
 
+/// What the subscription acknowledged in a transaction that outlasts it. A prepared branch needs
+/// but the numbers of what is stored.
+void Engine::State::keep_acknowledged(Subscription& subscription, Transaction& transaction) {
+  Branch* prepared = transaction.branch;
+  if (prepared != nullptr && prepared->state == BranchState::active) prepared = nullptr;
+  for (auto& ack : transaction.acks) {
+    if (ack.subscription != subscription.id) continue;
+    InFlight* delivery = find_delivery(ack);
+    if (delivery == nullptr) continue;
+    InFlight kept;
+    kept.id = delivery->id;
+    kept.reader = delivery->reader;
+    kept.entry = std::move(delivery->entry);
+    kept.priority = delivery->priority;
+    kept.state = InFlight::State::in_transaction;
+    delivery_done(subscription, *delivery);
+    if (prepared != nullptr && kept.reader != nullptr && !kept.entry.is_volatile &&
+        !needs_message(ack.kind)) {
+      const std::uint64_t sequence = kept.entry.sequence;
+      drop_message(kept);
+      hold(*prepared, {kept.reader, kept.priority, ack.kind, sequence, sequence,
+                       kept.entry.message->flat().size(), std::move(ack.cause)});
+    } else {
+      transaction.orphans.emplace_back(std::move(kept), std::move(ack));
+    }
+  }
+  std::erase_if(transaction.acks,
+                [&](const PendingAck& ack) { return ack.subscription == subscription.id; });
+}
+
 void Engine::State::unsubscribe(Subscription& subscription) {
   Connection& connection = subscription.connection;
   // Acknowledged in a transaction that goes on: it keeps them.
-  for (const auto id : connection.transactions) {
-    Transaction& transaction = *transactions.find(id);
-    for (auto& ack : transaction.acks) {
-      if (ack.subscription != subscription.id) continue;
-      InFlight* delivery = find_delivery(ack);
-      if (delivery == nullptr) continue;
-      InFlight kept;
-      kept.id = delivery->id;
-      kept.reader = delivery->reader;
-      kept.entry = std::move(delivery->entry);
-      kept.priority = delivery->priority;
-      kept.state = InFlight::State::in_transaction;
-      delivery_done(subscription, *delivery);
-      transaction.orphans.emplace_back(std::move(kept), std::move(ack));
-    }
-    std::erase_if(transaction.acks,
-                  [&](const PendingAck& ack) { return ack.subscription == subscription.id; });
-  }
+  for (const auto id : connection.transactions)
+    keep_acknowledged(subscription, *transactions.find(id));
+  for (const auto id : connection.prepared) keep_acknowledged(subscription, *transactions.find(id));
 
   std::vector<StoreOp> counts;
   for (std::size_t i = 0; i < subscription.in_flight.size(); ++i) {
@@ -250,6 +270,9 @@ Result<void> Engine::State::delete_durable(std::string_view client_id, std::stri
                      " and subscriptionName: " + std::string(name)};
   }
   if (known->second->active()) return Error{Errc::in_use, "Durable consumer is in use"};
+  if (known->second->locked > 0) {
+    return Error{Errc::in_use, "a prepared XA transaction holds messages of the subscription"};
+  }
   remove_reader(known->second->list, *known->second);
   return {};
 }

@@ -14,7 +14,7 @@ Result<TransactionId> Engine::State::begin(ConnectionId id) {
                                            " open transactions"};
   }
   auto& transaction = transactions.insert(
-      [&](TransactionId made) { return std::make_unique<Transaction>(made, *connection); });
+      [&](TransactionId made) { return std::make_unique<Transaction>(made, connection); });
   connection->transactions.push_back(transaction.id);
   return transaction.id;
 }
@@ -40,13 +40,56 @@ InFlight* Engine::State::find_delivery(const PendingAck& ack) {
   return &in_flight[low];
 }
 
+bool Engine::State::may_be_stored(const Send& send) noexcept {
+  if (!send.message->persistent()) return false;
+  if (!is_temporary(send.message->destination_kind())) return true;
+  return send.targets != nullptr &&
+         std::any_of(send.targets->begin(), send.targets->end(),
+                     [](const Destination& target) { return !is_temporary(target.kind); });
+}
+
+bool Engine::State::works_for(const Connection& connection,
+                              const Transaction& transaction) noexcept {
+  if (transaction.branch == nullptr) return transaction.connection == &connection;
+  const auto& all = transaction.branch->associations;
+  return std::any_of(all.begin(), all.end(), [&](const Association& association) {
+    return association.connection == connection.id && association.active > 0;
+  });
+}
+
 Outcome Engine::State::commit(TransactionId id, ReplyToken token) {
   auto* transaction = transactions.find(id);
   if (transaction == nullptr) return Outcome::failure({Errc::not_found, "no such transaction"});
-  if (!transaction->connection.parked.empty()) {
-    return park(transaction->connection, Parked{Send{}, id, token});
+  if (transaction->branch != nullptr) {
+    return Outcome::failure({Errc::bad_state, "an XA branch is ended by its XID"});
   }
-  return commit_now(*transaction);
+  return end_or_park(*transaction->connection, *transaction, EndCall::commit, token);
+}
+
+/// Behind what the connection has parked, and behind sends of the transaction (of an XA branch:
+/// several connections') that are.
+Outcome Engine::State::end_or_park(Connection& connection, Transaction& transaction, EndCall call,
+                                   ReplyToken token) {
+  if (connection.parked.empty() && transaction.parked_sends == 0) {
+    if (auto outcome = try_end(transaction, call)) return std::move(*outcome);
+  }
+  Outcome outcome = park(connection, Parked{Send{}, transaction.id, token, call});
+  if (transaction.branch != nullptr) {
+    transaction.branch->ending = outcome.disposition == Disposition::parked;
+  }
+  return outcome;
+}
+
+std::optional<Outcome> Engine::State::try_end(Transaction& transaction, EndCall call) {
+  if (call == EndCall::xa_prepare) return prepare_branch(transaction);
+  if (transaction.branch != nullptr && transaction.branch->rollback_only) {
+    transaction.lost = Error{Errc::bad_state, "the branch was marked to roll back"};
+  }
+  Outcome outcome = commit_now(transaction);
+  if (call == EndCall::xa_commit_one_phase && outcome.disposition == Disposition::failed) {
+    outcome.xa = XaCode::rolled_back;
+  }
+  return outcome;
 }
 
 Outcome Engine::State::commit_now(Transaction& transaction) {
@@ -82,7 +125,7 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
   Batch batch;
   std::uint64_t stored_bytes = 0;
   for (const auto& send : transaction.sends) {
-    (void)route(send);
+    if (!route(send)) continue;  // of a prepared branch: a temporary destination that has gone
     stored_bytes += prepare(send.message, batch);
     stored_bytes += prepare_copies(*send.message, batch);
   }
@@ -121,6 +164,8 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
     if (!counts.empty()) store.append(counts);
   }
 
+  if (transaction.branch != nullptr) commit_held(*transaction.branch, batch);
+
   flush_acks();
   Ticket ticket = kNoTicket;
   if (!batch.operations.empty()) ticket = store.append(batch.operations);
@@ -140,18 +185,38 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
 Outcome Engine::State::rollback(TransactionId id) {
   auto* transaction = transactions.find(id);
   if (transaction == nullptr) return Outcome::failure({Errc::not_found, "no such transaction"});
-  drop_parked(transaction->connection, id);
+  // What a prepared branch held is seen by nobody before its end is durable.
+  Ticket visible_after = kNoTicket;
+  if (transaction->connection != nullptr) {
+    drop_parked(*transaction->connection, id);
+  } else {
+    Branch& branch = *transaction->branch;
+    for (const auto& association : branch.associations) {
+      if (auto* other = connections.find(association.connection)) drop_parked(*other, id);
+    }
+    if (branch.state != BranchState::active) {
+      std::vector<StoreOp> operations;
+      Errand returning;
+      roll_back_held(branch, operations, returning);
+      flush_acks();
+      visible_after = store.append(operations);
+      returning.visible_after = visible_after;
+      add_errand(std::move(returning));
+    }
+  }
   for (const auto& ack : transaction->acks) {
     InFlight* delivery = find_delivery(ack);
     if (delivery == nullptr) continue;
     delivery->state = InFlight::State::out;
     delivery->transaction = TransactionId{};
+    if (visible_after != kNoTicket) delivery->entry.visible_after = visible_after;
     ++subscriptions.find(ack.subscription)->out;
   }
   std::vector<StoreOp> counts;
   for (auto& [delivery, ack] : transaction->orphans) {
     if (!delivery.entry.message) continue;
     if (delivery.reader != nullptr) {
+      if (visible_after != kNoTicket) delivery.entry.visible_after = visible_after;
       give_back(delivery, counts);
     } else {
       unhold(*delivery.entry.message);
@@ -161,14 +226,20 @@ Outcome Engine::State::rollback(TransactionId id) {
     flush_acks();
     store.append(counts);
   }
-  for (const auto& send : transaction->sends) unhold(*send.message);
+  for (const auto& send : transaction->sends) {
+    if (send.message) unhold(*send.message);
+  }
   if (transaction->admitted_bytes > 0) store.release(transaction->admitted_bytes);
   end_transaction(*transaction);
-  return Outcome{};
+  return Outcome{Disposition::done, visible_after, std::nullopt};
 }
 
 void Engine::State::end_transaction(Transaction& transaction) {
-  std::erase(transaction.connection.transactions, transaction.id);
+  if (transaction.connection != nullptr) {
+    std::erase(transaction.connection->transactions, transaction.id);
+  } else {
+    end_branch(*transaction.branch);
+  }
   room_was_made();
   transactions.erase(transaction.id);
 }

@@ -12,6 +12,16 @@ EngineSnapshot Engine::State::snapshot() const {
   view.queues = queues.size();
   view.durable_subscriptions = durables.size();
   view.transactions = transactions.size();
+  for (const auto& [xid, branch] : branches) {
+    if (branch->state == BranchState::prepared || branch->state == BranchState::committing) {
+      ++view.branches_prepared;
+      if (!view.oldest_prepared || branch->since < *view.oldest_prepared) {
+        view.oldest_prepared = branch->since;
+      }
+    } else if (branch->state != BranchState::active) {
+      ++view.branches_heuristic;
+    }
+  }
   view.totals = totals;
   view.bytes_held = held_bytes;
   view.bytes_window = window_bytes;

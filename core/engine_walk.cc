@@ -217,7 +217,8 @@ void Engine::State::read_walk_page(Walk& walk) {
   walk.gone.clear();
   walk.page_begin = walk.page_end;
   walk.page_request = request.id;
-  pages_requested[request.id] = {request.list, request.reader, walk.priority, 0, false, 0, walk.id};
+  pages_requested[request.id] = {request.list, request.reader, walk.priority, 0, false, 0, 0,
+                                 walk.id};
   store.read(request);
 }
 
@@ -278,7 +279,7 @@ bool Engine::State::fill_portion(Walk& walk, std::uint64_t end) {
   request.after = store.submitted();
   walk.unspilled.clear();
   walk.spill_request = request.id;
-  pages_requested[request.id] = {list.id, walk.reader->id, walk.priority, 0, true, 0, walk.id};
+  pages_requested[request.id] = {list.id, walk.reader->id, walk.priority, 0, true, 0, 0, walk.id};
   store.read(request);
   return false;
 }

@@ -161,7 +161,8 @@ struct ReaderLane {
   std::uint64_t touched_to = 0;            ///< logged: everything below may have been delivered
   std::uint64_t recovered_touched_to = 0;  ///< the same, as found at start: below this, mark
   Ring<Touch> touches;                     ///< those under way, ascending
-  /// Queues: what stands above the front scan's cursor and is out, or in Reader::returned.
+  /// What stands above the front scan's cursor and is out (with an XA branch too, over restarts),
+  /// or in Reader::returned.
   std::set<std::uint64_t> taken_ahead;
   // Durable subscriptions with a selector: it has looked at everything from here on as it came …
   std::uint64_t filtered_from = 1;
@@ -189,6 +190,7 @@ class Reader {
   std::uint64_t depth = 0;                      ///< not acknowledged
   std::uint64_t depth_bytes = 0;
   std::uint64_t in_flight = 0;
+  std::uint64_t locked = 0;  ///< of in_flight: acknowledged in prepared XA branches
   bool refusing = false;  ///< stands in the list of those with refusals to acknowledge
   std::vector<Walk*> walks;  ///< that go through it; see core/queue_walk.h
 
