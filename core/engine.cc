@@ -376,6 +376,9 @@ void Engine::State::fire(Timer timer) {
       if (!sweep_at && !lists.empty()) sweep_at = lists.begin()->first;
       wake_at(Timer::expiry, now + kExpirySweepPeriod);
       return;
+    case Timer::schedule:
+      schedule.due = true;
+      return;
   }
   PABAL_UNREACHABLE();
 }
@@ -406,6 +409,10 @@ bool Engine::State::run() {
       deliver_pending(*subscription, steps);
     } else if (room_changed || parked_turns > 0) {
       retry_parked(steps);
+    } else if (schedule.due) {
+      advance_schedule(steps);
+    } else if (!schedule.walks.empty() && walk_schedule(steps)) {
+      // It goes on, or waits for a page.
     } else if (sweep_at) {
       sweep(steps);
     } else if (wants_to_spill()) {
@@ -423,7 +430,8 @@ bool Engine::State::run() {
   limit_windows();
   steps_longest_entry = std::max<std::uint64_t>(steps_longest_entry, budget - steps);
   return !ready_scans.empty() || !ready_subscriptions.empty() || !ready_tasks.empty() ||
-         room_changed || parked_turns > 0 || redeliveries_due || sweep_at || wants_to_spill();
+         room_changed || parked_turns > 0 || redeliveries_due || schedule.due || sweep_at ||
+         wants_to_spill();
 }
 
 void Engine::State::sweep(std::uint32_t& steps) {

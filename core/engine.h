@@ -14,6 +14,7 @@
 #include "core/policy.h"
 #include "core/queue_admin.h"
 #include "core/result.h"
+#include "core/schedule.h"
 #include "core/store.h"
 #include "core/thread_annotations.h"
 #include "core/xa.h"
@@ -55,6 +56,8 @@ struct EngineLimits {
       1'000'000;                  ///< redeliveries waiting for their time; more come at once
   std::uint32_t walks_max = 256;  ///< browsers and operators' commands that go through queues
   std::uint32_t tasks_max = 64;   ///< operators' commands, of those that ended the last ones too
+  std::uint32_t scheduled_volatile_max = 100'000;  ///< non-persistent messages that are scheduled
+  std::uint32_t schedule_orders_max = 16;    ///< BROWSE, REMOVE and the like waiting at a time
   std::uint32_t steps_per_entry_max = 4096;  ///< deliveries and the like before the door is left
   bool send_fail_if_no_space = false;        ///< refuse instead of pausing the producer
 };
@@ -87,6 +90,8 @@ struct SendOptions {
   /// A composite send: it goes to each of these instead of the message's own destination, all or
   /// none. Null: to the message's own.
   std::shared_ptr<const std::vector<Destination>> targets;
+  /// To be delivered later, if the scheduler is on; see core/schedule.h. Null: now.
+  std::shared_ptr<const ScheduleRequest> schedule = nullptr;
 };
 
 struct ConnectOptions {
@@ -263,6 +268,9 @@ struct EngineSnapshot {
   std::uint64_t bytes_held = 0;     ///< messages in memory that cannot be dropped (limit: memory)
   std::uint64_t bytes_window = 0;   ///< stored messages also kept in memory
   std::uint64_t bytes_spilled = 0;  ///< non-persistent ones moved to disk (limit: spilled)
+  std::uint64_t scheduled = 0;      ///< messages that wait for their time
+  std::uint64_t scheduled_bytes = 0;
+  std::string scheduled_waiting;  ///< why one that was due could not be delivered, the last time
   std::uint64_t connections_parked = 0;
   std::uint64_t steps_longest_entry = 0;
 };
@@ -302,7 +310,7 @@ class Engine {
                   TimePoint now);
   Outcome publish(ConnectionId connection, MessageRef message,
                   std::optional<TransactionId> transaction, ReplyToken token, TimePoint now) {
-    return publish(connection, std::move(message), {transaction, token, nullptr}, now);
+    return publish(connection, std::move(message), {transaction, token, nullptr, nullptr}, now);
   }
 
   // --- receiving -------------------------------------------------------------------------------

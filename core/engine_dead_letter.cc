@@ -36,21 +36,7 @@ void drop_traces(MessageBuilder& builder, const Message& message) {
   PropertyReader reader(message.properties());
   while (const auto property = reader.next()) {
     if (is_trace(property->name)) continue;
-    switch (property->type) {
-      case PropertyType::float32:
-      case PropertyType::float64:
-        builder.add_real(property->name, property->type, property->real);
-        break;
-      case PropertyType::null:
-      case PropertyType::string:
-      case PropertyType::bytes:
-      case PropertyType::list:
-      case PropertyType::map:
-        builder.add_raw(property->name, property->type, property->text);
-        break;
-      default:
-        builder.add_integer(property->name, property->type, property->integer);
-    }
+    builder.add(*property);
   }
 }
 

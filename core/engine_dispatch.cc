@@ -583,6 +583,7 @@ std::uint64_t Engine::State::read_page(PageRequest& request, const PageFor& plac
 }
 
 void Engine::State::page_loaded(Page page) {
+  if (take_schedule_page(page)) return;
   const auto asked = pages_requested.find(page.request);
   if (asked == pages_requested.end()) return;
   const PageFor place = asked->second;

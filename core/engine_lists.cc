@@ -292,6 +292,10 @@ void Engine::State::recover(RecoveredState recovered) {
       store.append({&operation, 1});
       continue;
     }
+    if (is_schedule_list(found.description.destination.name)) {
+      recover_bucket(found);
+      continue;
+    }
     MessageList& list = add_list(std::make_unique<MessageList>(
         found.description.id, std::move(found.description.destination), true));
     for (auto& found_reader : found.readers) {

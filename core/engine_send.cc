@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/engine_state.h"
+#include "core/time_stamping.h"
 
 namespace pabal::core {
 
@@ -15,7 +17,17 @@ Outcome Engine::State::publish(ConnectionId id, MessageRef message, const SendOp
       return Outcome::failure({Errc::not_found, "no such transaction"});
     }
   }
-  Send send{std::move(message), options.targets};
+  if (message->destination_kind() == DestinationKind::topic &&
+      message->destination_name() == kSchedulerTopic && settings.scheduler) {
+    return order_schedule(*message, options);
+  }
+  if (settings.time_stamping) stamp(message);
+  Send send;
+  send.message = std::move(message);
+  send.targets = options.targets;
+  if (options.schedule && settings.scheduler && options.schedule->any()) {
+    send.schedule = options.schedule;
+  }
   // What is parked keeps its place: a connection's sends take effect in their order.
   if (connection->parked.empty()) {
     if (auto outcome = try_send(send, within)) return std::move(*outcome);
@@ -23,7 +35,16 @@ Outcome Engine::State::publish(ConnectionId id, MessageRef message, const SendOp
   return park(*connection, Parked{std::move(send), options.transaction, options.token});
 }
 
+/// Time stamping. What is sent to where dead letters go keeps its times.
+void Engine::State::stamp(MessageRef& message) const {
+  const Destination destination = message->destination();
+  const auto policy = settings.policies.find(destination.kind, destination.name);
+  if (policy->dead_letter.destination == destination) return;
+  message = stamped(*settings.time_stamping, message, now);
+}
+
 std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* transaction) {
+  if (send.schedule) return try_schedule(send, transaction);
   const MessageRef& message = send.message;
   if (auto routed = route(send); !routed) {
     return Outcome::failure(routed.error(), store.submitted());
@@ -33,18 +54,13 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
     // What will be stored is known at commit; room is set aside for whatever may be.
     const bool may_be = message->persistent() && !is_temporary(message->destination_kind());
     if (may_be) stored_bytes = std::max<std::uint64_t>(stored_bytes, message->flat().size());
-    if (transaction->bytes + message->footprint() > limits.transaction_bytes_max) {
-      return Outcome::failure({Errc::quota_exceeded, "transaction_bytes_max: the transaction has " +
-                                                         std::to_string(transaction->bytes) +
-                                                         " bytes of sends"});
-    }
-    if (transaction->sends.size() + transaction->acks.size() >= limits.transaction_operations_max) {
-      return Outcome::failure({Errc::quota_exceeded, "transaction_operations_max reached"});
+    if (auto room = check_room(*transaction, *message); !room) {
+      return Outcome::failure(room.error());
     }
   }
 
   Error why;
-  switch (admit(*message, stored_bytes, why)) {
+  switch (admit(*message, stored_bytes, why, send.purpose)) {
     case Admission::granted:
       break;
     case Admission::refused:
@@ -62,16 +78,31 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
   }
 
   Ticket ticket = kNoTicket;
-  if (!route_.empty() || !copies_.empty()) {
+  if (!route_.empty() || !copies_.empty() || send.along != nullptr) {
     batch_.clear();
     std::uint64_t bytes = prepare(message, batch_);
     if (!copies_.empty()) bytes += prepare_copies(*message, batch_);
-    if (!batch_.operations.empty()) ticket = store.append(batch_.operations);
     if (stored_bytes > bytes) store.release(stored_bytes - bytes);  // no selector wanted it
+    if (send.along != nullptr) {
+      std::move(send.along->begin(), send.along->end(), std::back_inserter(batch_.operations));
+    }
+    if (!batch_.operations.empty()) ticket = store.append(batch_.operations);
     place(batch_, ticket, kNoTicket);
   }
   if (!topic_places_.empty()) publish_to_topics(message, kNoTicket);
   return Outcome{Disposition::done, ticket, std::nullopt};
+}
+
+Result<void> Engine::State::check_room(const Transaction& transaction,
+                                       const Message& message) const {
+  if (transaction.bytes + message.footprint() > limits.transaction_bytes_max) {
+    return Error{Errc::quota_exceeded, "transaction_bytes_max: the transaction has " +
+                                           std::to_string(transaction.bytes) + " bytes of sends"};
+  }
+  if (transaction.sends.size() + transaction.acks.size() >= limits.transaction_operations_max) {
+    return Error{Errc::quota_exceeded, "transaction_operations_max reached"};
+  }
+  return {};
 }
 
 Admission Engine::State::admit(const Message& message, std::uint64_t stored_bytes, Error& why,

@@ -32,6 +32,8 @@
 //   engine_route.cc         where a send goes: composites, virtual topics, mirrors
 //   engine_subscribe.cc     subscriptions, durable ones, temporary destinations
 //   engine_dispatch.cc      what goes to whom and why not, paging
+//   engine_schedule.cc      scheduled delivery: what waits for its time, and when that comes
+//   engine_schedule_order.cc  what is scheduled, shown and removed
 //   engine_settle.cc        acknowledgements, returning, expiry
 //   engine_redelivery.cc    what was refused: whether, when and how it is tried again
 //   engine_dead_letter.cc   where goes what cannot be delivered, and how it comes back
@@ -135,6 +137,10 @@ struct Unwritten {
 struct Send {
   MessageRef message;
   std::shared_ptr<const std::vector<Destination>> targets;  ///< SendOptions::targets
+  std::shared_ptr<const ScheduleRequest> schedule = nullptr;  ///< SendOptions::schedule
+  Purpose purpose = Purpose::send;
+  /// Store operations that take effect with it, or not at all; taken when it is done. Null: none.
+  std::vector<StoreOp>* along = nullptr;
 };
 
 /// How a transaction is asked to end.
@@ -272,15 +278,24 @@ struct Placed {
   MessageRef message;
 };
 
+/// A scheduled message given its place in a bucket, in the same way.
+struct PlacedJob {
+  ScheduleBucket* bucket = nullptr;
+  ScheduleBucket::Key key;
+  MessageRef packed;
+};
+
 /// Store operations that take effect together, and what becomes visible with them.
 struct Batch {
   std::vector<StoreOp> operations;
   std::vector<Placed> placed;
+  std::vector<PlacedJob> jobs;
   std::vector<MessageRef> announced;  ///< dead letters for a topic's subscriptions without a list
 
   void clear() noexcept {
     operations.clear();
     placed.clear();
+    jobs.clear();
     announced.clear();
   }
 };
@@ -304,8 +319,9 @@ struct AckRun {
 enum class Timer : std::uint8_t {
   expiry,
   redelivery,
+  schedule,
 };
-inline constexpr std::size_t kTimers = 2;
+inline constexpr std::size_t kTimers = 3;
 
 /// What waits for the time of its redelivery, in the order in which that comes. Of a reader, or (a
 /// topic message without a list) of a subscription.
@@ -425,6 +441,57 @@ class Engine::State {
   Result<void> make_wildcard_queue(const Destination& pattern);
   /// After a change of the settings.
   void use_virtual_destinations();
+  void stamp(MessageRef& message) const;
+  /// Whether a transaction has room for one more send. Errors: quota_exceeded.
+  Result<void> check_room(const Transaction& transaction, const Message& message) const;
+
+  // --- engine_schedule.cc
+  /// As try_send(), of what is to be delivered later.
+  std::optional<Outcome> try_schedule(const Send& send, Transaction* transaction);
+  Result<ScheduledJob> plan_job(const Send& send, std::int64_t repeat_max);
+  /// What a send to be delivered later takes in the store at most.
+  [[nodiscard]] static std::uint64_t scheduled_bytes_max(const Send& send);
+  Admission admit_job(std::uint64_t bytes, bool stored, Error& why);
+  /// Gives a job its place, adding the store operations to `batch`.
+  void prepare_job(const MessageRef& packed, TimePoint at, Batch& batch);
+  /// A send that was planned before, at its commit; how many bytes are stored.
+  std::uint64_t prepare_scheduled(const Send& send, Batch& batch);
+  /// What `batch` has placed waits from here on. `visible_after`: a transaction's ticket, else
+  /// none.
+  void place_jobs(Batch& batch, Ticket visible_after);
+  ScheduleBucket& bucket_of(TimePoint at);
+  void recover_bucket(const RecoveredList& found);
+  void advance_schedule(std::uint32_t& steps);
+  void load_bucket(ScheduleBucket& bucket);
+  void request_jobs(ScheduleBucket& bucket, ScheduleBook::Asked::For what);
+  void read_due_jobs(ScheduleBucket& bucket);
+  bool take_schedule_page(Page& page);
+  void take_jobs(ScheduleBucket& bucket, Page& page);
+  void take_one_job(ScheduleBucket& bucket, const ScheduleBucket::Key& key, Page& page);
+  void keep_job(ScheduleBucket& bucket, const ScheduleBucket::Key& key, MessageRef packed,
+                Ticket visible_after);
+  using JobPosition = std::map<ScheduleBucket::Key, PlannedJob>::iterator;
+  /// Takes a job out of memory.
+  void drop_job(ScheduleBucket& bucket, JobPosition job);
+  /// It is through: it counts no more.
+  void forget_job(ScheduleBucket& bucket, JobPosition job);
+  void postpone_job(ScheduleBucket& bucket, JobPosition job, milliseconds by);
+  void fire_jobs(ScheduleBucket& bucket, std::uint32_t& steps);
+  bool fire_job(ScheduleBucket& bucket, JobPosition job);
+  bool deliver_job(const ScheduledJob& job, const Message& packed, Batch& along);
+  bool dead_letter_job(const MessageRef& copy, std::string_view cause, Batch& along);
+  [[nodiscard]] StoreOp acknowledgement_of(const ScheduleBucket& bucket,
+                                           std::uint64_t sequence) const;
+
+  // --- engine_schedule_order.cc
+  Outcome order_schedule(const Message& message, const SendOptions& options);
+  /// Goes on with the first order; false: it waits, or there is none.
+  bool walk_schedule(std::uint32_t& steps);
+  bool walk_memory(ScheduleWalk& walk, std::uint32_t& steps);
+  void take_walk_page(ScheduleBucket& bucket, Page& page);
+  void remove_job(ScheduleBucket& bucket, std::uint64_t sequence, const Message& packed);
+  void show_job(ScheduleWalk& walk, const Message& packed);
+  void end_walk();
 
   // --- engine_subscribe.cc
   Result<SubscriptionId> subscribe(ConnectionId id, const SubscribeOptions& options);
@@ -807,6 +874,9 @@ class Engine::State {
   NameMap<ConnectionId> temporary_topics;            ///< owners
   std::uint64_t last_list = 0;
   std::uint64_t last_reader = 0;
+
+  ScheduleBook schedule;
+  std::uint64_t broker_sequence = 0;  ///< of messages that the broker itself sends
 
   // --- work to do
   Ring<Scan*> ready_scans;

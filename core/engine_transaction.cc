@@ -106,6 +106,10 @@ Outcome Engine::State::commit_now(Transaction& transaction) {
   };
   std::uint64_t stored_bytes = 0;
   for (const auto& send : transaction.sends) {
+    if (send.schedule) {  // where it goes is seen when it is due
+      stored_bytes += scheduled_bytes_max(send);
+      continue;
+    }
     if (auto routed = route(send); !routed) return refuse(routed.error());
     stored_bytes += route_bytes_max(*send.message);
   }
@@ -125,6 +129,10 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
   Batch batch;
   std::uint64_t stored_bytes = 0;
   for (const auto& send : transaction.sends) {
+    if (send.schedule) {
+      stored_bytes += prepare_scheduled(send, batch);
+      continue;
+    }
     if (!route(send)) continue;  // of a prepared branch: a temporary destination that has gone
     stored_bytes += prepare(send.message, batch);
     stored_bytes += prepare_copies(*send.message, batch);
@@ -172,10 +180,12 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
   if (transaction.admitted_bytes > stored_bytes) {
     store.release(transaction.admitted_bytes - stored_bytes);
   }
+  place_jobs(batch, ticket);
   place(batch, ticket, ticket);
   // Subscriptions without a list get theirs directly; they promise nothing over a crash.
   for (const auto& send : transaction.sends) {
     unhold(*send.message);
+    if (send.schedule) continue;
     if (route(send) && !topic_places_.empty()) publish_to_topics(send.message, ticket);
   }
   end_transaction(transaction);

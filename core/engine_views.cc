@@ -26,6 +26,9 @@ EngineSnapshot Engine::State::snapshot() const {
   view.bytes_held = held_bytes;
   view.bytes_window = window_bytes;
   view.bytes_spilled = spilled_bytes;
+  view.scheduled = schedule.entries;
+  view.scheduled_bytes = schedule.bytes;
+  view.scheduled_waiting = schedule.waiting;
   view.connections_parked = parked_connections.size();
   view.steps_longest_entry = steps_longest_entry;
   return view;

@@ -454,6 +454,27 @@ void MessageBuilder::add_real(std::string_view name, PropertyType type, double v
   }
 }
 
+void MessageBuilder::add(const Property& property) {
+  switch (property.type) {
+    case PropertyType::float32:
+    case PropertyType::float64:
+      return add_real(property.name, property.type, property.real);
+    case PropertyType::null:
+    case PropertyType::string:
+    case PropertyType::bytes:
+    case PropertyType::list:
+    case PropertyType::map:
+      return add_raw(property.name, property.type, property.text);
+    case PropertyType::boolean:
+    case PropertyType::int8:
+    case PropertyType::int16:
+    case PropertyType::int32:
+    case PropertyType::int64:
+    case PropertyType::character:
+      return add_integer(property.name, property.type, property.integer);
+  }
+}
+
 void MessageBuilder::set_encoded_properties(Encoding encoding, std::string_view encoded) {
   property_encoding = encoding;
   properties_.assign(encoded);

@@ -240,6 +240,8 @@ class MessageBuilder {
   }
   /// For null, bytes, and the opaque list and map.
   void add_raw(std::string_view name, PropertyType type, std::string_view value);
+  /// As another message has it.
+  void add(const Property& property);
   /// Replaces the whole list by already encoded properties.
   void set_encoded_properties(Encoding encoding, std::string_view encoded);
 

@@ -83,6 +83,7 @@ struct Command {
   Text detail;  ///< refused: one more line
   AckTarget target;
   core::MessageRef message;
+  std::shared_ptr<core::ScheduleRequest> schedule;  ///< SEND: its AMQ_SCHEDULED_*; null: none
   std::unique_ptr<ConnectRequest> connect;
   std::unique_ptr<SubscribeRequest> subscribe;
   std::unique_ptr<UnsubscribeRequest> unsubscribe;

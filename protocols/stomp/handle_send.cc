@@ -138,8 +138,11 @@ bool StompSession::read_send_header(SendHeader kind, const Header& header, SendF
       refuse(command, "message groups (JMSXGroupID) are not supported yet");
       return false;
     case SendHeader::scheduled:
-      refuse(command, "scheduled delivery (" + std::string(header.name) + ") is not supported yet");
-      return false;
+      // With the scheduler off it is a property like others, which only the engine knows.
+      builder.add_string(header.name, value);
+      if (!command.schedule) command.schedule = std::make_shared<core::ScheduleRequest>();
+      (void)command.schedule->read(header.name, value);
+      break;
     case SendHeader::group_sequence:  // nothing without a group
     case SendHeader::transaction:     // both were read with the frame
     case SendHeader::receipt:
@@ -232,9 +235,12 @@ void StompSession::apply_send(Command& command, core::Engine& engine, core::Time
   }
   // Every send has a token, because a DISCONNECT must know when nothing is parked any more.
   const core::ReplyToken token = ++token_;
-  const core::Outcome outcome = engine.publish(
-      *connection_, std::move(command.message),
-      transaction != nullptr ? std::optional(transaction->id) : std::nullopt, token, now);
+  core::SendOptions options;
+  if (transaction != nullptr) options.transaction = transaction->id;
+  options.token = token;
+  options.schedule = std::move(command.schedule);
+  const core::Outcome outcome =
+      engine.publish(*connection_, std::move(command.message), options, now);
   switch (outcome.disposition) {
     case core::Disposition::done:
       confirm(command, outcome.after);
