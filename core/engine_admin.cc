@@ -97,6 +97,14 @@ Result<std::uint64_t> Engine::State::delete_queue(const Destination& queue, bool
     return Error{Errc::in_use, queue.to_text() + " has " + std::to_string(reader.consumers()) +
                                    " consumers; end them first, or force it"};
   }
+  for (const auto& [xid, branch] : branches) {
+    const bool holds = std::any_of(branch->held.begin(), branch->held.end(),
+                                   [&](const auto& range) { return range.reader == &reader; });
+    if (holds && !force) {
+      return Error{Errc::in_use, "the prepared XA branch " + xid.to_text() + " holds messages of " +
+                                     queue.to_text() + "; end it first, or force it"};
+    }
+  }
   // Who came for a pattern gets the queue again, should it come again. Who came for this one alone
   // would wait for ever on nothing.
   std::vector<ConnectionId> stranded;

@@ -167,6 +167,16 @@ void Engine::State::explain_reasons(Reader& reader, QueueExplanation& told) cons
     reasons.push_back(count_of(told.in_transactions, "message is", "messages are") +
                       " acknowledged in a transaction that has not ended");
   }
+  for (const auto& [xid, branch] : branches) {
+    std::uint64_t held = 0;
+    for (const auto& range : branch->held) {
+      if (range.reader == &reader) held += range.count();
+    }
+    if (held == 0) continue;
+    reasons.push_back("the prepared XA branch " + xid.to_text() + " holds " +
+                      count_of(held, "message", "messages") +
+                      " until it is committed or rolled back");
+  }
   if (told.delayed > 0) {
     reasons.push_back(count_of(told.delayed, "message waits", "messages wait") +
                       " for the time of a redelivery");
@@ -226,6 +236,14 @@ Result<MessageExplanation> Engine::State::explain(const Destination& queue,
                            (told.due > to_millis(now)
                                 ? "in " + std::to_string(told.due - to_millis(now)) + " ms"
                                 : std::string("now")));
+  }
+  for (const auto& [xid, branch] : branches) {
+    for (const auto& range : branch->held) {
+      if (range.reader != &reader || range.priority != listed.position.priority) continue;
+      if (listed.position.sequence < range.first || listed.position.sequence > range.last) continue;
+      told.standing = Standing::out;
+      told.reasons.push_back("it is acknowledged in the prepared XA branch " + xid.to_text());
+    }
   }
   if (told.reasons.empty() && told.standing == Standing::out) {
     told.reasons.push_back("it is on its way out: held by a transaction, or expired");

@@ -237,6 +237,7 @@ class DeepQueueTest(unittest.TestCase):
     def test_stomp_py_browses_while_others_take(self):
         with Broker() as broker:
             client = broker.connect()
+            self.addCleanup(client.close)
             fill(client, '/queue/deep', self.COUNT,
                  color=lambda number: 'red' if number % 1000 == 7 else 'blue')
             # Somebody takes the blue ones from the front meanwhile, acknowledging each.

@@ -1,0 +1,178 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/unit/core/xa_fixture.h"
+
+namespace pabal::core {
+namespace {
+
+class EngineExplainTest : public XaFixture {
+ protected:
+  static Destination queue() { return {DestinationKind::queue, "q"}; }
+  QueueExplanation explain() {
+    run();
+    const auto told = engine_->explain(queue());
+    EXPECT_TRUE(told);
+    return told ? *told : QueueExplanation{};
+  }
+  /// As `pabal explain q ID` finds it.
+  std::vector<ListedMessage> list() {
+    QueueTaskOptions options;
+    options.queue = queue();
+    const auto id = engine_->start_task(options, now_);
+    EXPECT_TRUE(id);
+    run();
+    return engine_->take_task(*id)->messages;
+  }
+  MessageExplanation explain(const ListedMessage& listed) {
+    const auto told = engine_->explain(queue(), listed);
+    EXPECT_TRUE(told);
+    return told ? *told : MessageExplanation{};
+  }
+  static bool mentions(const std::vector<std::string>& reasons, const std::string& text) {
+    return std::any_of(reasons.begin(), reasons.end(),
+                       [&](const auto& each) { return each.find(text) != std::string::npos; });
+  }
+};
+
+TEST_F(EngineExplainTest, AnUnknownQueueIsNotFound) {
+  EXPECT_EQ(engine_->explain(queue()).error().code, Errc::not_found);
+}
+
+TEST_F(EngineExplainTest, NobodyIsThere) {
+  fill(connect(), 3);
+  const auto told = explain();
+  EXPECT_EQ(told.depth, 3U);
+  EXPECT_EQ(told.reasons, std::vector<std::string>{"it has no consumer"});
+  EXPECT_EQ(told.next, list()[0].message->id());
+}
+
+TEST_F(EngineExplainTest, AConsumerHasItsPrefetchUnacknowledged) {
+  const auto who = connect("slow-one");
+  fill(who, 3);
+  Sub sub;
+  sub.prefetch = 2;
+  subscribe(who, sub);
+  now_ += milliseconds(5000);
+  ASSERT_EQ(deliveries().size(), 2U);
+  now_ += milliseconds(7000);
+  const auto told = explain();
+  ASSERT_EQ(told.consumers.size(), 1U);
+  EXPECT_EQ(told.consumers[0].client_id, "slow-one");
+  EXPECT_EQ(told.consumers[0].out, 2U);
+  EXPECT_EQ(told.consumers[0].oldest_since, to_millis(now_) - 7000);
+  EXPECT_NE(told.consumers[0].blocked.find("its prefetch is 2"), std::string::npos);
+  EXPECT_TRUE(mentions(told.reasons, "prefetch unacknowledged"));
+
+  const auto listed = list();
+  ASSERT_EQ(listed.size(), 3U);
+  const auto out = explain(listed[0]);
+  EXPECT_EQ(out.standing, Standing::out);
+  EXPECT_EQ(out.client_id, "slow-one");
+  EXPECT_EQ(out.since, to_millis(now_) - 7000);
+  EXPECT_TRUE(mentions(out.reasons, "for 7 s"));
+  EXPECT_EQ(explain(listed[2]).standing, Standing::waiting);
+}
+
+TEST_F(EngineExplainTest, NoSelectorMatches) {
+  const auto who = connect();
+  Send send;
+  send.color = "blue";
+  publish(who, send);
+  Sub sub;
+  sub.selector = "color = 'red'";
+  subscribe(who, sub);
+  const auto told = explain();
+  ASSERT_EQ(told.scans.size(), 1U);
+  EXPECT_TRUE(mentions(told.reasons, "color = 'red'"));
+  const auto one = explain(list()[0]);
+  ASSERT_EQ(one.matches.size(), 1U);
+  EXPECT_FALSE(one.matches[0].matches);
+  EXPECT_EQ(one.reasons[0], "no consumer's selector matches it");
+}
+
+TEST_F(EngineExplainTest, AcknowledgedInATransaction) {
+  const auto who = connect();
+  fill(who, 1);
+  const auto subscription = subscribe(who, {});
+  const auto got = deliveries();
+  const auto work = engine_->begin(who.id);
+  ack(subscription, got[0], AckKind::consumed, *work);
+  EXPECT_EQ(explain().in_transactions, 1U);
+  const auto one = explain(list()[0]);
+  EXPECT_EQ(one.transaction, raw(*work));
+  EXPECT_TRUE(mentions(one.reasons, "transaction"));
+}
+
+TEST_F(EngineExplainTest, DelayedUntilItIsTriedAgain) {
+  DestinationPolicy policy;
+  policy.redelivery = RedeliveryPolicy{};
+  EngineSettings settings;
+  settings.policies.set_default(std::make_shared<const DestinationPolicy>(policy));
+  engine_->configure(std::move(settings), now_);
+  const auto who = connect();
+  fill(who, 2);
+  const auto subscription = subscribe(who, {});
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 2U);
+  ack(subscription, got[0], AckKind::poisoned);
+  ack(subscription, got[1]);
+  const auto told = explain();
+  EXPECT_EQ(told.delayed, 1U);
+  EXPECT_TRUE(mentions(told.reasons, "1 message waits for the time of a redelivery"));
+  const auto listed = list();
+  ASSERT_EQ(listed.size(), 1U);
+  const auto one = explain(listed[0]);
+  EXPECT_EQ(one.standing, Standing::delayed);
+  EXPECT_EQ(one.due, to_millis(now_) + 1000);
+  // An operator need not wait for it.
+  QueueTaskOptions purge;
+  purge.command = QueueCommand::purge;
+  purge.queue = queue();
+  const auto id = engine_->start_task(purge, now_);
+  run();
+  EXPECT_EQ(engine_->take_task(*id)->affected, 1U);
+  EXPECT_EQ(explain().depth, 0U);
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+  EXPECT_EQ(store_->status().bytes_live, 0U);
+  now_ += milliseconds(2000);
+  engine_->tick(now_);
+  EXPECT_TRUE(deliveries().empty());
+}
+
+TEST_F(EngineExplainTest, HeldByAPreparedBranchAlsoAfterARestart) {
+  const auto who = connect();
+  fill(who, 2);
+  const auto subscription = subscribe(who, {});
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 2U);
+  const auto work = start(who);
+  ack(subscription, got[0], AckKind::consumed, work);
+  end(who);
+  ASSERT_EQ(prepare(who).disposition, Disposition::done);
+  run();
+  restart(store_->submitted());
+  run();
+  EXPECT_TRUE(mentions(explain().reasons, "prepared XA branch"));
+  const auto listed = list();
+  ASSERT_EQ(listed.size(), 2U);
+  const auto one = explain(listed[0]);
+  EXPECT_EQ(one.standing, Standing::out);
+  EXPECT_TRUE(mentions(one.reasons, "prepared XA branch"));
+  QueueTaskOptions purge;
+  purge.command = QueueCommand::purge;
+  purge.queue = queue();
+  const auto id = engine_->start_task(purge, now_);
+  run();
+  const auto purged = engine_->take_task(*id);
+  EXPECT_EQ(purged->affected, 1U);
+  EXPECT_EQ(purged->skipped_out, 1U);
+  EXPECT_EQ(engine_->delete_queue(queue(), false, now_).error().code, Errc::in_use);
+  ASSERT_EQ(rollback(connect()).disposition, Disposition::done);
+  run();
+  EXPECT_EQ(bodies(drain("q")), std::vector<std::string>{"1"});
+}
+
+}  // namespace
+}  // namespace pabal::core
