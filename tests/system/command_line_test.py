@@ -20,7 +20,9 @@ class CommandLineTest(unittest.TestCase):
         overview = run('--help')
         self.assertEqual(overview.returncode, 0)
         for command in ('serve', 'check', 'status', 'send', 'receive', 'bench', 'store check',
-                        'store map'):
+                        'store map', 'queue list', 'queue show', 'queue browse', 'queue purge',
+                        'queue pause', 'queue resume', 'queue move', 'queue copy', 'queue retry',
+                        'queue delete', 'queue create', 'topic list', 'explain'):
             self.assertIn(command, overview.stdout)
             details = run(*command.split(), '--help')
             self.assertEqual((details.returncode, details.stderr), (0, ''), command)
