@@ -5,10 +5,11 @@ browsing a deep queue while others take from it."""
 import collections
 import http.client
 import json
+import os
 import queue
 import subprocess
 import sys
-import threading
+import time
 import unittest
 
 import stomp
@@ -157,7 +158,7 @@ class QueueCommandTest(unittest.TestCase):
         self.client.send('UNSUBSCRIBE', {'id': '0', 'receipt': 'gone'})
         self.client.flush()
         self.assertEqual(self.client.receive().command, 'RECEIPT')
-        selector = f"dlqDeliveryFailureCause IS NOT NULL"
+        selector = "dlqDeliveryFailureCause IS NOT NULL"
         wait_for(lambda: self.depth('ActiveMQ.DLQ') == 3, 'three dead letters')
         sent_back = self.command('queue', 'retry', 'ActiveMQ.DLQ', '--selector', selector)
         self.assertEqual((sent_back['affected'], sent_back['skippedOther']), (3, 0))
@@ -218,6 +219,30 @@ class QueueCommandTest(unittest.TestCase):
         self.assertEqual(self.depth(self.name), 0)
         self.assertEqual(self.request('GET', '/api/queues/%zz')[0], 400)
         self.assertEqual(self.request('GET', '/api/nothing')[0], 404)
+
+
+class StoreMapTest(unittest.TestCase):
+    def test_the_map_says_who_keeps_what_since_when(self):
+        with Broker() as broker:
+            client = broker.connect(client_id='books')
+            client.send('SUBSCRIBE', {'id': '0', 'destination': '/topic/news', 'ack': 'client',
+                                      'activemq.subscriptionName': 'archive', 'receipt': 's'})
+            client.flush()
+            client.expect('RECEIPT')
+            client.close()
+            client = broker.connect()
+            before = int(time.time() * 1000)
+            fill(client, '/topic/news', 5)
+            fill(client, '/queue/pay', 3)
+            client.close()
+            self.assertEqual(broker.terminate(), 0)
+            done = run('store', 'map', os.path.join(broker.data, 'store'), '--json')
+            totals = {each['destination']: each for each in json.loads(done.stdout)['totals']}
+            self.assertEqual(totals['topic://news']['subscription'], 'books/archive')
+            self.assertEqual((totals['topic://news']['messages'], totals['queue://pay']['messages']),
+                             (5, 3))
+            self.assertLessEqual(before, totals['topic://news']['since'])
+            self.assertLessEqual(totals['topic://news']['since'], totals['queue://pay']['since'])
 
 
 class Inbox(stomp.ConnectionListener):
