@@ -220,6 +220,7 @@ void Engine::State::configure(EngineSettings wanted) {
   settings = std::move(wanted);
   for (const auto& [id, list] : lists) {
     list->policy = settings.policies.find(list->destination.kind, list->destination.name);
+    if (list->is_queue() && list->reader().active()) sort_consumers(list->reader());
   }
   for (auto& [name, topic] : topics) topic.policy.reset();
   use_virtual_destinations();
@@ -313,6 +314,8 @@ void Engine::State::mark_ready(Scan& scan) {
 
 void Engine::State::mark_ready(Reader& reader) {
   reader.for_each_scan([this](Scan& scan) {
+    // Who is behind for want of credit is woken by that, and has no part in what is new.
+    if (!scan.is_shared() && scan.consumers.front().wake_listed) return;
     if (scan.active()) mark_ready(scan);
   });
 }
@@ -371,6 +374,9 @@ void Engine::State::fire(Timer timer) {
   switch (timer) {
     case Timer::redelivery:
       redeliveries_due = true;
+      return;
+    case Timer::warm_up:
+      end_warm_ups();
       return;
     case Timer::expiry:
       if (!sweep_at && !lists.empty()) sweep_at = lists.begin()->first;

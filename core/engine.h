@@ -240,6 +240,7 @@ struct DestinationSnapshot {
   std::uint64_t spilled_bytes = 0;  ///< of them, non-persistent ones that are on disk
   std::uint64_t in_flight = 0;
   std::uint32_t consumers = 0;
+  std::uint32_t groups = 0;  ///< message groups that a consumer owns, as far as remembered
   WaitReason waiting = WaitReason::empty;
 };
 

@@ -109,6 +109,7 @@ Result<std::uint64_t> Engine::State::delete_queue(const Destination& queue, bool
   // would wait for ever on nothing.
   std::vector<ConnectionId> stranded;
   reader.for_each_scan([&](Scan& scan) {
+    if (!scan.is_shared()) return;
     for (const auto& link : scan.consumers) {
       const Subscription& subscription = *link.subscription;
       if (subscription.interest().destination.is_pattern()) continue;

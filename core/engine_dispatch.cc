@@ -22,6 +22,15 @@ void Engine::State::dispatch(Scan& scan, std::uint32_t& steps) {
     reader.list.trim_listed = true;
     lists_to_trim.push_back(reader.list.id);
   }
+  if ((reader.exclusive != nullptr || reader.warming_up) && !may_start(scan)) return;
+  const Scan* self = &scan;
+  scan.yields = false;
+  dispatch_waiting(scan, steps);  // which may be its end
+  if (reader.somebody_yields) wake_yielding(reader, self);
+}
+
+void Engine::State::dispatch_waiting(Scan& scan, std::uint32_t& steps) {
+  Reader& reader = scan.reader;
   for (;;) {
     if (steps == 0) {
       mark_ready(scan);
@@ -35,45 +44,82 @@ void Engine::State::dispatch(Scan& scan, std::uint32_t& steps) {
       return;
     }
     const auto candidate = next_entry(scan, steps);
-    if (!candidate) return;
+    if (!candidate) {
+      if (!scan.is_shared() && scan.waiting == WaitReason::empty) caught_up(*scan.member);
+      return;
+    }
     // Before its time is looked at: what was never wanted leaves no dead letter.
     if (!reader.list.is_queue() && !wants(reader, *candidate->entry->message)) {
       skip_refused(scan, *candidate);
       continue;
     }
     if (candidate->entry->message->expired(now)) {
-      if (expired_waiting.size() >= kExpiredWaitingMax) {
-        scan.waiting = WaitReason::no_room_for_dead_letter;
-        if (!std::exchange(scan.awaits_room, true)) awaiting_room.push_back(&scan);
+      if (!take_expired(scan, *candidate)) return;
+      continue;
+    }
+    Receiver receiver;
+    switch (turn_of(scan, *candidate, receiver)) {
+      case Turn::take:
+        break;
+      case Turn::pass:
+        pass(scan, *candidate);
+        continue;
+      case Turn::stop:
         return;
-      }
-      Entry entry = take(scan, *candidate);
-      if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
-      if (!expire(reader, candidate->priority, entry)) {
-        expired_waiting.push_back(
-            {reader.list.id, reader.id, candidate->priority, std::move(entry)});
-      }
-      continue;
-    }
-    if (reader.list.is_queue() && !scan.wants(*candidate->entry)) {
-      pass(scan, *candidate);
-      continue;
-    }
-    Subscription* consumer = pick_consumer(scan);
-    if (consumer == nullptr) {
-      list_for_wake(scan);
-      return;
     }
     Entry entry = take(scan, *candidate);
-    if (!reader.list.is_queue() && is_local(*consumer, entry)) {
+    if (!reader.list.is_queue() && is_local(*receiver.consumer, entry)) {
       if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
       release(reader, candidate->priority, entry, nullptr);
       continue;
     }
+    if (receiver.member != nullptr) join_group(reader, *receiver.member, entry);
     scan.waiting = WaitReason::working;
     ++reader.in_flight;
-    deliver(*consumer, &reader, candidate->priority, std::move(entry));
+    deliver(*receiver.consumer, &reader, candidate->priority, std::move(entry));
   }
+}
+
+/// What becomes of the candidate, which may leave, and who gets it. With `stop`, the scan may have
+/// gone.
+Engine::State::Turn Engine::State::turn_of(Scan& scan, const Candidate& candidate,
+                                           Receiver& receiver) {
+  Reader& reader = scan.reader;
+  if (reader.list.is_queue()) {
+    if (reader.groups != nullptr) {
+      const Turn turn = group_turn(scan, candidate, receiver.member);
+      if (receiver.member != nullptr) receiver.consumer = receiver.member->subscription;
+      return turn;
+    }
+    if (!candidate.entry->message->group_id().empty()) {
+      begin_groups(reader);
+      return Turn::stop;
+    }
+    if (!scan.selects(*candidate.entry)) return Turn::pass;
+  }
+  receiver.consumer = pick_consumer(scan);
+  if (receiver.consumer == nullptr) {
+    list_for_wake(scan);
+    return Turn::stop;
+  }
+  return yields_to_higher(scan, *receiver.consumer, candidate) ? Turn::stop : Turn::take;
+}
+
+/// An expired message leaves for the dead letters; false: there is no room for more, the scan
+/// waits.
+bool Engine::State::take_expired(Scan& scan, const Candidate& candidate) {
+  Reader& reader = scan.reader;
+  if (expired_waiting.size() >= kExpiredWaitingMax) {
+    scan.waiting = WaitReason::no_room_for_dead_letter;
+    if (!std::exchange(scan.awaits_room, true)) awaiting_room.push_back(&scan);
+    return false;
+  }
+  Entry entry = take(scan, candidate);
+  if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
+  if (!expire(reader, candidate.priority, entry)) {
+    expired_waiting.push_back({reader.list.id, reader.id, candidate.priority, std::move(entry)});
+  }
+  return true;
 }
 
 /// A durable subscription's selector does not want it.
@@ -107,11 +153,13 @@ std::optional<Engine::State::Candidate> Engine::State::next_entry(Scan& scan,
     // priority; what is not visible yet may.
     if (wait.holds_lower) break;
   }
-  if (why == WaitReason::empty && scan.selector != nullptr &&
-      reader.depth > reader.in_flight + reader.delayed.size()) {
-    why = WaitReason::refused;
+  // Who is behind and finds nothing has caught up, whatever else there is.
+  if (why == WaitReason::empty && scan.is_shared()) {
+    if (scan.filters() && reader.depth > reader.in_flight + reader.delayed.size()) {
+      why = scan.selector != nullptr ? WaitReason::refused : WaitReason::group_owned;
+    }
+    if (why == WaitReason::empty && !reader.delayed.empty()) why = WaitReason::delayed;
   }
-  if (why == WaitReason::empty && !reader.delayed.empty()) why = WaitReason::delayed;
   scan.waiting = why;
   if (why == WaitReason::waiting_for_sync && !scan.awaits_durable) {
     scan.awaits_durable = true;
@@ -135,7 +183,8 @@ std::optional<Engine::State::Candidate> Engine::State::next_returned(Scan& scan,
       if (!std::exchange(scan.awaits_durable, true)) awaiting_durable.push_back(&scan);
       break;
     }
-    if (takes_all || scan.wants(at->second)) {
+    // With groups, whether it is passed is more than a question of taste: group_turn().
+    if (takes_all || scan.reader.groups != nullptr || scan.wants(at->second)) {
       return Candidate{&at->second, priority, Candidate::From::returned, 0};
     }
     scan.cursor(priority).returned_from = at->first.second + 1;
@@ -149,6 +198,11 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Scan& scan, 
   Lane& lane = scan.reader.list.lane(priority);
   Cursor& cursor = scan.cursor(priority);
   if (scan.reader.list.is_queue()) drop_gone(scan, priority, cursor);
+  // Who is behind looks no farther than where the shared scan stands.
+  const std::uint64_t end = scan.is_shared()
+                                ? kEverything
+                                : scan.member->shared->position(static_cast<std::size_t>(priority));
+  if (cursor.next >= end) return std::nullopt;
 
   // Below `known`, everything that waits is in memory; the page may reach up to the window.
   std::uint64_t known = kEverything;
@@ -179,6 +233,7 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Scan& scan, 
   if (window_is_near) consider_first(lane.window, Candidate::From::window);
   consider_first(lane.volatile_entries, Candidate::From::volatile_ring);
 
+  if (!scan.is_shared() && (best ? best->entry->sequence : known) >= end) return std::nullopt;
   // Read ahead: the next page comes while this one is delivered.
   if (!window_is_near && cursor.page.size() < kPageEntriesMax / 4) {
     request_page(scan, priority);
@@ -192,7 +247,7 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Scan& scan, 
     return std::nullopt;
   }
   // What nobody here wants needs no mark.
-  if (scan.selector != nullptr && scan.reader.list.is_queue() && !scan.wants(*best->entry)) {
+  if (scan.filters() && scan.reader.list.is_queue() && !scan.wants(*best->entry)) {
     return best;
   }
   if (!may_leave(scan.reader, priority, *best->entry, wait)) return std::nullopt;
@@ -265,6 +320,10 @@ void Engine::State::touch(Reader& reader, int priority, std::uint64_t up_to) {
 void Engine::State::pass(Scan& scan, const Candidate& candidate) {
   const std::uint64_t sequence = candidate.entry->sequence;
   Cursor& cursor = scan.cursor(candidate.priority);
+  if (candidate.from == Candidate::From::returned) {
+    cursor.returned_from = sequence + 1;
+    return;
+  }
   if (candidate.from == Candidate::From::page) drop_page_front(cursor);
   if (candidate.from == Candidate::From::spilled_page) drop_page_front(*cursor.spilled);
   cursor.next = sequence + 1;
@@ -321,9 +380,14 @@ Entry Engine::State::take(Scan& scan, const Candidate& candidate) {
 
 /// A scan of several has taken a stored message of a queue: no other may find it.
 void Engine::State::took_ahead(Scan& scan, int priority, const Entry& entry) {
+  Reader& reader = scan.reader;
+  // The only scan, with message groups of which nobody is behind: it has passed nothing.
+  const bool only = reader.groups != nullptr && reader.selective.size() == 1 &&
+                    scan.selector == nullptr && reader.groups->free == 0;
+  if (only) reader.front.cursor(priority).next = entry.sequence + 1;
   if (entry.is_volatile) return;
-  ReaderLane& lane = scan.reader.lane(priority);
-  if (scan.is_front()) {
+  ReaderLane& lane = reader.lane(priority);
+  if (scan.is_front() || only) {
     auto& ahead = lane.taken_ahead;
     ahead.erase(ahead.begin(), ahead.upper_bound(entry.sequence));
     return;  // the others keep above it
@@ -361,6 +425,7 @@ bool Engine::State::has_socket_room(Connection& connection) {
 
 /// Round robin among those with the highest priority that have credit and room in the socket.
 Subscription* Engine::State::pick_consumer(Scan& scan) {
+  if (scan.reader.exclusive != nullptr) return pick_exclusive(scan);
   auto& consumers = scan.consumers;
   Subscription* best = nullptr;
   std::size_t best_at = 0;
@@ -373,19 +438,24 @@ Subscription* Engine::State::pick_consumer(Scan& scan) {
       scan.waiting = WaitReason::socket_full;
       continue;
     }
-    if (best != nullptr && consumer->options.consumer_priority <= best->options.consumer_priority) {
-      continue;
-    }
+    if (best != nullptr && consumers[at].rank <= consumers[best_at].rank) continue;
     best = consumer;
     best_at = at;
     // Consumers stand in descending priority: none after the first is better than it.
-    if (consumer->options.consumer_priority ==
-        consumers.front().subscription->options.consumer_priority) {
-      break;
-    }
+    if (consumers[at].rank == consumers.front().rank) break;
   }
-  if (best != nullptr) scan.next_consumer = (best_at + 1) % consumers.size();
+  if (best != nullptr && !scan.reader.strict_order) {
+    scan.next_consumer = (best_at + 1) % consumers.size();
+  }
   return best;
+}
+
+/// The reader's exclusive consumer, which is one of the scan's, if it takes more.
+Subscription* Engine::State::pick_exclusive(Scan& scan) {
+  Subscription* consumer = scan.reader.exclusive;
+  if (takes_more(*consumer)) return consumer;
+  scan.waiting = WaitReason::exclusive_owned;
+  return nullptr;
 }
 
 /// Leaves word with each consumer to wake the scan when it has credit or room again.
@@ -442,6 +512,7 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   delivery.destination = direct ? destination : delivery_place(reader->list, *entry.message);
   delivery.deliveries = entry.deliveries;
   delivery.redelivered = entry.deliveries > 0 || entry.maybe_delivered;
+  delivery.first_of_group = entry.first_of_group;
   outbox_of(connection).deliveries.push_back(std::move(delivery));
 
   const bool again = entry.deliveries > 0 || entry.maybe_delivered;

@@ -83,7 +83,7 @@ const Entry* Engine::State::next_in_memory(Reader& reader) const {
 
 void Engine::State::explain_consumers(Reader& reader, QueueExplanation& told) {
   reader.for_each_scan([&](Scan& scan) {
-    if (!scan.active()) return;
+    if (!scan.active() || !scan.is_shared()) return;
     told.scans.push_back({scan.selector ? scan.selector->text() : "", scan.consumers.size(),
                           std::string(to_string(scan.waiting))});
     for (const auto& link : scan.consumers) {
@@ -121,6 +121,28 @@ void Engine::State::explain_consumers(Reader& reader, QueueExplanation& told) {
       told.consumers.push_back(std::move(consumer));
     }
   });
+}
+
+/// Whose a waiting message is: of one exclusive consumer, or of the owner of its group.
+void Engine::State::explain_owner(const Reader& reader, const Message& message,
+                                  std::vector<std::string>& reasons) {
+  const auto tell = [&](const std::string& what, const Subscription& owner) {
+    reasons.insert(reasons.begin(), what + " client " + owner.connection.client_id + " at " +
+                                        owner.connection.options.remote +
+                                        (owner.has_credit() ? "" : ", which takes no more now"));
+  };
+  if (const Subscription* owner = exclusive_owner(reader)) {
+    tell("the queue belongs to the exclusive consumer of", *owner);
+  }
+  const auto group = message.group_id();
+  if (group.empty() || reader.groups == nullptr) return;
+  if (const Subscription* owner = group_owner(reader, group)) {
+    tell("its message group \"" + std::string(group) + "\" belongs to the consumer of", *owner);
+  } else if (reader.groups->find(group) != nullptr) {
+    reasons.insert(reasons.begin(),
+                   "the consumer of its message group \"" + std::string(group) +
+                       "\" has left, and a transaction that has not ended acknowledged some of it");
+  }
 }
 
 /// Connections with sends parked, the first of which goes to this queue.
@@ -253,11 +275,12 @@ Result<MessageExplanation> Engine::State::explain(const Destination& queue,
     if (auto explained = explain(queue)) whole = std::move(*explained);
     told.reasons = std::move(whole.reasons);
   }
+  if (told.standing == Standing::waiting) explain_owner(reader, *listed.message, told.reasons);
   if (told.standing == Standing::invisible) {
     told.reasons.push_back("it waits until the transaction that sent it is on disk");
   }
   reader.for_each_scan([&](Scan& scan) {
-    if (!scan.active()) return;
+    if (!scan.active() || !scan.is_shared()) return;
     const bool matches =
         scan.selector == nullptr ||
         scan.selector->matches(

@@ -173,7 +173,8 @@ bool Engine::State::consumer_wants(MessageList& queue, const Message& message) {
   const Reader& reader = queue.reader();
   if (reader.front.active()) return true;
   return std::any_of(reader.selective.begin(), reader.selective.end(), [&](const auto& scan) {
-    return scan->selector->matches(message, {0, false, &queue.destination});
+    return scan->selector == nullptr ||
+           scan->selector->matches(message, {0, false, &queue.destination});
   });
 }
 

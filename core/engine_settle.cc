@@ -43,8 +43,8 @@ Outcome Engine::State::acknowledge(SubscriptionId id, DeliveryRange range, AckKi
     }
   }
   if (subscription->options.browser && kind != AckKind::consumed) {
-    return Outcome::failure(
-        {Errc::not_supported, "a browser has copies: it can refuse nothing"}, store.submitted());
+    return Outcome::failure({Errc::not_supported, "a browser has copies: it can refuse nothing"},
+                            store.submitted());
   }
   // What can refuse it comes first: all of the range is settled, or nothing.
   if (auto may = check_acknowledge(*subscription, range, kind, cause, within); !may) {
@@ -165,8 +165,9 @@ Result<void> Engine::State::settle(Subscription& subscription, InFlight& deliver
   return {};
 }
 
-void Engine::State::no_longer_out(Reader& reader, const Entry&) {
+void Engine::State::no_longer_out(Reader& reader, const Entry& entry) {
   --reader.in_flight;
+  if (entry.counted_in_group) group_settled(reader, *entry.message);
 }
 
 void Engine::State::delivery_done(Subscription& subscription, InFlight& delivery) {
@@ -311,6 +312,7 @@ void Engine::State::give_back(InFlight& delivery, std::vector<StoreOp>& counts) 
 /// An entry that was taken, and is held, goes to whichever consumer wants it next.
 void Engine::State::put_back(Reader& reader, int priority, Entry entry) {
   const auto sequence = entry.sequence;
+  entry.counted_in_group = false;
   reader.returned.emplace(std::pair(9 - priority, sequence), std::move(entry));
   for (const auto& scan : reader.selective) {
     auto& from = scan->cursor(priority).returned_from;

@@ -32,6 +32,7 @@
 //   engine_route.cc         where a send goes: composites, virtual topics, mirrors
 //   engine_subscribe.cc     subscriptions, durable ones, temporary destinations
 //   engine_dispatch.cc      what goes to whom and why not, paging
+//   engine_groups.cc        who may get it: message groups, exclusive consumers, the start
 //   engine_schedule.cc      scheduled delivery: what waits for its time, and when that comes
 //   engine_schedule_order.cc  what is scheduled, shown and removed
 //   engine_settle.cc        acknowledgements, returning, expiry
@@ -136,7 +137,7 @@ struct Unwritten {
 /// What a client sends: to the message's own destination, or to several.
 struct Send {
   MessageRef message;
-  std::shared_ptr<const std::vector<Destination>> targets;  ///< SendOptions::targets
+  std::shared_ptr<const std::vector<Destination>> targets;    ///< SendOptions::targets
   std::shared_ptr<const ScheduleRequest> schedule = nullptr;  ///< SendOptions::schedule
   Purpose purpose = Purpose::send;
   /// Store operations that take effect with it, or not at all; taken when it is done. Null: none.
@@ -317,11 +318,12 @@ struct AckRun {
 /// says when it wants to be called next (State::wake_at), keeps what it has planned in its own
 /// order, and is called once when that time has come (State::fire), to plan again.
 enum class Timer : std::uint8_t {
+  warm_up,  ///< dispatch of queues whose first consumer came
   expiry,
   redelivery,
   schedule,
 };
-inline constexpr std::size_t kTimers = 3;
+inline constexpr std::size_t kTimers = 4;
 
 /// What waits for the time of its redelivery, in the order in which that comes. Of a reader, or (a
 /// topic message without a list) of a subscription.
@@ -534,7 +536,17 @@ class Engine::State {
   Entry take(Scan& scan, const Candidate& candidate);
   void took_ahead(Scan& scan, int priority, const Entry& entry);
   void forget_ahead(Reader& reader, int priority, std::uint64_t sequence);
+  /// What becomes of a scan's candidate.
+  enum class Turn : std::uint8_t { take, pass, stop };
+  struct Receiver {
+    Subscription* consumer = nullptr;
+    GroupMember* member = nullptr;  ///< null: the reader has no groups
+  };
+  Turn turn_of(Scan& scan, const Candidate& candidate, Receiver& receiver);
+  void dispatch_waiting(Scan& scan, std::uint32_t& steps);
+  bool take_expired(Scan& scan, const Candidate& candidate);
   Subscription* pick_consumer(Scan& scan);
+  Subscription* pick_exclusive(Scan& scan);
   void list_for_wake(Scan& scan);
   void wake_blocked(Subscription& subscription);
   [[nodiscard]] bool has_socket_room(Connection& connection);
@@ -570,6 +582,39 @@ class Engine::State {
   void drop_pages(Scan& scan);
   void drop_pages(Pages& pages);
   void trim(MessageList& list);
+
+  // --- engine_groups.cc
+  Turn group_turn(Scan& scan, const Candidate& candidate, GroupMember*& member);
+  [[nodiscard]] bool takes_more(Subscription& consumer);
+  [[nodiscard]] bool somebody_takes_more(const Scan& scan);
+  GroupMember* pick_member(Scan& scan, bool new_group);
+  bool yields_to_higher(Scan& scan, const Subscription& consumer, const Candidate& candidate);
+  void wake_yielding(Reader& reader, const Scan* scan);
+  void begin_groups(Reader& reader);
+  void add_member(Scan& scan, ConsumerLink& link);
+  void remove_member(Reader& reader, const GroupMember& member);
+  void fall_behind(GroupMember& member);
+  void caught_up(GroupMember& member);
+  void remove_scan(Scan& scan);
+  void pass_group(const Scan& scan, const Candidate& candidate, MessageGroup& group);
+  void join_group(Reader& reader, GroupMember& member, Entry& entry);
+  void group_settled(Reader& reader, const Message& message);
+  void release_group(Reader& reader, MessageGroup& group);
+  void go_back(Reader& reader, const Scan* owner);
+  void leave_groups(Reader& reader, GroupMember& member);
+  static std::int32_t rank_of(const Reader& reader, const Subscription& consumer);
+  void consumers_changed(Reader& reader);
+  void sort_consumers(Reader& reader);
+  void begin_warm_up(Reader& reader);
+  bool may_start(Scan& scan);
+  void end_warm_ups();
+  /// Who has the message group; null: nobody.
+  [[nodiscard]] static const Subscription* group_owner(const Reader& reader,
+                                                       std::string_view group);
+  /// Who gets everything of the queue; null: everybody gets some.
+  [[nodiscard]] static const Subscription* exclusive_owner(const Reader& reader) {
+    return reader.exclusive;
+  }
 
   // --- engine_settle.cc
   Outcome acknowledge(SubscriptionId id, DeliveryRange range, AckKind kind, std::string_view cause,
@@ -738,6 +783,8 @@ class Engine::State {
                                                    const ListedMessage& listed);
   [[nodiscard]] const Entry* next_in_memory(Reader& reader) const;
   void explain_consumers(Reader& reader, QueueExplanation& told);
+  static void explain_owner(const Reader& reader, const Message& message,
+                            std::vector<std::string>& reasons);
   void explain_producers(QueueExplanation& told);
   void explain_reasons(Reader& reader, QueueExplanation& told) const;
 
@@ -882,7 +929,8 @@ class Engine::State {
   Ring<Scan*> ready_scans;
   Ring<Subscription*> ready_subscriptions;
   std::vector<Scan*> awaiting_durable;
-  std::vector<Reader*> refusing;  ///< have refused what they have not acknowledged yet
+  std::vector<ListId> warming_up;  ///< queues whose dispatch starts with time
+  std::vector<Reader*> refusing;   ///< have refused what they have not acknowledged yet
   std::vector<SubscriptionId> subscriptions_awaiting_durable;
   Ring<ConnectionId> parked_connections;
   bool room_changed = false;     ///< parked sends are worth another try

@@ -139,42 +139,60 @@ Result<Reader*> Engine::State::durable_reader(Connection& connection,
 }
 
 void Engine::State::attach(Subscription& subscription, Reader& reader) {
+  if (reader.list.is_queue() && !reader.active()) begin_warm_up(reader);
   Scan& scan = scan_for(subscription, reader);
   // Descending consumer priority, and first come first among equals.
-  const auto before =
-      std::find_if(scan.consumers.begin(), scan.consumers.end(), [&](const ConsumerLink& link) {
-        return link.subscription->options.consumer_priority <
-               subscription.options.consumer_priority;
-      });
-  scan.consumers.insert(before, ConsumerLink{&subscription, false});
+  const auto rank = rank_of(reader, subscription);
+  const auto before = std::find_if(scan.consumers.begin(), scan.consumers.end(),
+                                   [&](const ConsumerLink& link) { return link.rank < rank; });
+  const auto link = scan.consumers.insert(
+      before, ConsumerLink{&subscription, false, rank, ++reader.arrivals, nullptr});
+  if (reader.groups) add_member(scan, *link);
   subscription.scans.push_back(&scan);
+  consumers_changed(reader);
   mark_ready(scan);
 }
 
 /// Consumers of a queue with the same selector share a scan. A new one begins where the front scan
 /// is: what stands below that has been taken.
 Scan& Engine::State::scan_for(const Subscription& subscription, Reader& reader) {
-  if (!reader.list.is_queue() || subscription.selector == nullptr) return reader.front;
+  const Selector* selector = subscription.selector.get();
+  if (!reader.list.is_queue()) return reader.front;
+  if (selector == nullptr && !reader.groups) return reader.front;
   for (const auto& scan : reader.selective) {
-    if (scan->selector->text() == subscription.selector->text()) return *scan;
+    if (!scan->is_shared()) continue;
+    const Selector* other = scan->selector.get();
+    if (other == selector) return *scan;
+    if (other != nullptr && selector != nullptr && other->text() == selector->text()) return *scan;
   }
   reader.selective.push_back(std::make_unique<Scan>(reader));
   reader.selective.back()->selector = subscription.selector;
   return *reader.selective.back();
 }
 
-void Engine::State::detach(Subscription& subscription, Scan& scan) {
-  std::erase_if(scan.consumers,
-                [&](const ConsumerLink& link) { return link.subscription == &subscription; });
+void Engine::State::detach(Subscription& subscription, Scan& from) {
+  Scan& scan = from.is_shared() ? from : *from.member->shared;
+  Reader& reader = scan.reader;
+  const auto link =
+      std::find_if(scan.consumers.begin(), scan.consumers.end(),
+                   [&](const ConsumerLink& each) { return each.subscription == &subscription; });
+  GroupMember* member = link->member;
+  if (member != nullptr) leave_groups(reader, *member);
+  scan.consumers.erase(link);
   std::erase(subscription.scans, &scan);
   std::erase(subscription.blocked, &scan);
   scan.next_consumer = 0;
   mark_ready(scan);
-  if (scan.active()) return;
-  drop_pages(scan);
-  if (scan.is_front()) return;
-  forget_work(scan);
-  std::erase_if(scan.reader.selective, [&](const auto& each) { return each.get() == &scan; });
+  if (!scan.active()) {
+    if (scan.is_front()) {
+      drop_pages(scan);
+    } else {
+      remove_scan(scan);
+    }
+  }
+  if (member != nullptr) remove_member(reader, *member);
+  if (!reader.active()) reader.warming_up = false;
+  consumers_changed(reader);
 }
 
 /// What the subscription acknowledged in a transaction that outlasts it. A prepared branch needs

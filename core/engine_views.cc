@@ -65,6 +65,7 @@ DestinationSnapshot Engine::State::view_of(const MessageList& queue) const {
   if (queue.spill) view.spilled_bytes = queue.spill->bytes;
   view.in_flight = reader.in_flight;
   view.consumers = static_cast<std::uint32_t>(reader.consumers());
+  if (reader.groups) view.groups = static_cast<std::uint32_t>(reader.groups->remembered());
   view.waiting = reader.waiting();
   return view;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -13,6 +14,7 @@
 #include "core/engine.h"
 #include "core/ids.h"
 #include "core/message.h"
+#include "core/message_groups.h"
 #include "core/policy.h"
 #include "core/ring.h"
 #include "core/selector.h"
@@ -34,6 +36,9 @@
 // selector wants); each distinct selector among a queue's consumers has a scan of its own. Per lane
 // a scan has a Cursor: everything below `next` it has taken or passed. What comes back (a consumer
 // left, a requeue) goes to `returned`, for whichever scan wants it, and is taken first.
+//
+// With message groups a queue's consumers without a selector share a scan beside the selective
+// ones, too, and who is behind with its groups has a scan of its own: core/message_groups.h.
 //
 // In a queue a taken message leaves the lane, wherever it stood. Everything below the front scan's
 // cursor has left; what other scans have taken above it is in `taken_ahead` until acknowledged,
@@ -62,6 +67,7 @@ struct Entry {
   bool is_volatile = false;          ///< not in the store
   bool maybe_delivered = false;      ///< the mark of redelivery, from before a restart
   bool first_of_group = false;       ///< out: its message group is new to the consumer
+  bool counted_in_group = false;     ///< out: in MessageGroup::out
   std::uint16_t refusals = 0;        ///< of `deliveries`, those that a consumer refused
 };
 
@@ -123,6 +129,9 @@ struct Cursor : Pages {
 struct ConsumerLink {
   Subscription* subscription = nullptr;
   bool wake_listed = false;
+  std::int32_t rank = 0;          ///< its priority, if that counts
+  std::uint64_t arrival = 0;      ///< order among the reader's consumers
+  GroupMember* member = nullptr;  ///< with message groups: never null
 };
 
 /// One way through a list, of consumers that take the same messages.
@@ -139,21 +148,35 @@ class Scan {
   bool ready = false;           ///< stands in the engine's queue of work
   bool awaits_durable = false;  ///< stands in the list to wake when the store has synced
   bool awaits_room = false;     ///< stands in the list to wake when dead letters may have room
+  bool yields = false;          ///< leaves its next message to a consumer with a higher priority
+  /// Of one member that is behind: it takes nothing but its groups' messages. Null: shared.
+  GroupMember* member = nullptr;
 
   [[nodiscard]] bool active() const noexcept { return !consumers.empty(); }
   [[nodiscard]] bool is_front() const noexcept;
+  [[nodiscard]] bool is_shared() const noexcept { return member == nullptr; }
+  /// Where it stands in a lane: nothing below concerns it.
+  [[nodiscard]] std::uint64_t position(std::size_t priority) const noexcept;
   Cursor& cursor(int priority) {
     auto& cursor = cursors[static_cast<std::size_t>(priority)];
     if (!cursor) cursor = std::make_unique<Cursor>();
     return *cursor;
   }
-  [[nodiscard]] bool wants(const Entry& entry) const noexcept {
+  /// Whether its selector wants it.
+  [[nodiscard]] bool selects(const Entry& entry) const noexcept {
     return selector == nullptr ||
            selector->matches(*entry.message,
                              {entry.deliveries, entry.deliveries > 0 || entry.maybe_delivered,
                               selector_destination()});
   }
   [[nodiscard]] const Destination* selector_destination() const noexcept;
+  /// Whether one of its consumers may have it.
+  [[nodiscard]] bool wants(const Entry& entry) const noexcept {
+    return selects(entry) && may_have_group(*entry.message);
+  }
+  /// Whether there can be something that wants() refuses.
+  [[nodiscard]] bool filters() const noexcept;
+  [[nodiscard]] bool may_have_group(const Message& message) const noexcept;
 };
 
 /// What a reader knows of a lane, whichever scan goes through it.
@@ -179,7 +202,8 @@ class Reader {
   const ReaderId id;
   ReaderDescription description;  ///< of durable subscriptions
   Scan front;
-  std::vector<std::unique_ptr<Scan>> selective;  ///< of queues: one for each distinct selector
+  /// Of queues: one for each distinct selector; and with message groups, see there.
+  std::vector<std::unique_ptr<Scan>> selective;
   std::array<std::unique_ptr<ReaderLane>, kPriorities> lanes;
   /// By (9 - priority, sequence): the order in which they are taken.
   std::map<std::pair<int, std::uint64_t>, Entry> returned;
@@ -191,8 +215,19 @@ class Reader {
   std::uint64_t depth_bytes = 0;
   std::uint64_t in_flight = 0;
   std::uint64_t locked = 0;  ///< of in_flight: acknowledged in prepared XA branches
-  bool refusing = false;  ///< stands in the list of those with refusals to acknowledge
+  bool refusing = false;     ///< stands in the list of those with refusals to acknowledge
   std::vector<Walk*> walks;  ///< that go through it; see core/queue_walk.h
+
+  // Of queues: who may get messages.
+  std::unique_ptr<MessageGroups> groups;  ///< null: no grouped message was met
+  Subscription* exclusive = nullptr;      ///< the one that gets all; null: everybody
+  std::int32_t highest_priority = 0;      ///< of its consumers
+  std::uint64_t arrivals = 0;             ///< of consumers
+  bool somebody_yields = false;           ///< one of its scans
+  bool strict_order = false;              ///< by policy: to the first with credit
+  bool warming_up = false;                ///< not enough consumers yet, and not time either
+  bool warm_listed = false;               ///< stands in the engine's list of those
+  TimePoint warm_at{};                    ///< with warming_up: dispatch starts then in any case
 
   [[nodiscard]] bool active() const noexcept { return front.active() || !selective.empty(); }
   ReaderLane& lane(int priority) {
@@ -207,19 +242,47 @@ class Reader {
   }
   [[nodiscard]] std::size_t consumers() const noexcept {
     std::size_t count = front.consumers.size();
-    for (const auto& scan : selective) count += scan->consumers.size();
+    for (const auto& scan : selective) {
+      if (scan->is_shared()) count += scan->consumers.size();
+    }
     return count;
   }
-  /// Why its next message is not on its way, by the scan that has consumers.
+  /// Why its next message is not on its way, by the first scan that knows of one.
   [[nodiscard]] WaitReason waiting() const noexcept {
     if (depth == 0) return WaitReason::empty;
     if (!active()) return WaitReason::no_consumer;
-    return front.active() || selective.empty() ? front.waiting : selective.front()->waiting;
+    if (front.active()) return front.waiting;
+    for (const auto& scan : selective) {
+      if (scan->waiting != WaitReason::empty && scan->waiting != WaitReason::refused) {
+        return scan->waiting;
+      }
+    }
+    return selective.front()->waiting;
   }
 };
 
 inline bool Scan::is_front() const noexcept {
   return this == &reader.front;
+}
+
+inline std::uint64_t Scan::position(std::size_t priority) const noexcept {
+  // Without a cursor of its own it begins where the front scan is.
+  const auto& first = reader.front.cursors[priority];
+  const std::uint64_t begin = first ? first->next : 1;
+  return cursors[priority] ? std::max(cursors[priority]->next, begin) : begin;
+}
+
+inline bool Scan::filters() const noexcept {
+  return selector != nullptr || reader.groups != nullptr;
+}
+
+inline bool Scan::may_have_group(const Message& message) const noexcept {
+  if (reader.groups == nullptr) return true;
+  const auto id = message.group_id();
+  const MessageGroup* group = id.empty() ? nullptr : reader.groups->find(id);
+  if (group == nullptr) return is_shared();
+  if (!is_shared()) return group->owner == member;
+  return group->owner != nullptr && group->owner->shared == this && group->owner->own == nullptr;
 }
 
 class MessageList {
@@ -248,7 +311,7 @@ class MessageList {
   std::shared_ptr<const Destination> shared_name;
   std::shared_ptr<const Destination> mirror;  ///< of a mirrored queue: its topic; null: not known
   std::uint64_t routed = 0;                   ///< the last send with several targets that came here
-  bool paused = false;             ///< a queue that an operator holds: nothing is dispatched
+  bool paused = false;  ///< a queue that an operator holds: nothing is dispatched
 
   [[nodiscard]] bool is_queue() const noexcept { return core::is_queue(destination.kind); }
   /// Of a topic: its messages have come to several destinations, each under its own name.

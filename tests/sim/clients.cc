@@ -183,6 +183,10 @@ void World::send(Client& client, OpenTransaction* transaction) {
       expires ? core::to_millis(now_) + static_cast<std::int64_t>(random_.between(1, 3000)) : 0;
   Message& message = model_.create(client.index, target, persistent, priority, expiration,
                                    connection.details.origin);
+  if (scenario_.groups && core::is_queue(target.kind) && random_.percent(60)) {
+    message.group = "g" + std::to_string(random_.below(5));
+    message.closes = random_.one_in(8);
+  }
   const std::string body = body_of(message.number);
   core::MessageBuilder builder;
   builder.destination_kind = target.kind;
@@ -193,6 +197,10 @@ void World::send(Client& client, OpenTransaction* transaction) {
   builder.expiration = expiration;
   builder.origin = message.origin;
   builder.sequence = message.number;
+  if (options_.sabotage != Sabotage::forget_groups) {
+    builder.group_id = message.group;
+    builder.group_sequence = message.closes ? -1 : 0;
+  }
   builder.body_kind = core::BodyKind::text;
   builder.body = body;
   builder.add_string("colour", is_red(message.number) ? "red" : "blue");
@@ -208,7 +216,7 @@ void World::send(Client& client, OpenTransaction* transaction) {
   if (transaction != nullptr) within = transaction->id;
   note("client " + std::to_string(client.index) + " sends " + std::to_string(message.number) +
        " to " + target.to_text() + (persistent ? " persistent" : "") + " priority " +
-       std::to_string(priority) +
+       std::to_string(priority) + " " + message.group + (message.closes ? " closes" : "") +
        (within ? " in transaction " + std::to_string(raw(*within)) : "") +
        (expires ? " expires" : ""));
   if (transaction == nullptr) model_.order(message);
@@ -249,6 +257,7 @@ void World::send(Client& client, OpenTransaction* transaction) {
 bool World::subscribe(Client& client, const core::SubscribeOptions& options) {
   core::SubscribeOptions told = options;
   if (options_.sabotage == Sabotage::forget_selectors) told.interests.front().selector.clear();
+  if (options_.sabotage == Sabotage::forget_exclusive) told.exclusive = false;
   auto made = engine_->subscribe(*client.connection, told, now_);
   if (!made) {
     model_.violation("cannot subscribe to " + options.interests.front().destination.to_text() +
@@ -289,6 +298,8 @@ void World::subscribe(Client& client) {
                                                 : random_.one_in(4) ? 0  // pulls: see grant()
                                                                     : 1000);
   options.consumer_priority = random_.one_in(8) ? 5 : 0;
+  options.exclusive =
+      scenario_.groups && core::is_queue(interest.destination.kind) && random_.one_in(12);
   (void)subscribe(client, options);
 }
 
@@ -336,7 +347,10 @@ void World::grant(Client& client) {
 
 void World::unsubscribe(Client& client) {
   if (client.subscriptions.empty()) return;
-  const auto at = random_.below(client.subscriptions.size());
+  unsubscribe(client, random_.below(client.subscriptions.size()));
+}
+
+void World::unsubscribe(Client& client, std::size_t at) {
   const core::SubscriptionId id = client.subscriptions[at];
   note("client " + std::to_string(client.index) + " unsubscribes " + std::to_string(raw(id)));
   auto done = engine_->unsubscribe(id, now_);

@@ -109,6 +109,8 @@ void World::consume_everything() {
     consume_what_comes();
     if (!broken()) model_.check_no_red_left(now_);
     if (broken()) return model_.violation(why_waiting());
+    // It owns message groups, of which it refuses the rest.
+    enter([&] { unsubscribe(clients_[0], 0); });
   }
   enter([&] {
     (void)subscribe(clients_[0], everything);

@@ -41,6 +41,8 @@ bool LyingStore::drops(StoreOpKind kind) {
     case Sabotage::invent_counts:
     case Sabotage::commit_instead:
     case Sabotage::forget_selectors:
+    case Sabotage::forget_groups:
+    case Sabotage::forget_exclusive:
       return false;
   }
   return false;

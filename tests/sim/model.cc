@@ -197,6 +197,9 @@ void Model::subscribed(core::SubscriptionId id, std::uint64_t connection, std::u
   consumer.destination = options.interests.front().destination;
   consumer.automatic = options.ack_mode == core::AckMode::automatic;
   consumer.prefetch = options.prefetch;
+  consumer.exclusive = options.exclusive;
+  consumer.priority = options.consumer_priority;
+  consumer.arrival = ++arrivals_;
   consumer.red_only = !options.interests.front().selector.empty();
   if (!options.durable_name.empty()) {
     List* list = durable(client_id, options.durable_name);

@@ -25,8 +25,10 @@ struct Message {
   bool persistent = false;
   std::int64_t expiration = 0;
   std::uint64_t origin = 0;
-  bool dead = false;  ///< in the dead-letter queue, or was
-  std::string cause;  ///< of that; empty: it expired
+  std::string group;    ///< empty: none
+  bool closes = false;  ///< its group
+  bool dead = false;    ///< in the dead-letter queue, or was
+  std::string cause;    ///< of that; empty: it expired
 };
 
 struct List;
@@ -51,6 +53,7 @@ struct Place {
   std::uint64_t since = 0;                 ///< entry of the engine in which it came or came back
   Ticket removed = core::kNoTicket;        ///< with state gone: gone for good from here on
   Ticket removed_from = core::kNoTicket;   ///< and not yet before this
+  std::uint64_t with = 0;                  ///< the consumer that has it, or had it
   std::uint32_t deliveries = 0;            ///< failed or lost ones
   std::vector<Ticket> counted;             ///< tickets of the counts of this epoch
   std::uint64_t epoch = 0;                 ///< in which it was sent
@@ -73,9 +76,10 @@ struct List {
   Ticket created = core::kNoTicket;
   Ticket deleted_by = core::kNoTicket;
   std::map<std::uint64_t, Place> places;  ///< by message number
-  /// By producer, priority and colour (consumers with a selector go ahead of the others): the
-  /// highest order that was delivered for the first time.
-  std::map<std::tuple<std::uint64_t, std::uint8_t, bool>, std::uint64_t> first_deliveries;
+  /// By producer, priority, colour (consumers with a selector go ahead of the others) and message
+  /// group: the highest order that was delivered for the first time.
+  std::map<std::tuple<std::uint64_t, std::uint8_t, bool, std::string>, std::uint64_t>
+      first_deliveries;
 
   [[nodiscard]] bool topic() const {
     return kind == ListKind::durable || kind == ListKind::transient;
@@ -97,6 +101,9 @@ struct Consumer {
   List* list = nullptr;  ///< of a topic; null: queues
   bool automatic = false;
   bool red_only = false;  ///< by its selector
+  bool exclusive = false;
+  std::int32_t priority = 0;
+  std::uint64_t arrival = 0;  ///< order among all consumers
   std::uint32_t prefetch = 0;
   std::uint64_t granted = 0;         ///< deliveries beyond the prefetch
   std::map<std::uint64_t, Out> out;  ///< by delivery id
@@ -209,6 +216,7 @@ class Model {
                       core::TimePoint now);
   void check_dead_letter(const core::Delivery& delivery, const Message& message);
   void check_priority(const Place& place, const Consumer& consumer);
+  void check_owner(const Place& place, const Consumer& consumer);
   Place* appeared_dead(Message& message, List& dead_letters, core::TimePoint now);
   Message* known(const core::Message& message);
 
@@ -241,6 +249,7 @@ class Model {
   Ticket durable_ = core::kNoTicket;
   Ticket submitted_ = core::kNoTicket;
   std::uint64_t deliveries_ = 0;
+  std::uint64_t arrivals_ = 0;
   Ticket durable_at_crash_ = core::kNoTicket;
   std::int64_t crashed_at_ = 0;
 };

@@ -58,6 +58,7 @@ void Model::dispatched(const core::Delivery& delivery, core::TimePoint now) {
     violation("delivery ids do not ascend");
   }
   place->state = Place::State::out;
+  place->with = core::raw(consumer.id);
   place->dispatched = true;
   consumer.out[core::raw(delivery.id)].place = place;
   std::uint64_t used = 0;
@@ -110,6 +111,7 @@ void Model::check_dispatch(const core::Delivery& delivery, const Consumer& consu
     case Place::State::parked:
       break;
   }
+  if (consumer.list == nullptr) check_owner(place, consumer);
   if (place.visible_after > durable_) wrong("delivered before its transaction was durable");
   if (delivery.message->expired(now) && place.list->kind != ListKind::dead_letters) {
     wrong("delivered although it has expired");
@@ -126,8 +128,9 @@ void Model::check_dispatch(const core::Delivery& delivery, const Consumer& consu
     return;
   }
   if (!place.dispatched) {
-    auto& last = place.list->first_deliveries[{place.message->producer, place.message->priority,
-                                               is_red(place.message->number)}];
+    auto& last =
+        place.list->first_deliveries[{place.message->producer, place.message->priority,
+                                      is_red(place.message->number), place.message->group}];
     if (place.message->order <= last) {
       wrong("overtaken by order " + std::to_string(last));
     }
@@ -136,10 +139,41 @@ void Model::check_dispatch(const core::Delivery& delivery, const Consumer& consu
   check_priority(place, consumer);
 }
 
+/// A message group is in the hands of one consumer at a time, and while a queue has exclusive
+/// consumers, one gets all: of the highest priority the one that was there first.
+void Model::check_owner(const Place& place, const Consumer& consumer) {
+  const std::string& group = place.message->group;
+  for (const auto& [number, other] : place.list->places) {
+    if (group.empty() || other.message->group != group) continue;
+    const bool held =
+        other.state == Place::State::out || other.state == Place::State::in_transaction;
+    if (!held || other.with == core::raw(consumer.id)) continue;
+    violation("group " + group + " is with two: " + text(place) + " and " + text(other));
+  }
+  const core::Destination& queue = place.list->destination;
+  const Consumer* only = nullptr;
+  for (const auto& [id, each] : consumers_) {
+    if (!each.exclusive || each.list != nullptr) continue;
+    const bool wanted =
+        each.destination == queue ||
+        (each.destination.kind == queue.kind && pattern_matches(each.destination.name, queue.name));
+    if (!wanted) continue;
+    if (only == nullptr || each.priority > only->priority ||
+        (each.priority == only->priority && each.arrival < only->arrival)) {
+      only = &each;
+    }
+  }
+  if (only != nullptr && only != &consumer) {
+    violation("not to the exclusive consumer: " + text(place));
+  }
+}
+
 /// Nothing may be handed out while a higher priority waits, unless that waits for the disk; so this
 /// looks at what is in memory for sure.
 void Model::check_priority(const Place& place, const Consumer& consumer) {
   if (place.list->kind == ListKind::transient) return;
+  // With groups, who was blocked goes on for itself, and what is better may be another's.
+  if (!place.message->group.empty()) return;
   bool on_disk[core::kPriorities] = {};  // or invisible, and so holding up what is behind it
   const Place* better = nullptr;
   for (const auto& [number, other] : place.list->places) {
@@ -154,7 +188,7 @@ void Model::check_priority(const Place& place, const Consumer& consumer) {
     }
     if (other.stored || on_disk[other.message->priority] || other.since == entry_ ||
         other.visible_after > core::kNoTicket || other.message->expiration != 0 ||
-        (consumer.red_only && !is_red(number))) {
+        !other.message->group.empty() || (consumer.red_only && !is_red(number))) {
       continue;
     }
     better = &other;

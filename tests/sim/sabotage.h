@@ -28,6 +28,8 @@ enum class Sabotage : std::uint8_t {
   // --- the client's
   commit_instead,    ///< a transaction that is rolled back takes effect
   forget_selectors,  ///< a consumer with a selector gets everything
+  forget_groups,     ///< a sender leaves its message groups out
+  forget_exclusive,  ///< an exclusive consumer does not say so
 };
 
 struct SabotageInfo {
@@ -37,7 +39,7 @@ struct SabotageInfo {
   bool journal = true;  ///< and on the journal, which writes a batch that is torn in one piece
 };
 
-inline constexpr std::array<SabotageInfo, 14> kSabotages{{
+inline constexpr std::array<SabotageInfo, 16> kSabotages{{
     {Sabotage::lose_durable, "lose_durable"},
     {Sabotage::lose_early, "lose_early"},
     {Sabotage::forget_touches, "forget_touches"},
@@ -52,6 +54,8 @@ inline constexpr std::array<SabotageInfo, 14> kSabotages{{
     {Sabotage::invent_counts, "invent_counts"},
     {Sabotage::commit_instead, "commit_instead"},
     {Sabotage::forget_selectors, "forget_selectors"},
+    {Sabotage::forget_groups, "forget_groups"},
+    {Sabotage::forget_exclusive, "forget_exclusive"},
 }};
 
 }  // namespace pabal::sim

@@ -21,6 +21,7 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
   scenario.troubles = random.one_in(3);
   scenario.expiration = random.one_in(2);
   scenario.selectors = random.one_in(3);
+  scenario.groups = random.one_in(3);
   //                         send in_tx ack in_tx sub dur unsub del begin commit back temp leave
   //                         grant
   scenario.client_weights = {30, 12, 30, 10, 6, 4, 1, 1, 4, 4, 2, 1, 1, 4};

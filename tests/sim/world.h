@@ -58,6 +58,7 @@ struct Scenario {
   bool troubles = false;
   bool expiration = false;
   bool selectors = false;
+  bool groups = false;                   ///< and exclusive consumers
   std::vector<unsigned> client_weights;  ///< per kind of client action
   core::EngineLimits limits;
 };
@@ -164,6 +165,7 @@ class World final : private core::StoreListener {
   void subscribe_durable(Client& client);
   void grant(Client& client);
   void unsubscribe(Client& client);
+  void unsubscribe(Client& client, std::size_t at);
   void delete_durable(Client& client);
   void acknowledge(Client& client, OpenTransaction* transaction);
   void begin(Client& client);

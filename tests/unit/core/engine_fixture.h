@@ -47,6 +47,8 @@ class EngineFixture : public ::testing::Test, public StoreListener {
     std::uint8_t priority = 4;
     std::int64_t expiration = 0;
     std::string color{};  ///< a string property; empty: none
+    std::string group{};  ///< JMSXGroupID; empty: none
+    std::int32_t group_sequence = 0;
   };
   MessageRef message(const ConnectionDetails& from, const Send& send) {
     MessageBuilder builder;
@@ -57,6 +59,8 @@ class EngineFixture : public ::testing::Test, public StoreListener {
     builder.expiration = send.expiration;
     builder.origin = from.origin;
     builder.sequence = ++sequence_;
+    builder.group_id = send.group;
+    builder.group_sequence = send.group_sequence;
     builder.body_kind = BodyKind::text;
     builder.body = send.body;
     if (!send.color.empty()) builder.add_string("color", send.color);
@@ -87,6 +91,7 @@ class EngineFixture : public ::testing::Test, public StoreListener {
     bool no_local = false;
     std::int32_t priority = 0;
     std::string selector{};
+    bool exclusive = false;
   };
   Result<SubscriptionId> try_subscribe(const ConnectionDetails& who, const Sub& sub) {
     SubscribeOptions options;
@@ -95,6 +100,7 @@ class EngineFixture : public ::testing::Test, public StoreListener {
     options.prefetch = sub.prefetch;
     options.durable_name = sub.durable;
     options.consumer_priority = sub.priority;
+    options.exclusive = sub.exclusive;
     return engine_->subscribe(who.id, options, now_);
   }
   SubscriptionId subscribe(const ConnectionDetails& who, const Sub& sub) {
