@@ -164,6 +164,10 @@ void append_common_headers(std::string& out, const core::Message& message, Versi
     append_address(out, "reply-to:", *reply_to, version, own);
   }
   if (!message.type().empty()) append_header(out, "type:", message.type(), version);
+  if (const auto group = message.group_id(); !group.empty()) {
+    append_header(out, "JMSXGroupID:", group, version);
+    append_number_header(out, "JMSXGroupSeq:", message.group_sequence());
+  }
   if (!message.user_id().empty()) append_header(out, "JMSXUserID:", message.user_id(), version);
   if (const auto original = message.original_destination()) {
     append_address(out, "original-destination:", *original, version, own);

@@ -134,17 +134,21 @@ bool StompSession::read_send_header(SendHeader kind, const Header& header, SendF
       fields.transformation = &header.value;
       break;
     case SendHeader::group_id:
-      // A consumer would get the parts of a group in parallel with others, and nobody would know.
-      refuse(command, "message groups (JMSXGroupID) are not supported yet");
-      return false;
+      builder.group_id = value;
+      break;
+    case SendHeader::group_sequence: {
+      const auto sequence = parse_number<std::int32_t>(trim(value));
+      if (!sequence) return refuse_value();
+      builder.group_sequence = *sequence;
+      break;
+    }
     case SendHeader::scheduled:
       // With the scheduler off it is a property like others, which only the engine knows.
       builder.add_string(header.name, value);
       if (!command.schedule) command.schedule = std::make_shared<core::ScheduleRequest>();
       (void)command.schedule->read(header.name, value);
       break;
-    case SendHeader::group_sequence:  // nothing without a group
-    case SendHeader::transaction:     // both were read with the frame
+    case SendHeader::transaction:  // both were read with the frame
     case SendHeader::receipt:
     case SendHeader::content_length:
     case SendHeader::dropped:

@@ -20,6 +20,7 @@ enum class ConsumerOption : std::uint8_t {
   selector,
   priority,
   browser,
+  exclusive,
   unsupported,
   unsupported_limit,
 };
@@ -40,7 +41,7 @@ constexpr ConsumerOptionName kConsumerOptions[] = {
     {"selector", "selector", ConsumerOption::selector},
     {"", "priority", ConsumerOption::priority},
     {"browser", "browser", ConsumerOption::browser},
-    {"", "exclusive", ConsumerOption::unsupported},
+    {"", "exclusive", ConsumerOption::exclusive},
     {"", "retroactive", ConsumerOption::unsupported},
     {"", "networkSubscription", ConsumerOption::unsupported},
     {"", "maximumPendingMessageLimit", ConsumerOption::unsupported_limit},
@@ -160,6 +161,9 @@ bool StompSession::set_consumer_option(SubscribeRequest& request, std::string_vi
         return false;
       }
       options.browser = true;
+      break;
+    case ConsumerOption::exclusive:
+      options.exclusive = value == "true";
       break;
     case ConsumerOption::unsupported:
       if (value != "true") break;

@@ -44,6 +44,9 @@ SendHeader classify_send_header(std::string_view name) noexcept {
       if (name == "correlation-id") return correlation_id;
       if (name == "transformation") return transformation;
       break;
+    case 25:
+      if (name == "JMSXGroupFirstForConsumer") return dropped;  // the broker's to say
+      break;
     default:
       break;
   }
@@ -64,11 +67,13 @@ bool is_server_header(std::string_view name) noexcept {
     case 10:
       return name == "message-id" || name == "persistent" || name == "receipt-id";
     case 11:
-      return name == "destination" || name == "redelivered";
+      return name == "destination" || name == "redelivered" || name == "JMSXGroupID";
     case 12:
-      return name == "subscription";
+      return name == "subscription" || name == "JMSXGroupSeq";
     case 14:
       return name == "content-length";
+    case 25:
+      return name == "JMSXGroupFirstForConsumer";
     default:
       return false;
   }

@@ -293,6 +293,7 @@ void StompSession::encode_delivery(const core::Delivery& delivery, protocols::Ou
     }
   }
   if (delivery.redelivered) out += "redelivered:true\n";
+  if (delivery.first_of_group) out += "JMSXGroupFirstForConsumer:true\n";
   if (!temporaries_.empty() && names_a_temporary(message)) {
     append_common_headers(out, message, version_, &temporaries_);
   } else {
