@@ -67,6 +67,30 @@ struct UnsubscribeRequest {
   std::string durable_name;
 };
 
+/// What the header `xa` asks for, of BEGIN, COMMIT or ABORT.
+enum class XaVerb : std::uint8_t {
+  none,
+  join,
+  resume,
+  end,
+  suspend,
+  fail,
+  prepare,
+  one_phase,
+  forget
+};
+
+/// The header `xa` of a prepare's RECEIPT.
+constexpr std::string_view vote_text(core::XaCode vote) noexcept {
+  return vote == core::XaCode::read_only ? "read-only" : "ok";
+}
+
+/// Headers `xid` and `xa`.
+struct XaRequest {
+  std::optional<core::Xid> xid;
+  XaVerb verb = XaVerb::none;
+};
+
 /// One frame, read and owned, on its way into the engine.
 struct Command {
   CommandKind kind = CommandKind::refused;
@@ -87,6 +111,7 @@ struct Command {
   std::unique_ptr<ConnectRequest> connect;
   std::unique_ptr<SubscribeRequest> subscribe;
   std::unique_ptr<UnsubscribeRequest> unsubscribe;
+  std::unique_ptr<XaRequest> xa;
 };
 
 enum class AnswerKind : std::uint8_t { connected, receipt, error, close };
@@ -102,6 +127,8 @@ struct Answer {
   Text receipt;  ///< connected: the response-id
   Text text;
   Text detail;
+  core::XaCode vote = core::XaCode::ok;  ///< receipt of a prepare, which has one
+  bool votes = false;
 };
 
 /// What one decode() leaves for apply(), and that for encode_outcomes(). Reused by other sessions

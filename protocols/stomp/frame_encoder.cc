@@ -117,9 +117,14 @@ void append_connected(std::string& out, const ConnectedFrame& frame) {
   out += kFrameEnd;
 }
 
-void append_receipt(std::string& out, std::string_view receipt_id, Version version) {
+void append_receipt(std::string& out, std::string_view receipt_id, Version version,
+                    std::string_view vote) {
   out += "RECEIPT\nreceipt-id:";
   append_escaped(out, receipt_id, version);
+  if (!vote.empty()) {
+    out += "\nxa:";
+    out += vote;
+  }
   out += "\n\n";
   out += kFrameEnd;
 }

@@ -33,7 +33,9 @@ struct ErrorFrame {
 };
 
 void append_connected(std::string& out, const ConnectedFrame& frame);
-void append_receipt(std::string& out, std::string_view receipt_id, Version version);
+/// `vote`: the value of its header `xa`, of a transaction that was prepared; else empty.
+void append_receipt(std::string& out, std::string_view receipt_id, Version version,
+                    std::string_view vote = {});
 void append_error(std::string& out, const ErrorFrame& frame, Version version);
 
 /// The headers of a MESSAGE that are the same for every receiver, each with its line end. With

@@ -19,30 +19,35 @@ std::string_view missing_transaction(CommandKind kind) noexcept {
 
 }  // namespace
 
-void StompSession::read_transaction(const Frame& /*frame*/, Command& command,
-                                    core::TimePoint /*now*/) {
+void StompSession::read_transaction(const Frame& frame, Command& command, core::TimePoint /*now*/) {
+  read_xa(frame, command);
+  if (command.kind == CommandKind::refused) return;
+  const bool by_xid = command.xa != nullptr && command.xa->xid.has_value();
+  if (by_xid && !command.transaction.present() && command.kind != CommandKind::begin) return;
   // An empty name would stand for "no transaction" elsewhere.
   if (view(command.transaction).empty()) refuse(command, missing_transaction(command.kind));
 }
 
-void StompSession::apply_begin(Command& command, core::Engine& engine, core::TimePoint /*now*/) {
+void StompSession::apply_begin(Command& command, core::Engine& engine, core::TimePoint now) {
   const std::string_view name = view(command.transaction);
   if (transactions_.find(name) != transactions_.end()) {
     fail(command, "The transaction was already started: " + std::string(name));
     return;
   }
+  if (command.xa != nullptr) return begin_branch(command, engine, now);
   const auto id = engine.begin(*connection_);
   if (!id) {
     fail(command, id.error().text);
     return;
   }
-  transactions_.emplace(name, Transaction{*id, {}, {}});
+  transactions_.emplace(name, Transaction{*id, {}, {}, {}});
   confirm(command, core::kNoTicket);
 }
 
 void StompSession::apply_commit(Command& command, core::Engine& engine, core::TimePoint now) {
   Transaction* transaction = nullptr;
   if (!find_transaction(command, transaction)) return;
+  if (command.xa != nullptr || transaction->xid) return commit_branch(command, engine, now);
   const core::TransactionId id = transaction->id;
   const auto settled = std::move(transaction->settled);
   const std::string doomed_by = std::move(transaction->doomed_by);
@@ -76,6 +81,7 @@ void StompSession::apply_commit(Command& command, core::Engine& engine, core::Ti
 void StompSession::apply_abort(Command& command, core::Engine& engine, core::TimePoint now) {
   Transaction* transaction = nullptr;
   if (!find_transaction(command, transaction)) return;
+  if (command.xa != nullptr || transaction->xid) return abort_branch(command, engine, now);
   const core::Outcome outcome = engine.rollback(transaction->id, now);
   transactions_.erase(transactions_.find(view(command.transaction)));
   if (outcome.disposition == core::Disposition::failed) {

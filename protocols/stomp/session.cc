@@ -194,7 +194,7 @@ void StompSession::fail(const Command& command, std::string_view text, core::Tic
 
 void StompSession::park(const Command& command, core::ReplyToken token,
                         std::vector<Settled> settled) {
-  Parked parked{token, command.kind, std::nullopt, std::move(settled), {}, core::kNoTicket};
+  Parked parked{token, command.kind, std::nullopt, std::move(settled), {}, core::kNoTicket, false};
   if (command.kind == CommandKind::send) parked.transaction = view(command.transaction);
   if (command.receipt.present()) parked.receipt = view(command.receipt);
   parked_.push_back(std::move(parked));
@@ -221,11 +221,13 @@ void StompSession::encode_answer(const Answer& answer, protocols::Output& output
     case AnswerKind::receipt:
       if (answer.after == core::kNoTicket) {
         flush_receipts(output);
-        append_receipt(output.ready(), view(answer.receipt), version_);
+        append_receipt(output.ready(), view(answer.receipt), version_,
+                       answer.votes ? vote_text(answer.vote) : "");
         break;
       }
       if (answer.barrier) flush_receipts(output);
-      append_receipt(receipts_, view(answer.receipt), version_);
+      append_receipt(receipts_, view(answer.receipt), version_,
+                     answer.votes ? vote_text(answer.vote) : "");
       receipts_after_ = std::max(receipts_after_, answer.after);
       if (answer.barrier) {
         output.hold(receipts_after_, receipts_, true);
@@ -334,7 +336,10 @@ void StompSession::encode_reply(const core::Reply& reply, protocols::Output& out
     doom(parked.transaction, cause);
   } else {
     for (const Settled& settled : parked.settled) settle(settled);
-    if (parked.receipt) append_receipt(bytes, *parked.receipt, version_);
+    if (parked.receipt) {
+      append_receipt(bytes, *parked.receipt, version_,
+                     parked.votes ? vote_text(reply.outcome.xa) : "");
+    }
   }
   if (!bytes.empty()) output.hold(reply.outcome.after, bytes, false);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,7 +64,8 @@ class StompSession final : public protocols::Session {
   struct Transaction {
     core::TransactionId id{};
     std::vector<Settled> settled;
-    std::string doomed_by;  ///< why one of its sends failed: it can only roll back
+    std::string doomed_by;         ///< why one of its sends failed: it can only roll back
+    std::optional<core::Xid> xid;  ///< of an XA branch
   };
   /// A send or commit that waits for room; Reply brings its end.
   struct Parked {
@@ -73,6 +75,7 @@ class StompSession final : public protocols::Session {
     std::vector<Settled> settled;
     std::string transaction;               ///< of a send
     core::Ticket after = core::kNoTicket;  ///< of a DISCONNECT: of all that it speaks for
+    bool votes = false;                    ///< a prepare: its receipt says how
   };
 
   // --- reading (decode) ------------------------------------------------------------------------
@@ -118,6 +121,20 @@ class StompSession final : public protocols::Session {
       PABAL_REQUIRES(core::engine_role);
   void apply_abort(Command& command, core::Engine& engine, core::TimePoint now)
       PABAL_REQUIRES(core::engine_role);
+  // handle_xa.cc: the same frames with the header `xid`, or of a transaction begun with it.
+  void read_xa(const Frame& frame, Command& command);
+  void begin_branch(Command& command, core::Engine& engine, core::TimePoint now)
+      PABAL_REQUIRES(core::engine_role);
+  void commit_branch(Command& command, core::Engine& engine, core::TimePoint now)
+      PABAL_REQUIRES(core::engine_role);
+  void abort_branch(Command& command, core::Engine& engine, core::TimePoint now)
+      PABAL_REQUIRES(core::engine_role);
+  void leave_branch(Command& command, const core::Xid& xid, core::Engine& engine)
+      PABAL_REQUIRES(core::engine_role);
+  /// Answers a COMMIT or ABORT of a branch; `settled`: what it acknowledged on this connection.
+  void answer_branch(const Command& command, const core::Outcome& outcome, core::ReplyToken token,
+                     std::vector<Settled> settled, bool votes);
+  [[nodiscard]] std::vector<Settled> take_ended(const core::Xid& xid);
   void apply_disconnect(Command& command, core::Engine& engine, core::TimePoint now)
       PABAL_REQUIRES(core::engine_role);
   void apply_refused(Command& command, core::Engine& engine, core::TimePoint now)
@@ -177,6 +194,8 @@ class StompSession final : public protocols::Session {
   TemporaryNames temporaries_;
   Subscriptions subscriptions_;
   TextMap<Transaction> transactions_;
+  /// What branches that are ended, and not finished, acknowledged here. Only 1.0 and 1.1 have any.
+  std::map<core::Xid, std::vector<Settled>> ended_branches_;
   core::Ring<Parked> parked_;  // ascending by token; bounded by the engine's parked_bytes_max
   std::optional<Parked> last_words_;  // a DISCONNECT that waits until nothing is parked
 
