@@ -73,5 +73,6 @@ ApiAnswer answer_api(EngineGate& gate, const ApiCall& call);
 core::Result<std::string> percent_decoded(std::string_view text);
 
 extern const std::span<const ApiRoute> kQueueRoutes;  // queue_api.cc
+extern const std::span<const ApiRoute> kXaRoutes;     // xa_api.cc
 
 }  // namespace pabal::server

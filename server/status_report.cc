@@ -49,6 +49,11 @@ Object::Ptr engine_json(const StatusReport& report) {
   json->set("queues", number(engine.queues));
   json->set("durableSubscriptions", number(engine.durable_subscriptions));
   json->set("transactions", number(engine.transactions));
+  json->set("xaPrepared", number(engine.branches_prepared));
+  json->set("xaHeuristic", number(engine.branches_heuristic));
+  if (engine.oldest_prepared) {
+    json->set("xaOldestPrepared", Poco::Int64{core::to_millis(*engine.oldest_prepared)});
+  }
   json->set("bytesHeld", number(engine.bytes_held));
   json->set("bytesWindow", number(engine.bytes_window));
   json->set("entries", number(report.engine_entries));
@@ -212,6 +217,15 @@ void engine_metrics(Metrics& metrics, const StatusReport& report) {
                  engine.durable_subscriptions);
   metrics.single("pabal_queues", "gauge", "Queues.", engine.queues);
   metrics.single("pabal_transactions", "gauge", "Open transactions.", engine.transactions);
+  metrics.single("pabal_xa_prepared", "gauge", "XA branches that are prepared.",
+                 engine.branches_prepared);
+  metrics.single("pabal_xa_heuristic", "gauge", "XA branches completed by hand, not forgotten.",
+                 engine.branches_heuristic);
+  metrics.single("pabal_xa_oldest_prepared_seconds", "gauge",
+                 "When the oldest prepared XA branch was prepared (Unix time); 0: none.",
+                 engine.oldest_prepared
+                     ? static_cast<std::uint64_t>(core::to_millis(*engine.oldest_prepared) / 1000)
+                     : 0);
   metrics.single("pabal_messages_held_bytes", "gauge", "Messages that must stay in memory.",
                  engine.bytes_held);
   metrics.single("pabal_messages_window_bytes", "gauge", "Stored messages also kept in memory.",
