@@ -361,7 +361,7 @@ void Engine::State::see_durable() {
 }
 
 void Engine::State::tick() {
-  acknowledge_all_refused();
+  acknowledge_all_late();
   if (!planned(Timer::expiry)) wake_at(Timer::expiry, now + kExpirySweepPeriod);
   for (std::size_t i = 0; i < timers.size(); ++i) {
     if (timers[i] > now) continue;
@@ -434,6 +434,7 @@ bool Engine::State::run() {
   lists_to_trim.clear();
   if (errands_due) go_on_with_errands();
   limit_windows();
+  if (!awaiting_pages.empty()) grant_pages();
   steps_longest_entry = std::max<std::uint64_t>(steps_longest_entry, budget - steps);
   return !ready_scans.empty() || !ready_subscriptions.empty() || !ready_tasks.empty() ||
          room_changed || parked_turns > 0 || redeliveries_due || schedule.due || sweep_at ||

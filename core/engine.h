@@ -57,7 +57,10 @@ struct EngineLimits {
   std::uint32_t walks_max = 256;  ///< browsers and operators' commands that go through queues
   std::uint32_t tasks_max = 64;   ///< operators' commands, of those that ended the last ones too
   std::uint32_t scheduled_volatile_max = 100'000;  ///< non-persistent messages that are scheduled
-  std::uint32_t schedule_orders_max = 16;    ///< BROWSE, REMOVE and the like waiting at a time
+  std::uint32_t schedule_orders_max = 16;  ///< BROWSE, REMOVE and the like waiting at a time
+  /// Topic lists with at least so many durable subscriptions write automatic acknowledgements a
+  /// second late at most, in runs: or they would be most of what is written. 0: none do.
+  std::uint32_t late_acks_readers_min = 8;
   std::uint32_t steps_per_entry_max = 4096;  ///< deliveries and the like before the door is left
   bool send_fail_if_no_space = false;        ///< refuse instead of pausing the producer
 };

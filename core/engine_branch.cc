@@ -556,7 +556,8 @@ bool Engine::State::request_next(std::uint64_t id, Errand& errand) {
     request.after = store.submitted();
     errand.next = next;
     errand.page = request.id;
-    pages_requested[request.id] = {range.list, range.reader, range.priority, 0, false, 0, id, {}};
+    pages_requested[request.id] = {range.list, range.reader, range.priority, 0, false, 0, id, {},
+                                   0};
     store.read(request);
     return true;
   }

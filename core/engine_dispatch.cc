@@ -7,12 +7,6 @@
 // that stops it is a WaitReason, so that an operator can be told.
 
 namespace pabal::core {
-namespace {
-
-constexpr std::uint64_t kPageBytesMax = 1ULL << 20;
-constexpr std::uint64_t kPageBytesMin = 64ULL << 10;
-
-}  // namespace
 
 // --- what goes next ------------------------------------------------------------------------------
 
@@ -241,6 +235,9 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Scan& scan, 
   if (!best) {
     if (known != kEverything) {
       const bool damaged = cursor.damaged || (cursor.spilled && cursor.spilled->damaged);
+      const bool asked =
+          cursor.page_request != 0 || (cursor.spilled && cursor.spilled->page_request != 0);
+      if (!asked && !damaged) await_page(scan);
       wait.why = damaged ? WaitReason::damaged : WaitReason::reading_from_disk;
       wait.holds_lower = !damaged;
     }
@@ -269,12 +266,6 @@ void Engine::State::drop_gone(Scan& scan, int priority, Cursor& cursor) {
   };
   drop(cursor);
   if (cursor.spilled) drop(*cursor.spilled);
-}
-
-void Engine::State::drop_page_front(Pages& pages) {
-  const auto& message = pages.page.front().message;
-  if (message) window_bytes -= message->footprint();
-  pages.page.pop_front();
 }
 
 /// The two things that hold a message back until the store has synced: it was sent in a transaction
@@ -314,7 +305,17 @@ void Engine::State::touch(Reader& reader, int priority, std::uint64_t up_to) {
   operation.reader = reader.id;
   operation.last = lane.touched_to;
   flush_acks();
-  lane.touches.push_back({lane.touched_to, store.append({&operation, 1})});
+  const Touch made{lane.touched_to, store.append({&operation, 1})};
+  lane.touches.push_back(made);
+  if (reader.list.is_queue()) return;
+  // The mark is the lane's: the other readers of a topic list need none of their own.
+  for (const auto& other : reader.list.readers) {
+    if (other.get() == &reader || !other->active()) continue;
+    ReaderLane& also = other->lane(priority);
+    if (also.touched_to >= made.end) continue;
+    also.touched_to = made.end;
+    also.touches.push_back(made);
+  }
 }
 
 void Engine::State::pass(Scan& scan, const Candidate& candidate) {
@@ -354,7 +355,7 @@ Entry Engine::State::take(Scan& scan, const Candidate& candidate) {
     case Candidate::From::page:
       entry = std::move(cursor.page.front());
       cursor.page.pop_front();
-      window_bytes -= entry.message->footprint();
+      page_removed(*entry.message);
       break;
     case Candidate::From::window:
       entry = take_from(lane.window, lane.window_gaps);
@@ -399,7 +400,7 @@ void Engine::State::took_ahead(Scan& scan, int priority, const Entry& entry) {
     const auto at = lower_bound_sequence(cursor->page, entry.sequence);
     if (at == cursor->page.size() || cursor->page[at].sequence != entry.sequence) return;
     if (!cursor->page[at].message) return;
-    window_bytes -= cursor->page[at].message->footprint();
+    page_removed(*cursor->page[at].message);
     cursor->page[at].message.reset();
   });
 }
@@ -465,6 +466,7 @@ void Engine::State::list_for_wake(Scan& scan) {
     link.wake_listed = true;
     link.subscription->blocked.push_back(&scan);
   }
+  list_as_blocked(scan);
 }
 
 void Engine::State::wake_blocked(Subscription& subscription) {
@@ -623,167 +625,8 @@ ReturnedMessage Engine::State::take_waiting(Subscription& subscription) {
   return taken;
 }
 
-// --- reading back --------------------------------------------------------------------------------
-
-void Engine::State::request_page(Scan& scan, int priority) {
-  Cursor& cursor = scan.cursor(priority);
-  if (cursor.page_request != 0 || cursor.damaged) return;
-  const Reader& reader = scan.reader;
-  PageRequest request;
-  request.list = reader.list.id;
-  request.reader = reader.id;
-  request.priority = static_cast<std::uint8_t>(priority);
-  request.first = std::max(cursor.next, cursor.page_end);
-  request.end = reader.list.lanes[static_cast<std::size_t>(priority)]->window_begin;
-  cursor.page_request =
-      read_page(request, {reader.list.id, reader.id, priority, 0, false, 0, 0, {}});
-}
-
-/// Asks the store for a page that fits into the window; the request's id.
-std::uint64_t Engine::State::read_page(PageRequest& request, const PageFor& place) {
-  request.id = ++last_page;
-  request.entries_max = kPageEntriesMax;
-  const std::uint64_t room =
-      limits.window_bytes_max > window_bytes ? limits.window_bytes_max - window_bytes : 0;
-  request.bytes_max = std::clamp(room / 4, kPageBytesMin, kPageBytesMax);
-  flush_acks();
-  request.after = store.submitted();
-  pages_requested[request.id] = place;
-  store.read(request);
-  return request.id;
-}
-
-void Engine::State::page_loaded(Page page) {
-  if (take_schedule_page(page)) return;
-  const auto asked = pages_requested.find(page.request);
-  if (asked == pages_requested.end()) return;
-  const PageFor place = asked->second;
-  pages_requested.erase(asked);
-  if (place.errand != 0) return errand_page(place.errand, page);
-  const auto list = lists.find(place.list);
-  if (list == lists.end()) return;
-  if (raw(place.walk) != 0) {
-    if (const auto walk = walks.find(place.walk); walk != walks.end()) {
-      if (place.spilled) {
-        take_spilled_portion(*walk->second, page);
-      } else {
-        take_walk_page(*walk->second, page);
-      }
-    }
-    return;
-  }
-  for (const auto& reader : list->second->readers) {
-    if (reader->id != place.reader) continue;
-    if (place.recall_to != 0) {
-      take_recalled(*reader, place, page);
-      return;
-    }
-    reader->for_each_scan([&](Scan& scan) {
-      const auto& cursor = scan.cursors[static_cast<std::size_t>(place.priority)];
-      if (!cursor) return;
-      if (place.spilled) {
-        if (cursor->spilled && cursor->spilled->page_request == page.request) {
-          take_spilled_page(scan, place.priority, page);
-        }
-      } else if (cursor->page_request == page.request) {
-        take_page(scan, place.priority, page);
-      }
-    });
-    return;
-  }
-}
-
-void Engine::State::take_page(Scan& scan, int priority, Page& page) {
-  Cursor& cursor = scan.cursor(priority);
-  cursor.page_request = 0;
-  const auto& lane = scan.reader.lanes[static_cast<std::size_t>(priority)];
-  std::sort(cursor.gone.begin(), cursor.gone.end());
-  const auto is_gone = [&](std::uint64_t sequence) {
-    return (lane && lane->taken_ahead.contains(sequence)) ||
-           std::binary_search(cursor.gone.begin(), cursor.gone.end(), sequence);
-  };
-  const std::uint64_t covered_before = std::max(cursor.next, cursor.page_end);
-  for (auto& loaded : page.entries) {
-    if (is_gone(loaded.sequence)) continue;
-    Entry entry;
-    entry.sequence = loaded.sequence;
-    entry.message = std::move(loaded.message);
-    entry.deliveries = loaded.deliveries;
-    entry.refusals = static_cast<std::uint16_t>(loaded.refusals);
-    window_bytes += entry.message->footprint();
-    cursor.page.push_back(std::move(entry));
-  }
-  cursor.gone.clear();
-  cursor.page_end = std::max(cursor.page_end, page.covered_to);
-  // A page that brings nothing and gets nowhere would be asked for again for ever.
-  cursor.damaged =
-      page.error.has_value() || (page.entries.empty() && page.covered_to <= covered_before);
-  // Ahead of need; but of a page read for its selector, hardly anything may leave.
-  if (scan.is_front() && !cursor.page.empty()) {
-    const std::uint64_t last = cursor.page[cursor.page.size() - 1].sequence;
-    if (last >= scan.reader.lane(priority).touched_to) touch(scan.reader, priority, last);
-  }
-  mark_ready(scan);
-}
-
-void Engine::State::recall(Reader& reader, int priority, std::uint64_t first, std::uint64_t last) {
-  PageRequest request;
-  request.id = ++last_page;
-  request.list = reader.list.id;
-  request.reader = reader.id;
-  request.priority = static_cast<std::uint8_t>(priority);
-  request.first = first;
-  request.end = last + 1;
-  request.entries_max = kPageEntriesMax;
-  request.bytes_max = kPageBytesMax;
-  flush_acks();
-  request.after = store.submitted();
-  pages_requested[request.id] = {reader.list.id, reader.id, priority, last, false, first, 0, {}};
-  store.read(request);
-}
-
-void Engine::State::take_recalled(Reader& reader, const PageFor& place, Page& page) {
-  const int priority = place.priority;
-  const std::uint64_t last = place.recall_to;
-  const auto& lane = reader.lanes[static_cast<std::size_t>(priority)];
-  for (auto& loaded : page.entries) {
-    Entry entry;
-    entry.sequence = loaded.sequence;
-    entry.message = std::move(loaded.message);
-    entry.deliveries = loaded.deliveries;
-    entry.refusals = static_cast<std::uint16_t>(loaded.refusals);
-    entry.maybe_delivered = lane && entry.sequence < lane->recovered_touched_to;
-    if (const auto waited = take_delayed(reader, priority, entry.sequence)) {
-      entry.maybe_delivered = waited->maybe_delivered;
-    }
-    held_bytes += entry.message->footprint();
-    put_back(reader, priority, std::move(entry));
-  }
-  const bool over = page.error || page.covered_to > last;
-  recalled(reader, priority, place.recall_from, over ? last + 1 : page.covered_to,
-           page.error.has_value());
-  // What cannot be read stays where it is; the queue's own reading meets it and says so.
-  if (over) return;
-  if (page.entries.empty() && page.covered_to == 0) return;
-  recall(reader, priority, page.covered_to, last);
-}
-
-void Engine::State::drop_pages(Scan& scan) {
-  for (auto& cursor : scan.cursors) {
-    if (!cursor) continue;
-    drop_pages(*cursor);
-    if (cursor->spilled) drop_pages(*cursor->spilled);
-    cursor->spilled.reset();
-  }
-}
-
-void Engine::State::drop_pages(Pages& pages) {
-  while (!pages.page.empty()) drop_page_front(pages);
-  pages.page.shrink();
-  pages.page_end = 0;
-  pages.page_request = 0;  // an answer under way finds itself unwanted
-  pages.gone.clear();
-}
+// --- what is behind everybody
+// ----------------------------------------------------------------------
 
 /// Frees what every active reader of a topic list has behind it; the others read it from disk.
 void Engine::State::trim(MessageList& list) {

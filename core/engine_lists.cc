@@ -151,8 +151,8 @@ void Engine::State::orphan(Reader& reader) {
   orphan_walks(reader);
   drop_pages(reader.front);
   forget_work(reader.front);
-  std::erase(refusing, &reader);
-  reader.refusing = false;
+  std::erase(acking_late, &reader);
+  reader.acks_late = false;
 }
 
 void Engine::State::remove_reader(MessageList& list, Reader& reader) {

@@ -385,33 +385,56 @@ bool Engine::State::anybody_wants(const MessageList& list, const Message& messag
 /// refuses it again.
 void Engine::State::refuse(Reader& reader, int priority, std::uint64_t sequence) {
   ReaderLane& lane = reader.lane(priority);
-  if (lane.refused_first == 0) lane.refused_first = sequence;
-  lane.refused_last = sequence;
-  if (!std::exchange(reader.refusing, true)) refusing.push_back(&reader);
+  if (lane.refused.first == 0) lane.refused.first = sequence;
+  lane.refused.last = sequence;
+  if (!std::exchange(reader.acks_late, true)) acking_late.push_back(&reader);
 }
 
 void Engine::State::acknowledge_refused(Reader& reader, int priority) {
   const auto& lane = reader.lanes[static_cast<std::size_t>(priority)];
-  if (!lane || lane->refused_first == 0) return;
+  if (lane && lane->refused.first != 0) acknowledge_run(reader, priority, lane->refused);
+}
+
+/// Joins what a durable subscription that acknowledges automatically is done with, in a row. Nobody
+/// waits for a reply to it, and a crash before it is written means redeliveries with the mark. With
+/// a thousand subscriptions, an acknowledgement of each for each message would be most of what is
+/// written.
+void Engine::State::acknowledge_late(Reader& reader, int priority, std::uint64_t sequence) {
+  AckLate& run = reader.lane(priority).acked;
+  if (run.first != 0 && run.last + 1 != sequence) acknowledge_run(reader, priority, run);
+  if (run.first == 0) run.first = sequence;
+  run.last = sequence;
+  if (run.last - run.first >= kLateAcksMax) return acknowledge_run(reader, priority, run);
+  if (!std::exchange(reader.acks_late, true)) acking_late.push_back(&reader);
+}
+
+void Engine::State::acknowledge_run(Reader& reader, int priority, AckLate& run) {
   flush_acks();
   StoreOp operation;
   operation.kind = StoreOpKind::acknowledge;
   operation.priority = static_cast<std::uint8_t>(priority);
   operation.list = reader.list.id;
   operation.reader = reader.id;
-  operation.first = std::exchange(lane->refused_first, 0);
-  operation.last = std::exchange(lane->refused_last, 0);
+  operation.first = std::exchange(run.first, 0);
+  operation.last = std::exchange(run.last, 0);
   store.append({&operation, 1});
 }
 
-void Engine::State::acknowledge_all_refused() {
-  for (auto* reader : refusing) {
-    reader->refusing = false;
-    for (int priority = 0; priority < kPriorities; ++priority) {
-      acknowledge_refused(*reader, priority);
-    }
+void Engine::State::acknowledge_all_late() {
+  for (auto* reader : acking_late) {
+    reader->acks_late = false;
+    acknowledge_all_late(*reader);
   }
-  refusing.clear();
+  acking_late.clear();
+}
+
+void Engine::State::acknowledge_all_late(Reader& reader) {
+  for (int priority = 0; priority < kPriorities; ++priority) {
+    const auto& lane = reader.lanes[static_cast<std::size_t>(priority)];
+    if (!lane) continue;
+    if (lane->refused.first != 0) acknowledge_run(reader, priority, lane->refused);
+    if (lane->acked.first != 0) acknowledge_run(reader, priority, lane->acked);
+  }
 }
 
 }  // namespace pabal::core

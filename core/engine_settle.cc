@@ -126,7 +126,7 @@ Result<void> Engine::State::settle(Subscription& subscription, InFlight& deliver
   switch (kind == AckKind::consumed ? Fate::done : fate_of(reader, delivery.entry, kind)) {
     case Fate::done:
       if (reader != nullptr) {
-        release(*reader, delivery.priority, delivery.entry, batch);
+        release(*reader, delivery.priority, delivery.entry, batch, subscription.automatic());
       } else {
         unhold(*delivery.entry.message);
       }
@@ -204,7 +204,8 @@ void Engine::State::credit_returned(Subscription& subscription) {
   if (subscription.has_waiting()) mark_ready(subscription);
 }
 
-void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* batch) {
+void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* batch,
+                            bool may_wait) {
   MessageList& list = reader.list;
   --reader.depth;
   reader.depth_bytes -= entry.message->flat().size();
@@ -239,6 +240,12 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
   const bool plain =
       entry.stored > durable && entry.visible_after == kNoTicket && entry.deliveries == 0;
   if (plain && list.is_queue() && store.cancel(entry.stored, list.id)) return;
+  const bool many =
+      limits.late_acks_readers_min != 0 && list.readers.size() >= limits.late_acks_readers_min;
+  if (may_wait && many && !list.is_queue()) {
+    acknowledge_late(reader, priority, entry.sequence);
+    return;
+  }
   add_ack(reader, priority, entry.sequence);
 }
 

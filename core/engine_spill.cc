@@ -148,7 +148,8 @@ std::uint64_t Engine::State::known_spilled(Scan& scan, int priority) {
     request.priority = static_cast<std::uint8_t>(priority);
     request.first = known;
     request.end = lane.spilled->end;
-    pages.page_request = read_page(request, {list.id, scan.reader.id, priority, 0, true, 0, 0, {}});
+    pages.page_request =
+        ask_for_page(scan, request, {list.id, scan.reader.id, priority, 0, true, 0, 0, {}, 0});
   }
   return known;
 }
@@ -164,7 +165,7 @@ void Engine::State::take_spilled_page(Scan& scan, int priority, Page& page) {
     entry.sequence = loaded.sequence;
     entry.message = std::move(loaded.message);
     entry.is_volatile = true;
-    window_bytes += entry.message->footprint();
+    page_added(*entry.message);
     pages.page.push_back(std::move(entry));
   }
   pages.gone.clear();
@@ -180,7 +181,7 @@ Entry Engine::State::take_spilled(Scan& scan, int priority) {
   auto& page = scan.cursor(priority).spilled->page;
   Entry entry = std::move(page.front());
   page.pop_front();
-  window_bytes -= entry.message->footprint();
+  page_removed(*entry.message);
   leave_spill(scan.reader, priority, entry, &scan);
   return entry;
 }
@@ -201,7 +202,7 @@ void Engine::State::leave_spill(Reader& reader, int priority, const Entry& entry
     const auto at = lower_bound_sequence(pages.page, entry.sequence);
     if (at == pages.page.size() || pages.page[at].sequence != entry.sequence) return;
     if (!pages.page[at].message) return;
-    window_bytes -= pages.page[at].message->footprint();
+    page_removed(*pages.page[at].message);
     pages.page[at].message.reset();
   });
   if (lane.spilled->entries > 0) return;

@@ -35,6 +35,7 @@
 //   engine_groups.cc        who may get it: message groups, exclusive consumers, the start
 //   engine_schedule.cc      scheduled delivery: what waits for its time, and when that comes
 //   engine_schedule_order.cc  what is scheduled, shown and removed
+//   engine_pages.cc         reading back what is not in memory
 //   engine_settle.cc        acknowledgements, returning, expiry
 //   engine_redelivery.cc    what was refused: whether, when and how it is tried again
 //   engine_dead_letter.cc   where goes what cannot be delivered, and how it comes back
@@ -403,7 +404,10 @@ class Engine::State {
   static bool anybody_wants(const MessageList& list, const Message& message) noexcept;
   void refuse(Reader& reader, int priority, std::uint64_t sequence);
   void acknowledge_refused(Reader& reader, int priority);
-  void acknowledge_all_refused();
+  void acknowledge_late(Reader& reader, int priority, std::uint64_t sequence);
+  void acknowledge_run(Reader& reader, int priority, AckLate& run);
+  void acknowledge_all_late();
+  void acknowledge_all_late(Reader& reader);
   static bool stored_in(const Message& message, const MessageList& list) {
     return message.persistent() && list.stored;
   }
@@ -567,11 +571,25 @@ class Engine::State {
     std::uint64_t recall_to = 0;  ///< not zero: for recall(), up to here
     bool spilled = false;         ///< of what the list has spilled
     std::uint64_t recall_from = 0;
-    std::uint64_t errand = 0;  ///< not zero: for this one
-    WalkId walk{};             ///< not zero: for this walk
+    std::uint64_t errand = 0;    ///< not zero: for this one
+    WalkId walk{};               ///< not zero: for this walk
+    std::uint64_t reserved = 0;  ///< of pages_reserved
   };
   void request_page(Scan& scan, int priority);
-  std::uint64_t read_page(PageRequest& request, const PageFor& place);
+  std::uint64_t ask_for_page(Scan& scan, PageRequest& request, PageFor place);
+  std::uint64_t send_request(PageRequest& request, const PageFor& place);
+  std::uint64_t room_for_pages(const Scan* asking);
+  void await_page(Scan& scan);
+  void list_as_blocked(Scan& scan);
+  void grant_pages();
+  void page_added(const Message& message) noexcept {
+    window_bytes += message.footprint();
+    page_bytes += message.footprint();
+  }
+  void page_removed(const Message& message) noexcept {
+    window_bytes -= message.footprint();
+    page_bytes -= message.footprint();
+  }
   void page_loaded(Page page);
   /// Brings stored messages that belong to nobody, and are not in memory, back to
   /// Reader::returned: `first` to `last` of a lane, all that are still there.
@@ -581,6 +599,7 @@ class Engine::State {
   void touch(Reader& reader, int priority, std::uint64_t up_to);
   void drop_pages(Scan& scan);
   void drop_pages(Pages& pages);
+  void drop_loaded(Scan& scan);
   void trim(MessageList& list);
 
   // --- engine_groups.cc
@@ -623,7 +642,8 @@ class Engine::State {
   Result<void> settle(Subscription& subscription, InFlight& delivery, AckKind kind,
                       std::string_view cause, Batch* batch, bool admitted = false);
   /// `reader` needs the entry no more: it is acknowledged, in `batch` if one is given.
-  void release(Reader& reader, int priority, Entry& entry, Batch* batch);
+  /// `may_wait`: nobody waits for a reply about it.
+  void release(Reader& reader, int priority, Entry& entry, Batch* batch, bool may_wait = false);
   void release_volatile(Reader& reader, int priority, Entry& entry);
   void give_back(InFlight& delivery, std::vector<StoreOp>& counts);
   void return_delivery(Subscription& subscription, InFlight& delivery);
@@ -929,8 +949,8 @@ class Engine::State {
   Ring<Scan*> ready_scans;
   Ring<Subscription*> ready_subscriptions;
   std::vector<Scan*> awaiting_durable;
-  std::vector<ListId> warming_up;  ///< queues whose dispatch starts with time
-  std::vector<Reader*> refusing;   ///< have refused what they have not acknowledged yet
+  std::vector<ListId> warming_up;    ///< queues whose dispatch starts with time
+  std::vector<Reader*> acking_late;  ///< are done with what is not acknowledged in the store yet
   std::vector<SubscriptionId> subscriptions_awaiting_durable;
   Ring<ConnectionId> parked_connections;
   bool room_changed = false;     ///< parked sends are worth another try
@@ -954,6 +974,10 @@ class Engine::State {
   ListId branch_list{};  ///< the hidden list of prepared branches' sends; zero: not made yet
   std::uint64_t branch_sequence = 1;  ///< next in it
   bool over_limits = false;           ///< under way: a commit that destinations_max may not refuse
+  std::uint64_t page_bytes = 0;       ///< of window_bytes: in scans' pages; at most half, nearly
+  std::uint64_t pages_reserved = 0;   ///< for pages that are on their way
+  Ring<Scan*> awaiting_pages;         ///< found no room for one
+  Ring<Scan*> blocked_with_pages;     ///< their consumers took no more when last seen
   std::optional<ListId> sweep_at;     ///< the expiry sweep goes on here
   /// Expired messages, taken and held, whose dead letter had no room; tried again when there is. At
   /// most kExpiredWaitingMax: then their readers stop at the next one.
@@ -1003,6 +1027,8 @@ class Engine::State {
 
 inline constexpr std::size_t kExpiredWaitingMax = 1024;
 inline constexpr std::uint32_t kPageEntriesMax = 1024;
+/// So many in a row are acknowledged in the store at the latest.
+inline constexpr std::uint64_t kLateAcksMax = 1024;
 inline constexpr std::uint64_t kEverything = ~std::uint64_t{0};
 /// A block of arrivals: how far ahead a touch is logged.
 inline constexpr std::uint64_t kTouchBlock = 256;

@@ -183,6 +183,7 @@ void Engine::State::detach(Subscription& subscription, Scan& from) {
   std::erase(subscription.blocked, &scan);
   scan.next_consumer = 0;
   mark_ready(scan);
+  if (!reader.active()) acknowledge_all_late(reader);
   if (!scan.active()) {
     if (scan.is_front()) {
       drop_pages(scan);

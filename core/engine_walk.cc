@@ -99,7 +99,7 @@ Entry Engine::State::take_from_pages(Reader& reader, int priority, std::uint64_t
     const auto at = lower_bound_sequence(cursor->page, sequence);
     if (at == cursor->page.size() || cursor->page[at].sequence != sequence) return;
     if (!cursor->page[at].message) return;
-    window_bytes -= cursor->page[at].message->footprint();
+    page_removed(*cursor->page[at].message);
     entry = cursor->page[at];
     cursor->page[at].message.reset();
   });
@@ -217,8 +217,8 @@ void Engine::State::read_walk_page(Walk& walk) {
   walk.gone.clear();
   walk.page_begin = walk.page_end;
   walk.page_request = request.id;
-  pages_requested[request.id] = {request.list, request.reader, walk.priority, 0, false, 0, 0,
-                                 walk.id};
+  pages_requested[request.id] = {
+      request.list, request.reader, walk.priority, 0, false, 0, 0, walk.id, 0};
   store.read(request);
 }
 
@@ -279,7 +279,8 @@ bool Engine::State::fill_portion(Walk& walk, std::uint64_t end) {
   request.after = store.submitted();
   walk.unspilled.clear();
   walk.spill_request = request.id;
-  pages_requested[request.id] = {list.id, walk.reader->id, walk.priority, 0, true, 0, 0, walk.id};
+  pages_requested[request.id] = {list.id, walk.reader->id, walk.priority, 0, true, 0, 0, walk.id,
+                                 0};
   store.read(request);
   return false;
 }

@@ -47,7 +47,7 @@
 // In a topic list a taken message stays for the other readers: stored ones until trimmed behind the
 // last active reader, non-persistent ones until every reader that wanted them when they came has
 // acknowledged (Entry::references). What a durable subscription's selector refuses is acknowledged
-// as it comes (ReaderLane::refused_*), so that it pins nothing.
+// as it comes (ReaderLane::refused), so that it pins nothing.
 
 namespace pabal::core {
 
@@ -151,6 +151,8 @@ class Scan {
   bool yields = false;          ///< leaves its next message to a consumer with a higher priority
   /// Of one member that is behind: it takes nothing but its groups' messages. Null: shared.
   GroupMember* member = nullptr;
+  bool awaits_page = false;     ///< stands in the list to wake when a page may have room
+  bool page_listed = false;     ///< stands in the list of those whose pages may be dropped
 
   [[nodiscard]] bool active() const noexcept { return !consumers.empty(); }
   [[nodiscard]] bool is_front() const noexcept;
@@ -179,6 +181,12 @@ class Scan {
   [[nodiscard]] bool may_have_group(const Message& message) const noexcept;
 };
 
+/// Sequences in a row that are not acknowledged in the store yet, though their reader is done.
+struct AckLate {
+  std::uint64_t first = 0;  ///< zero: none
+  std::uint64_t last = 0;
+};
+
 /// What a reader knows of a lane, whichever scan goes through it.
 struct ReaderLane {
   std::uint64_t touched_to = 0;            ///< logged: everything below may have been delivered
@@ -189,9 +197,8 @@ struct ReaderLane {
   std::set<std::uint64_t> taken_ahead;
   // Durable subscriptions with a selector: it has looked at everything from here on as it came …
   std::uint64_t filtered_from = 1;
-  // … and refused these, which are not acknowledged in the store yet. Zero: none.
-  std::uint64_t refused_first = 0;
-  std::uint64_t refused_last = 0;
+  AckLate refused;  ///< … and refused these
+  AckLate acked;    ///< durable subscriptions that acknowledge automatically
 };
 
 class Reader {
@@ -215,7 +222,7 @@ class Reader {
   std::uint64_t depth_bytes = 0;
   std::uint64_t in_flight = 0;
   std::uint64_t locked = 0;  ///< of in_flight: acknowledged in prepared XA branches
-  bool refusing = false;     ///< stands in the list of those with refusals to acknowledge
+  bool acks_late = false;    ///< stands in the list of those with an AckLate
   std::vector<Walk*> walks;  ///< that go through it; see core/queue_walk.h
 
   // Of queues: who may get messages.
@@ -324,6 +331,13 @@ class MessageList {
     auto& lane = lanes[static_cast<std::size_t>(priority)];
     if (!lane) lane = std::make_unique<Lane>();
     return *lane;
+  }
+  /// Null: no such reader. They stand in the order in which they were made, and ids ascend.
+  [[nodiscard]] Reader* find_reader(ReaderId reader_id) const noexcept {
+    const auto at =
+        std::lower_bound(readers.begin(), readers.end(), reader_id,
+                         [](const auto& reader, ReaderId wanted) { return reader->id < wanted; });
+    return at != readers.end() && (*at)->id == reader_id ? at->get() : nullptr;
   }
   /// The one reader of a queue.
   Reader& reader() { return *readers.front(); }
