@@ -52,6 +52,7 @@ struct EngineLimits {
   std::uint32_t composite_targets_max = 1000;      ///< that one send or subscription names
   std::uint64_t unwritten_bytes_max = 1ULL << 20;  ///< deliveries handed to one connection's socket
   std::uint64_t topic_pending_bytes_max = 32ULL << 20;  ///< of one non-durable topic subscription
+  std::uint32_t producers_max = 65'536;  ///< last numbers remembered; the oldest are forgotten
   std::uint64_t delayed_max =
       1'000'000;                  ///< redeliveries waiting for their time; more come at once
   std::uint32_t walks_max = 256;  ///< browsers and operators' commands that go through queues
@@ -87,6 +88,13 @@ struct Outcome {
 /// Chosen by the adaptor; comes back in Reply. 0: the client wants no answer unless it is an error.
 using ReplyToken = std::uint64_t;
 
+/// Who sent a message, and which of that producer's it is: sent again, it is taken once. The
+/// numbers of a producer begin at 1 and only grow, and it sends on one connection at a time.
+struct ProducerSequence {
+  std::string producer;  ///< 1–255 bytes
+  std::uint64_t sequence = 0;
+};
+
 struct SendOptions {
   std::optional<TransactionId> transaction;
   ReplyToken token = 0;
@@ -95,6 +103,8 @@ struct SendOptions {
   std::shared_ptr<const std::vector<Destination>> targets;
   /// To be delivered later, if the scheduler is on; see core/schedule.h. Null: now.
   std::shared_ptr<const ScheduleRequest> schedule = nullptr;
+  /// Null: the send is what it is, however often it comes.
+  std::shared_ptr<const ProducerSequence> identity = nullptr;
 };
 
 struct ConnectOptions {
@@ -233,6 +243,7 @@ struct DestinationCounters {
   std::uint64_t expired = 0;
   std::uint64_t dead_lettered = 0;
   std::uint64_t redelivered = 0;
+  std::uint64_t duplicates = 0;  ///< sends that were taken before (in totals only)
 };
 
 struct DestinationSnapshot {
@@ -314,7 +325,7 @@ class Engine {
                   TimePoint now);
   Outcome publish(ConnectionId connection, MessageRef message,
                   std::optional<TransactionId> transaction, ReplyToken token, TimePoint now) {
-    return publish(connection, std::move(message), {transaction, token, nullptr, nullptr}, now);
+    return publish(connection, std::move(message), {transaction, token, nullptr}, now);
   }
 
   // --- receiving -------------------------------------------------------------------------------

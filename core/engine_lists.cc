@@ -274,6 +274,7 @@ void Engine::State::limit_windows() {
 void Engine::State::recover(RecoveredState recovered) {
   last_list = raw(recovered.last_list);
   last_reader = raw(recovered.last_reader);
+  recover_producers(recovered.attachments);
   for (auto& found : recovered.lists) {
     if (is_temporary(found.description.destination.kind)) {
       if (found.description.destination.name == kBranchList) {

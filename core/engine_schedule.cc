@@ -106,13 +106,15 @@ std::optional<Outcome> Engine::State::try_schedule(const Send& send, Transaction
     transaction->bytes += message->footprint();
     held_bytes += message->footprint();
     if (stored) transaction->admitted_bytes += bytes;
+    if (send.identity) note_in(*transaction, *send.identity);
     return Outcome{};
   }
   Batch batch;
   const std::uint64_t used = prepare_scheduled(send, batch);
   if (stored && bytes > used) store.release(bytes - used);
+  if (send.identity) remember(*send.identity, used > 0, batch);
   const Ticket ticket = batch.operations.empty() ? kNoTicket : store.append(batch.operations);
-  place_jobs(batch, kNoTicket);
+  place_jobs(batch, send.identity ? ticket : kNoTicket);
   return Outcome{Disposition::done, ticket, std::nullopt};
 }
 

@@ -28,6 +28,16 @@ Outcome Engine::State::publish(ConnectionId id, MessageRef message, const SendOp
   if (options.schedule && settings.scheduler && options.schedule->any()) {
     send.schedule = options.schedule;
   }
+  if (options.identity) {
+    send.identity = options.identity;
+    const auto matters = identifies(send);
+    if (!matters) return Outcome::failure(matters.error(), store.submitted());
+    if (!*matters) {
+      send.identity.reset();
+    } else if (auto duplicate = answer_duplicate(*send.identity, within, false)) {
+      return std::move(*duplicate);
+    }
+  }
   // What is parked keeps its place: a connection's sends take effect in their order.
   if (connection->parked.empty()) {
     if (auto outcome = try_send(send, within)) return std::move(*outcome);
@@ -74,11 +84,12 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
     transaction->bytes += message->footprint();
     held_bytes += message->footprint();
     transaction->admitted_bytes += stored_bytes;
+    if (send.identity) note_in(*transaction, *send.identity);
     return Outcome{};
   }
 
   Ticket ticket = kNoTicket;
-  if (!route_.empty() || !copies_.empty() || send.along != nullptr) {
+  if (!route_.empty() || !copies_.empty() || send.along != nullptr || send.identity) {
     batch_.clear();
     std::uint64_t bytes = prepare(message, batch_);
     if (!copies_.empty()) bytes += prepare_copies(*message, batch_);
@@ -86,10 +97,11 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
     if (send.along != nullptr) {
       std::move(send.along->begin(), send.along->end(), std::back_inserter(batch_.operations));
     }
+    if (send.identity) remember(*send.identity, bytes > 0, batch_);
     if (!batch_.operations.empty()) ticket = store.append(batch_.operations);
-    place(batch_, ticket, kNoTicket);
+    place(batch_, ticket, send.identity ? ticket : kNoTicket);
   }
-  if (!topic_places_.empty()) publish_to_topics(message, kNoTicket);
+  if (!topic_places_.empty()) publish_to_topics(message, send.identity ? ticket : kNoTicket);
   return Outcome{Disposition::done, ticket, std::nullopt};
 }
 
@@ -244,7 +256,10 @@ bool Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps
         return true;
       }
     } else {
-      outcome = try_send(parked.send, transaction);
+      if (parked.send.identity) {
+        outcome = answer_duplicate(*parked.send.identity, transaction, true);
+      }
+      if (!outcome) outcome = try_send(parked.send, transaction);
       if (!outcome) return true;
       unpark_front(connection);
       // Its client may have asked for the commit already, without knowing of this.

@@ -40,6 +40,7 @@
 //   engine_redelivery.cc    what was refused: whether, when and how it is tried again
 //   engine_dead_letter.cc   where goes what cannot be delivered, and how it comes back
 //   engine_spill.cc         non-persistent messages that memory has no room for
+//   engine_duplicates.cc    sends that came before
 //   engine_transaction.cc   begin, commit, rollback
 //   engine_walk.cc          going through a queue, taking out of turn, browsers
 //   engine_admin.cc         an operator's commands about queues
@@ -143,6 +144,14 @@ struct Send {
   Purpose purpose = Purpose::send;
   /// Store operations that take effect with it, or not at all; taken when it is done. Null: none.
   std::vector<StoreOp>* along = nullptr;
+  std::shared_ptr<const ProducerSequence> identity = nullptr;  ///< null: none that matters
+};
+
+/// A producer that names its sends. Source: design.md §7, "dedupe identity".
+struct Producer {
+  std::uint64_t last = 0;
+  bool stored = false;  ///< the store has a number of it
+  std::list<const std::string*>::iterator use;
 };
 
 /// How a transaction is asked to end.
@@ -202,6 +211,11 @@ class Transaction {
   std::vector<Send> sends;
   std::uint64_t bytes = 0;
   std::uint64_t admitted_bytes = 0;  ///< set aside in the store
+  struct Sent {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+  };
+  std::map<std::string, Sent> producers;  ///< numbers that it sends, by producer
   std::vector<PendingAck> acks;
   std::optional<Error> lost;  ///< why a parked send of it was refused: it cannot be committed
   /// Acknowledged deliveries whose subscription ended before the transaction did.
@@ -498,6 +512,17 @@ class Engine::State {
   void remove_job(ScheduleBucket& bucket, std::uint64_t sequence, const Message& packed);
   void show_job(ScheduleWalk& walk, const Message& packed);
   void end_walk();
+
+  // --- engine_duplicates.cc
+  [[nodiscard]] Result<bool> identifies(const Send& send) const;
+  std::optional<Outcome> answer_duplicate(const ProducerSequence& identity,
+                                          const Transaction* transaction, bool parked);
+  static void note_in(Transaction& transaction, const ProducerSequence& identity);
+  [[nodiscard]] Result<void> check_producers(const Transaction& transaction) const;
+  void remember_all(const Transaction& transaction, bool stored, Batch& batch);
+  void remember(const ProducerSequence& identity, bool stored, Batch& batch);
+  void forget_oldest_producer(std::vector<StoreOp>& operations);
+  void recover_producers(const std::vector<std::pair<std::string, std::string>>& attachments);
 
   // --- engine_subscribe.cc
   Result<SubscriptionId> subscribe(ConnectionId id, const SubscribeOptions& options);
@@ -927,6 +952,8 @@ class Engine::State {
   std::map<Xid, std::unique_ptr<Branch>> branches;
   NameMap<ConnectionId> client_ids;
   std::uint64_t connections_total = 0;
+  NameMap<Producer> producers;                     ///< limit: producers_max
+  std::list<const std::string*> producers_by_use;  ///< keys of it, the one used longest ago first
 
   std::map<ListId, std::unique_ptr<MessageList>> lists;
   NameMap<MessageList*> queues;  ///< and temporary queues: their names never collide

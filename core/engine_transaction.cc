@@ -104,6 +104,7 @@ Outcome Engine::State::commit_now(Transaction& transaction) {
     (void)rollback(transaction.id);
     return failure;
   };
+  if (auto checked = check_producers(transaction); !checked) return refuse(checked.error());
   std::uint64_t stored_bytes = 0;
   for (const auto& send : transaction.sends) {
     if (send.schedule) {  // where it goes is seen when it is due
@@ -137,6 +138,7 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
     stored_bytes += prepare(send.message, batch);
     stored_bytes += prepare_copies(*send.message, batch);
   }
+  remember_all(transaction, stored_bytes > 0, batch);
   for (const auto& ack : transaction.acks) {
     InFlight* delivery = find_delivery(ack);
     if (delivery == nullptr) continue;

@@ -236,6 +236,8 @@ void engine_metrics(Metrics& metrics, const StatusReport& report) {
   metrics.single("pabal_expired_total", "counter", "Messages expired.", engine.totals.expired);
   metrics.single("pabal_dead_lettered_total", "counter", "Messages dead-lettered.",
                  engine.totals.dead_lettered);
+  metrics.single("pabal_duplicates_total", "counter", "Sends that were taken before.",
+                 engine.totals.duplicates);
   metrics.single("pabal_redelivered_total", "counter", "Deliveries repeated.",
                  engine.totals.redelivered);
   metrics.single("pabal_engine_entries_total", "counter", "Entries into the engine.",

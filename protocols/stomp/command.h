@@ -108,6 +108,7 @@ struct Command {
   AckTarget target;
   core::MessageRef message;
   std::shared_ptr<core::ScheduleRequest> schedule;  ///< SEND: its AMQ_SCHEDULED_*; null: none
+  std::shared_ptr<const core::ProducerSequence> identity;  ///< SEND
   std::unique_ptr<ConnectRequest> connect;
   std::unique_ptr<SubscribeRequest> subscribe;
   std::unique_ptr<UnsubscribeRequest> unsubscribe;

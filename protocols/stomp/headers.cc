@@ -32,6 +32,7 @@ SendHeader classify_send_header(std::string_view name) noexcept {
       if (name == "transaction") return transaction;
       if (name == "JMSXGroupID") return group_id;
       if (name == "redelivered") return dropped;
+      if (name == "producer-id") return producer_id;
       break;
     case 12:
       if (name == "content-type") return content_type;
@@ -43,6 +44,9 @@ SendHeader classify_send_header(std::string_view name) noexcept {
       if (name == "content-length") return content_length;
       if (name == "correlation-id") return correlation_id;
       if (name == "transformation") return transformation;
+      break;
+    case 17:
+      if (name == "producer-sequence") return producer_sequence;
       break;
     case 25:
       if (name == "JMSXGroupFirstForConsumer") return dropped;  // the broker's to say

@@ -27,6 +27,8 @@ enum class SendHeader : std::uint8_t {
   message_type,
   transformation,
   scheduled,
+  producer_id,
+  producer_sequence,
 };
 
 /// By length first: most names differ there.

@@ -93,6 +93,7 @@ class StompSession final : public protocols::Session {
   struct SendFields;
   bool read_send_header(SendHeader kind, const Header& header, SendFields& fields, Command& command,
                         core::TimePoint now);
+  bool read_identity(const SendFields& fields, Command& command);
   void build_message(const Frame& frame, const SendFields& fields, Command& command,
                      core::TimePoint now);
   bool set_consumer_option(SubscribeRequest& request, std::string_view name, std::string_view value,

@@ -1,0 +1,163 @@
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "core/engine_state.h"
+
+// Sends that name their producer and a number of it are taken once: a client that got no answer
+// sends again, and whichever of the two came first counts.
+//
+// The numbers of a producer only grow, so its last one says it all. It is stored in the batch of
+// the message that carried it, as an attachment: after a crash both are there, or neither. That is
+// why such a message is seen by consumers only when it is durable; else one could have been
+// consumed, be lost with the crash, and come in again unknown.
+//
+// What is not above the last number has been sent before, provided the client keeps its side: one
+// producer sends on one connection at a time. Where that is in doubt (a number that was new when it
+// was parked or became part of a transaction, and has been overtaken since) the send fails: to call
+// it a duplicate could lose it.
+
+namespace pabal::core {
+namespace {
+
+constexpr std::string_view kKeyPrefix = "producer/";
+constexpr std::size_t kProducerBytesMax = 255;
+
+StoreOp attachment(StoreOpKind kind, const std::string& producer, std::string value) {
+  StoreOp operation;
+  operation.kind = kind;
+  operation.detail = std::make_unique<StoreOpDetail>();
+  operation.detail->key = std::string(kKeyPrefix) + producer;
+  operation.detail->value = std::move(value);
+  return operation;
+}
+
+Error overtaken(const ProducerSequence& identity, std::uint64_t last) {
+  return {Errc::bad_state, "number " + std::to_string(identity.sequence) + " of producer " +
+                               identity.producer + " was overtaken by its number " +
+                               std::to_string(last)};
+}
+
+}  // namespace
+
+/// Whether the identity means something where the message goes. Errors: invalid_argument.
+Result<bool> Engine::State::identifies(const Send& send) const {
+  const ProducerSequence& identity = *send.identity;
+  if (identity.producer.empty() || identity.producer.size() > kProducerBytesMax) {
+    return Error{Errc::invalid_argument,
+                 "the id of a producer has 1 to " + std::to_string(kProducerBytesMax) + " bytes"};
+  }
+  if (identity.sequence == 0) {
+    return Error{Errc::invalid_argument, "the numbers of a producer begin at 1"};
+  }
+  const auto policy =
+      settings.policies.find(send.message->destination_kind(), send.message->destination_name());
+  return policy->duplicate_detection;
+}
+
+/// The answer to a send that was taken before, or may have been; none: it is new. `parked`: it was
+/// new when it was parked.
+std::optional<Outcome> Engine::State::answer_duplicate(const ProducerSequence& identity,
+                                                       const Transaction* transaction,
+                                                       bool parked) {
+  std::uint64_t last = 0;
+  if (const auto known = producers.find(identity.producer); known != producers.end()) {
+    last = known->second.last;
+    producers_by_use.splice(producers_by_use.end(), producers_by_use, known->second.use);
+  }
+  if (transaction != nullptr) {
+    const auto sent = transaction->producers.find(identity.producer);
+    if (sent != transaction->producers.end()) last = std::max(last, sent->second.last);
+  }
+  if (identity.sequence > last) return std::nullopt;
+  if (parked && identity.sequence < last) {
+    return Outcome::failure(overtaken(identity, last), store.submitted());
+  }
+  ++totals.duplicates;
+  // The first one may not be durable yet; what was submitted so far has it.
+  return Outcome{Disposition::done, store.submitted(), std::nullopt};
+}
+
+/// The transaction has taken a send, which counts when it commits.
+void Engine::State::note_in(Transaction& transaction, const ProducerSequence& identity) {
+  auto [sent, is_new] = transaction.producers.try_emplace(identity.producer);
+  if (is_new) sent->second.first = identity.sequence;
+  sent->second.last = identity.sequence;
+}
+
+/// Errors: bad_state; the same producer has gone on outside of the transaction.
+Result<void> Engine::State::check_producers(const Transaction& transaction) const {
+  for (const auto& [producer, sent] : transaction.producers) {
+    const auto known = producers.find(producer);
+    if (known == producers.end() || known->second.last < sent.first) continue;
+    return overtaken({producer, sent.first}, known->second.last);
+  }
+  return {};
+}
+
+void Engine::State::remember_all(const Transaction& transaction, bool stored, Batch& batch) {
+  for (const auto& [producer, sent] : transaction.producers) {
+    remember({producer, sent.last}, stored, batch);
+  }
+}
+
+/// `batch` has what the number came with; `stored`: some of it outlives the process.
+void Engine::State::remember(const ProducerSequence& identity, bool stored, Batch& batch) {
+  auto [known, is_new] = producers.try_emplace(identity.producer);
+  Producer& producer = known->second;
+  if (is_new) {
+    producer.use = producers_by_use.insert(producers_by_use.end(), &known->first);
+  } else {
+    producers_by_use.splice(producers_by_use.end(), producers_by_use, producer.use);
+  }
+  producer.last = std::max(producer.last, identity.sequence);  // a prepared branch may come late
+  if (stored) {
+    producer.stored = true;
+    batch.operations.push_back(
+        attachment(StoreOpKind::put_attachment, identity.producer,
+                   std::to_string(identity.sequence) + ' ' + std::to_string(to_millis(now))));
+  }
+  while (producers.size() > limits.producers_max) forget_oldest_producer(batch.operations);
+}
+
+void Engine::State::forget_oldest_producer(std::vector<StoreOp>& operations) {
+  const auto oldest = producers.find(*producers_by_use.front());
+  if (oldest->second.stored) {
+    operations.push_back(attachment(StoreOpKind::delete_attachment, oldest->first, {}));
+  }
+  producers_by_use.pop_front();
+  producers.erase(oldest);
+}
+
+/// Those used last are remembered, if there are more than the limit allows by now.
+void Engine::State::recover_producers(
+    const std::vector<std::pair<std::string, std::string>>& attachments) {
+  struct Found {
+    std::int64_t used = 0;
+    std::string_view producer;
+    std::uint64_t last = 0;
+  };
+  std::vector<Found> found;
+  for (const auto& [key, value] : attachments) {
+    if (!key.starts_with(kKeyPrefix)) continue;
+    Found each;
+    each.producer = std::string_view(key).substr(kKeyPrefix.size());
+    const char* end = value.data() + value.size();
+    const auto number = std::from_chars(value.data(), end, each.last);
+    if (number.ptr != end) std::from_chars(number.ptr + 1, end, each.used);
+    found.push_back(each);
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Found& one, const Found& other) { return one.used < other.used; });
+  std::vector<StoreOp> operations;
+  for (const Found& each : found) {
+    auto [known, is_new] = producers.try_emplace(std::string(each.producer));
+    known->second.last = each.last;
+    known->second.stored = true;
+    known->second.use = producers_by_use.insert(producers_by_use.end(), &known->first);
+    if (producers.size() > limits.producers_max) forget_oldest_producer(operations);
+  }
+  if (!operations.empty()) store.append(operations);
+}
+
+}  // namespace pabal::core
