@@ -205,6 +205,9 @@ std::vector<DestinationSnapshot> Engine::destinations(std::string_view after,
 std::vector<SubscriptionSnapshot> Engine::durable_subscriptions(std::size_t limit) const {
   return state_->durable_subscriptions(limit);
 }
+std::vector<BlockedProducer> Engine::blocked_producers(std::size_t limit) const {
+  return state_->blocked_producers(limit);
+}
 
 // --- connections ---------------------------------------------------------------------------------
 
@@ -218,12 +221,22 @@ Engine::State::State(Store& the_store, EngineLimits the_limits, std::uint32_t ho
 
 void Engine::State::configure(EngineSettings wanted) {
   settings = std::move(wanted);
+  policy_queues.clear();
   for (const auto& [id, list] : lists) {
     list->policy = settings.policies.find(list->destination.kind, list->destination.name);
     if (list->is_queue() && list->reader().active()) sort_consumers(list->reader());
+    if (list->is_queue()) ++policy_queues[list->policy.get()];
+    // Those of before the start are as if they were used then: nobody had the time to come back.
+    if (list->last_used == TimePoint{}) list->last_used = now;
+    for (const auto& reader : list->readers) {
+      if (reader->idle_since == TimePoint{}) reader->idle_since = now;
+    }
   }
   for (auto& [name, topic] : topics) topic.policy.reset();
   use_virtual_destinations();
+  subscriptions.for_each([this](Subscription& subscription) { apply_policy(subscription); });
+  plan_collection();
+  retry_all_blocked();
 }
 
 Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) {
@@ -385,6 +398,25 @@ void Engine::State::fire(Timer timer) {
     case Timer::schedule:
       schedule.due = true;
       return;
+    case Timer::blocked_sends:
+      fail_or_warn_blocked();
+      return;
+    case Timer::slow_consumers:
+      slow_checks_due = true;
+      return;
+    case Timer::collection:
+      if (settings.collection_period.count() > 0) {
+        collected_in_sweep = 0;
+        if (!collect_at && !lists.empty()) collect_at = lists.begin()->first;
+        wake_at(Timer::collection, now + settings.collection_period);
+      }
+      return;
+    case Timer::offline_durables:
+      if (settings.offline_durable_timeout.count() >= 0) {
+        if (!offline_at && !durables.empty()) offline_at = durables.begin()->first;
+        wake_at(Timer::offline_durables, now + settings.offline_durable_period);
+      }
+      return;
   }
   PABAL_UNREACHABLE();
 }
@@ -402,6 +434,7 @@ bool Engine::State::run() {
   std::uint32_t steps = budget;
   if (redeliveries_due) release_redeliveries(steps);
   if (!ready_tasks.empty()) run_tasks(steps);
+  if (topics_have_room) room_at_topics();
   while (steps > 0) {
     if (!ready_scans.empty()) {
       Scan* scan = ready_scans.front();
@@ -413,12 +446,20 @@ bool Engine::State::run() {
       ready_subscriptions.pop_front();
       subscription->ready = false;
       deliver_pending(*subscription, steps);
+    } else if (!destinations_to_retry.empty()) {
+      retry_destinations(steps);
     } else if (room_changed || parked_turns > 0) {
       retry_parked(steps);
     } else if (schedule.due) {
       advance_schedule(steps);
     } else if (!schedule.walks.empty() && walk_schedule(steps)) {
       // It goes on, or waits for a page.
+    } else if (slow_checks_due) {
+      check_slow_consumers(steps);
+    } else if (collect_at) {
+      collect(steps);
+    } else if (offline_at) {
+      expire_durables(steps);
     } else if (sweep_at) {
       sweep(steps);
     } else if (wants_to_spill()) {
@@ -436,9 +477,11 @@ bool Engine::State::run() {
   limit_windows();
   if (!awaiting_pages.empty()) grant_pages();
   steps_longest_entry = std::max<std::uint64_t>(steps_longest_entry, budget - steps);
+  if (topics_have_room) room_at_topics();
   return !ready_scans.empty() || !ready_subscriptions.empty() || !ready_tasks.empty() ||
-         room_changed || parked_turns > 0 || redeliveries_due || schedule.due || sweep_at ||
-         wants_to_spill();
+         room_changed || parked_turns > 0 || redeliveries_due || schedule.due ||
+         !destinations_to_retry.empty() || slow_checks_due || collect_at || offline_at ||
+         sweep_at || wants_to_spill();
 }
 
 void Engine::State::sweep(std::uint32_t& steps) {

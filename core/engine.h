@@ -142,6 +142,8 @@ struct SubscribeOptions {
   /// Credit: at most so many deliveries unacknowledged (automatic: unwritten) at a time. 0: none
   /// until grant().
   std::uint32_t prefetch = 1000;
+  /// The client named no prefetch: if the destination's policy does, that counts.
+  bool prefetch_is_default = false;
   /// Durable topic subscription of this name (with the connection's client id); empty: not durable.
   std::string durable_name;
   std::int32_t consumer_priority = 0;  ///< higher first
@@ -192,7 +194,12 @@ struct Reply {
 };
 
 /// What the server must do to a connection.
-enum class ConnectionOrder : std::uint8_t { pause_reading, resume_reading, close };
+enum class ConnectionOrder : std::uint8_t {
+  pause_reading,
+  resume_reading,
+  close,
+  warn,  ///< nothing to do to it: `reason` is for the log
+};
 
 struct ConnectionEffect {
   ConnectionId connection{};
@@ -244,6 +251,7 @@ struct DestinationCounters {
   std::uint64_t dead_lettered = 0;
   std::uint64_t redelivered = 0;
   std::uint64_t duplicates = 0;  ///< sends that were taken before (in totals only)
+  std::uint64_t dropped = 0;  ///< waited for a topic consumer that fell behind (PendingLimit)
 };
 
 struct DestinationSnapshot {
@@ -256,6 +264,21 @@ struct DestinationSnapshot {
   std::uint32_t consumers = 0;
   std::uint32_t groups = 0;  ///< message groups that a consumer owns, as far as remembered
   WaitReason waiting = WaitReason::empty;
+  std::uint64_t held_bytes = 0;         ///< message memory that cannot be dropped (queues)
+  std::uint64_t memory_limit = 0;       ///< of its policy; 0: none
+  std::uint64_t store_limit = 0;        ///< the same
+  std::uint32_t producers_blocked = 0;  ///< connections whose next send waits for room here
+};
+
+/// A connection whose sends wait for room.
+struct BlockedProducer {
+  std::string client_id;
+  std::string remote;
+  Destination destination;  ///< where there is no room; without a name: in the broker as a whole
+  std::string reason;       ///< which limit, and how much of it is used
+  TimePoint since{};
+  std::uint64_t sends = 0;
+  std::uint64_t bytes = 0;
 };
 
 struct SubscriptionSnapshot {
@@ -287,6 +310,9 @@ struct EngineSnapshot {
   std::uint64_t scheduled_bytes = 0;
   std::string scheduled_waiting;  ///< why one that was due could not be delivered, the last time
   std::uint64_t connections_parked = 0;
+  std::uint64_t slow_consumers_aborted = 0;
+  std::uint64_t destinations_collected = 0;
+  std::uint64_t durable_subscriptions_expired = 0;
   std::uint64_t steps_longest_entry = 0;
 };
 
@@ -442,6 +468,8 @@ class Engine {
   [[nodiscard]] std::vector<DestinationSnapshot> destinations(std::string_view after,
                                                               std::size_t limit) const;
   [[nodiscard]] std::vector<SubscriptionSnapshot> durable_subscriptions(std::size_t limit) const;
+  /// Those that wait at destinations first, then those that wait for the broker.
+  [[nodiscard]] std::vector<BlockedProducer> blocked_producers(std::size_t limit) const;
 
  private:
   class State;

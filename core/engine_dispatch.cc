@@ -70,6 +70,7 @@ void Engine::State::dispatch_waiting(Scan& scan, std::uint32_t& steps) {
     if (receiver.member != nullptr) join_group(reader, *receiver.member, entry);
     scan.waiting = WaitReason::working;
     ++reader.in_flight;
+    if (!entry.is_volatile) reader.list.stored_out_bytes += entry.message->footprint();
     deliver(*receiver.consumer, &reader, candidate->priority, std::move(entry));
   }
 }
@@ -487,7 +488,7 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   if (subscription.out >= subscription.options.prefetch && subscription.granted > 0) {
     --subscription.granted;
   }
-  ++subscription.out;
+  if (subscription.out++ == 0) subscription.last_progress = now;
   const DeliveryId id{++subscription.last_delivery};
   const std::uint64_t number = ++connection.last_number;
   connection.unwritten_bytes += bytes;

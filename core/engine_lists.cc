@@ -35,6 +35,7 @@ Result<MessageList*> Engine::State::queue_named(std::string_view name, Destinati
 }
 
 Result<MessageList*> Engine::State::create_queue(const Destination& destination) {
+  if (auto may = admit_destination(destination); !may && !over_limits) return may.error();
   if (lists.size() >= limits.destinations_max && !over_limits) {
     return Error{Errc::quota_exceeded,
                  "destinations_max: there are " + std::to_string(lists.size()) + " destinations"};
@@ -54,6 +55,8 @@ Result<MessageList*> Engine::State::create_queue(const Destination& destination)
 MessageList& Engine::State::add_list(std::unique_ptr<MessageList> list) {
   MessageList& added = *list;
   added.policy = settings.policies.find(added.destination.kind, added.destination.name);
+  added.last_used = now;
+  if (added.is_queue()) ++policy_queues[added.policy.get()];
   lists[added.id] = std::move(list);
   if (!added.is_queue()) {
     topic_lists[added.destination.name] = &added;
@@ -91,6 +94,7 @@ MessageList& Engine::State::topic_list(const std::string& pattern) {
 Reader& Engine::State::add_reader(MessageList& list, ReaderId id) {
   list.readers.push_back(std::make_unique<Reader>(list, id));
   Reader& reader = *list.readers.back();
+  reader.idle_since = now;
   // It reads what comes from here on; lanes that are not there yet begin at one for everybody.
   for (int priority = 0; priority < kPriorities; ++priority) {
     const auto& lane = list.lanes[static_cast<std::size_t>(priority)];
@@ -201,7 +205,12 @@ void Engine::State::remove_list(MessageList& list) {
   if (list.spill_listed) spillable.erase(list.id);
   if (list.spill) drop_spill(list);
   if (list.paused) (void)pause_queue(list.destination, false);
+  if (list.has_blocked) room_at(list);
   if (list.is_queue()) {
+    if (const auto at = policy_queues.find(list.policy.get());
+        at != policy_queues.end() && --at->second == 0) {
+      policy_queues.erase(at);
+    }
     queues.erase(list.destination.name);
     queues_in_order.erase({list.destination.kind, list.destination.name});
     if (list.destination.kind == DestinationKind::queue) {

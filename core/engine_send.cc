@@ -54,6 +54,8 @@ void Engine::State::stamp(MessageRef& message) const {
 }
 
 std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* transaction) {
+  blocked_at_.name.clear();
+  blocked_why_ = "the store has no room";
   if (send.schedule) return try_schedule(send, transaction);
   const MessageRef& message = send.message;
   if (auto routed = route(send); !routed) {
@@ -70,13 +72,17 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
   }
 
   Error why;
-  switch (admit(*message, stored_bytes, why, send.purpose)) {
+  const bool full = send.purpose == Purpose::send && destination_full(*message, why);
+  switch (full ? Admission::later : admit(*message, stored_bytes, why, send.purpose)) {
     case Admission::granted:
       break;
     case Admission::refused:
       return Outcome::failure(std::move(why), store.submitted());
     case Admission::later:
-      if (!limits.send_fail_if_no_space) return std::nullopt;
+      if (!fails_when_full(*message)) {
+        blocked_why_ = std::move(why.text);
+        return std::nullopt;
+      }
       return Outcome::failure(std::move(why), store.submitted());
   }
   if (transaction != nullptr) {
@@ -150,155 +156,6 @@ Admission Engine::State::admit(const Message& message, std::uint64_t stored_byte
   return admission;
 }
 
-// --- parking -------------------------------------------------------------------------------------
-
-Outcome Engine::State::park(Connection& connection, Parked parked) {
-  const std::uint64_t bytes =
-      parked.send.message ? parked.send.message->footprint() : sizeof(Parked);
-  if (connection.parked_bytes >= limits.parked_bytes_max && connection.explicit_out > 0) {
-    // It must be read, or its acknowledgements could not come; so its sends must fail.
-    return Outcome::failure(
-        {Errc::quota_exceeded, "parked_bytes_max: " + std::to_string(connection.parked_bytes) +
-                                   " bytes of sends wait for room already"},
-        store.submitted());
-  }
-  connection.parked_bytes += bytes;
-  if (auto* within = parked.send.message && parked.transaction
-                         ? transactions.find(*parked.transaction)
-                         : nullptr) {
-    ++within->parked_sends;
-  }
-  connection.parked.push_back(std::move(parked));
-  if (!connection.park_listed) {
-    connection.park_listed = true;
-    parked_connections.push_back(connection.id);
-  }
-  if (connection.parked_bytes >= limits.parked_bytes_max && connection.explicit_out == 0 &&
-      !connection.reading_paused) {
-    connection.reading_paused = true;
-    order(connection, ConnectionOrder::pause_reading, "its sends wait for room");
-  }
-  return Outcome{Disposition::parked, kNoTicket, std::nullopt};
-}
-
-void Engine::State::unpark_front(Connection& connection) {
-  const auto& parked = connection.parked.front();
-  const std::uint64_t bytes =
-      parked.send.message ? parked.send.message->footprint() : sizeof(Parked);
-  connection.parked_bytes -= bytes;
-  if (auto* within = parked.send.message && parked.transaction
-                         ? transactions.find(*parked.transaction)
-                         : nullptr) {
-    // Another connection may have asked for the end of an XA branch, and wait for this.
-    if (--within->parked_sends == 0 && within->branch != nullptr) room_was_made();
-  }
-  connection.parked.pop_front();
-}
-
-/// Forgets the parked sends of one transaction, or all.
-void Engine::State::drop_parked(Connection& connection, std::optional<TransactionId> transaction) {
-  Ring<Parked> kept;
-  while (!connection.parked.empty()) {
-    auto parked = connection.parked.front();
-    unpark_front(connection);
-    auto* within = parked.transaction ? transactions.find(*parked.transaction) : nullptr;
-    if (transaction && parked.transaction != transaction) {
-      const std::uint64_t bytes =
-          parked.send.message ? parked.send.message->footprint() : sizeof(Parked);
-      connection.parked_bytes += bytes;
-      if (parked.send.message && within != nullptr) ++within->parked_sends;
-      kept.push_back(std::move(parked));
-      continue;
-    }
-    if (!parked.send.message && within != nullptr && within->branch != nullptr) {
-      within->branch->ending = false;  // whoever asked for its end does so no more
-    }
-    if (transaction && !parked.send.message) {
-      Outcome failure = Outcome::failure({Errc::bad_state, "rolled back before the commit"});
-      failure.xa = XaCode::unknown;
-      outbox_of(connection).replies.push_back({connection.id, parked.token, std::move(failure)});
-    } else if (transaction && parked.token != 0) {
-      // Rolled back with the transaction: done, and nothing to wait for.
-      outbox_of(connection).replies.push_back({connection.id, parked.token, Outcome{}});
-    }
-  }
-  connection.parked = std::move(kept);
-  if (transaction) read_on(connection);
-}
-
-/// The park has room again: a connection that was not read because of it is read.
-void Engine::State::read_on(Connection& connection) {
-  if (!connection.reading_paused || connection.parked_bytes > limits.parked_bytes_max / 2) return;
-  connection.reading_paused = false;
-  order(connection, ConnectionOrder::resume_reading, "");
-}
-
-/// Sends what the connection has parked while there is room; false: the steps ran out first.
-bool Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps) {
-  while (!connection.parked.empty()) {
-    if (steps == 0) return false;
-    --steps;
-    const Parked parked = connection.parked.front();
-    std::optional<Outcome> outcome;
-    Transaction* transaction =
-        parked.transaction ? transactions.find(*parked.transaction) : nullptr;
-    if (parked.transaction && transaction == nullptr) {
-      outcome = Outcome::failure({Errc::not_found, "no such transaction"});
-      outcome->xa = XaCode::unknown;
-      unpark_front(connection);
-    } else if (!parked.send.message) {
-      if (transaction->parked_sends > 0) return true;  // of another connection: an XA branch
-      unpark_front(connection);  // first: refused, it rolls back what else is parked of it
-      outcome = try_end(*transaction, parked.call);
-      if (!outcome) {
-        connection.parked_bytes += sizeof(Parked);
-        connection.parked.push_front(parked);
-        return true;
-      }
-    } else {
-      if (parked.send.identity) {
-        outcome = answer_duplicate(*parked.send.identity, transaction, true);
-      }
-      if (!outcome) outcome = try_send(parked.send, transaction);
-      if (!outcome) return true;
-      unpark_front(connection);
-      // Its client may have asked for the commit already, without knowing of this.
-      if (transaction != nullptr && outcome->disposition == Disposition::failed) {
-        transaction->lost = outcome->error;
-      }
-    }
-    if (parked.token != 0 || outcome->disposition == Disposition::failed) {
-      outbox_of(connection).replies.push_back({connection.id, parked.token, std::move(*outcome)});
-    }
-    read_on(connection);
-  }
-  return true;
-}
-
-/// Each connection gets one turn after a change; a limit that holds one up need not hold up the
-/// others.
-void Engine::State::retry_parked(std::uint32_t& steps) {
-  if (room_changed) {
-    room_changed = false;
-    retry_expired(steps);
-    if (tasks_await_room) wake_tasks();
-    retry_commits();
-    parked_turns = parked_connections.size();
-  }
-  while (parked_turns > 0 && steps > 0) {
-    const ConnectionId id = parked_connections.front();
-    auto* connection = connections.find(id);
-    // Out of steps in its turn, it stays in front and goes on: behind the others, which have had
-    // theirs, it would wait for a change that need not come.
-    if (connection != nullptr && !retry_parked_of(*connection, steps)) return;
-    --parked_turns;
-    parked_connections.pop_front();
-    if (connection == nullptr) continue;
-    connection->park_listed = !connection->parked.empty();
-    if (connection->park_listed) parked_connections.push_back(id);
-  }
-}
-
 // --- queueing ------------------------------------------------------------------------------------
 
 std::uint64_t Engine::State::prepare(const MessageRef& message, Batch& batch) {
@@ -352,6 +209,7 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
     entry.is_volatile = !stored_in(*entry.message, list);
     ++list.counters.enqueued;
     ++totals.enqueued;
+    list.last_used = now;
     for (const auto& reader : list.readers) {
       if (!wants(*reader, *entry.message)) {
         if (!entry.is_volatile) refuse(*reader, priority, entry.sequence);
@@ -368,6 +226,7 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
       add_to_window(list, lane, std::move(entry));
     } else if (entry.references > 0) {
       held_bytes += entry.message->footprint();
+      list.volatile_bytes += entry.message->footprint();
       lane.volatile_entries.push_back(std::move(entry));
       if (!list.spill_listed && list.is_queue()) {
         list.spill_listed = true;

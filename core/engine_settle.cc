@@ -168,12 +168,16 @@ Result<void> Engine::State::settle(Subscription& subscription, InFlight& deliver
 void Engine::State::no_longer_out(Reader& reader, const Entry& entry) {
   --reader.in_flight;
   if (entry.counted_in_group) group_settled(reader, *entry.message);
+  if (entry.is_volatile || !entry.message) return;
+  reader.list.stored_out_bytes -= entry.message->footprint();
+  if (reader.list.has_blocked) room_at(reader.list);
 }
 
 void Engine::State::delivery_done(Subscription& subscription, InFlight& delivery) {
   if (delivery.state == InFlight::State::out) --subscription.out;
   if (!subscription.automatic()) --subscription.connection.explicit_out;
   delivery.state = InFlight::State::settled;
+  subscription.last_progress = now;
   ++subscription.settled;
   delivery.entry.message.reset();
   delivery.destination.reset();
@@ -211,6 +215,7 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
   reader.depth_bytes -= entry.message->flat().size();
   ++list.counters.dequeued;
   ++totals.dequeued;
+  if (list.has_blocked) room_at(list);
   if (entry.is_volatile) {
     release_volatile(reader, priority, entry);
     return;
@@ -251,6 +256,7 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
 
 void Engine::State::release_volatile(Reader& reader, int priority, Entry& entry) {
   if (reader.list.is_queue()) {
+    reader.list.volatile_bytes -= entry.message->footprint();
     unhold(*entry.message);
     return;
   }
@@ -259,6 +265,7 @@ void Engine::State::release_volatile(Reader& reader, int priority, Entry& entry)
   const auto at = lower_bound_sequence(ring, entry.sequence);
   if (at == ring.size() || ring[at].sequence != entry.sequence || !ring[at].message) return;
   if (--ring[at].references > 0) return;
+  reader.list.volatile_bytes -= ring[at].message->footprint();
   unhold(*ring[at].message);
   leave_gap(ring, lane.volatile_gaps, at);
 }

@@ -88,6 +88,8 @@ std::uint32_t Engine::State::spill_from(MessageList& list, std::uint32_t steps) 
       bytes += size;
       spilled_bytes += size;
       list.spill->bytes += size;
+      list.volatile_bytes -= entry.message->footprint();
+      if (list.has_blocked) room_at(list);
       unhold(*entry.message);
       StoreOp add;
       add.kind = StoreOpKind::add;
@@ -192,6 +194,7 @@ void Engine::State::leave_spill(Reader& reader, int priority, const Entry& entry
   MessageList& list = reader.list;
   Lane& lane = list.lane(priority);
   held_bytes += entry.message->footprint();
+  list.volatile_bytes += entry.message->footprint();
   forget_spilled(list, priority, entry);
   for (auto* walk : reader.walks) walk->forget_spilled(priority, entry.sequence);
   reader.for_each_scan([&](Scan& other) {

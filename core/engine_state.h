@@ -28,8 +28,11 @@
 // spread over engine_*.cc by subject:
 //
 //   engine.cc               the public door, connections, the work loop
-//   engine_send.cc          admission, parking, queueing
+//   engine_send.cc          admission, queueing
 //   engine_route.cc         where a send goes: composites, virtual topics, mirrors
+//   engine_flow.cc          limits of destinations; sends that wait for room, and their turns
+//   engine_slow.cc          consumers that do not keep up
+//   engine_collect.cc       destinations and durable subscriptions that nobody uses
 //   engine_subscribe.cc     subscriptions, durable ones, temporary destinations
 //   engine_dispatch.cc      what goes to whom and why not, paging
 //   engine_groups.cc        who may get it: message groups, exclusive consumers, the start
@@ -119,6 +122,13 @@ class Subscription {
 
   std::unique_ptr<Walk> walk;  ///< of a browser, until it has seen everything
 
+  std::shared_ptr<const DestinationPolicy> policy;  ///< of its destination; never null
+  std::uint64_t dropped = 0;                        ///< messages, for PendingLimit
+  TimePoint last_progress{};                        ///< it acknowledged, or came to have something
+  TimePoint slow_check{};                           ///< the next one; TimePoint{}: none
+  std::optional<TimePoint> slow_since;
+  std::int64_t slow_count = 0;  ///< checks in a row that found it slow
+
   [[nodiscard]] bool has_waiting() const noexcept {
     return !pending.empty() || !returned.empty() || walk != nullptr;
   }
@@ -163,6 +173,19 @@ struct Parked {
   std::optional<TransactionId> transaction;
   ReplyToken token = 0;
   EndCall call = EndCall::commit;
+  TimePoint since{};
+};
+
+/// Why a connection's first parked send waits, and where.
+struct Blocked {
+  Destination place;  ///< without a name: the broker as a whole
+  std::string reason;
+  TimePoint since{};
+  TimePoint fail_at = TimePoint::max();  ///< then it fails
+  TimePoint warn_at = TimePoint::max();
+  milliseconds warn_every{0};
+  std::uint64_t turn = 0;  ///< which of its entries in the list of `place` counts
+  [[nodiscard]] TimePoint wake_at() const { return std::min(fail_at, warn_at); }
 };
 
 class Connection {
@@ -188,7 +211,8 @@ class Connection {
 
   Ring<Parked> parked;
   std::uint64_t parked_bytes = 0;
-  bool park_listed = false;
+  std::optional<Blocked> blocked;  ///< has a value while something is parked
+  bool park_listed = false;        ///< stands in the list of those that wait for the broker
   bool reading_paused = false;
 };
 
@@ -337,8 +361,12 @@ enum class Timer : std::uint8_t {
   expiry,
   redelivery,
   schedule,
+  blocked_sends,
+  slow_consumers,
+  collection,
+  offline_durables,
 };
-inline constexpr std::size_t kTimers = 4;
+inline constexpr std::size_t kTimers = 8;
 
 /// What waits for the time of its redelivery, in the order in which that comes. Of a reader, or (a
 /// topic message without a list) of a subscription.
@@ -401,6 +429,49 @@ class Engine::State {
   /// Fills `why` when refused.
   Admission admit(const Message& message, std::uint64_t stored_bytes, Error& why,
                   Purpose purpose = Purpose::send);
+  // --- engine_flow.cc
+  /// Whether a destination of the routed message is over a limit of its policy; then blocked_at_
+  /// and `why` say which.
+  bool destination_full(const Message& message, Error& why);
+  /// The same of one list, for who can leave it out. Never for a policy without flow control.
+  static bool is_full(const MessageList& list, Error& why);
+  /// Whether a send that finds no room fails instead of waiting.
+  [[nodiscard]] bool fails_when_full(const Message& message) const;
+  /// The connection's first parked send waits at blocked_at_.
+  void list_blocked(Connection& connection);
+  void unlist_blocked(Connection& connection);
+  /// What the connection has parked first may not be what it waited for: it gets a turn.
+  void try_anew(Connection& connection);
+  [[nodiscard]] const Blocked* blocked_in_turn(
+      const std::pair<ConnectionId, std::uint64_t>& waiting) const;
+  void retry_all_blocked();
+  /// There may be room at the destination.
+  void room_at(MessageList& list);
+  void room_at_topics();
+  void retry_destinations(std::uint32_t& steps);
+  void fail_or_warn_blocked();
+  [[nodiscard]] std::vector<BlockedProducer> blocked_producers(std::size_t limit) const;
+  void reply_to_parked(Connection& connection, const Parked& parked, Outcome outcome);
+
+  // --- engine_slow.cc
+  /// A topic message has come to wait: drops what is beyond the subscription's limit; how many.
+  std::uint64_t limit_pending(Subscription& subscription);
+  std::size_t eviction_candidate(const Subscription& subscription) const;
+  void watch_slow(Subscription& subscription);
+  void check_slow_consumers(std::uint32_t& steps);
+  [[nodiscard]] bool is_slow(const Subscription& subscription) const;
+  void abort_slow(Subscription& subscription, const std::string& why);
+  void apply_policy(Subscription& subscription);
+
+  // --- engine_collect.cc
+  void plan_collection();
+  void collect(std::uint32_t& steps);
+  void expire_durables(std::uint32_t& steps);
+  [[nodiscard]] bool collectable(const MessageList& list) const;
+  /// Whether another destination may come into being under the policy of this one. Errors:
+  /// quota_exceeded.
+  Result<void> admit_destination(const Destination& destination) const;
+
   Outcome park(Connection& connection, Parked parked);
   void drop_parked(Connection& connection, std::optional<TransactionId> transaction);
   void unpark_front(Connection& connection);
@@ -682,6 +753,7 @@ class Engine::State {
   /// Message memory that could not be dropped is free again, and parked sends may get it.
   void unhold(const Message& message) {
     held_bytes -= message.footprint();
+    if (blocked_topics > 0) topics_have_room = true;
     if (!parked_connections.empty()) room_was_made();
   }
   void forget_settled(Subscription& subscription);
@@ -982,6 +1054,27 @@ class Engine::State {
   Ring<ConnectionId> parked_connections;
   bool room_changed = false;     ///< parked sends are worth another try
   std::size_t parked_turns = 0;  ///< of them, connections that have not had it yet
+  struct BlockedDestination {
+    Ring<std::pair<ConnectionId, std::uint64_t>> waiting;  ///< by turn (Blocked::turn)
+    std::size_t stale = 0;      ///< of them, those that wait here no more
+    bool retry_listed = false;  ///< stands in destinations_to_retry
+  };
+  std::uint64_t last_turn = 0;
+  std::map<Destination, BlockedDestination> blocked_destinations;
+  Ring<Destination> destinations_to_retry;
+  std::size_t blocked_topics = 0;  ///< of blocked_destinations
+  bool topics_have_room = false;
+  std::set<std::pair<TimePoint, ConnectionId>> blocked_times;  ///< by Blocked::wake_at()
+  std::set<std::pair<TimePoint, SubscriptionId>> slow_checks;
+  bool slow_checks_due = false;
+  std::optional<ListId> collect_at;  ///< the look for inactive destinations goes on here
+  std::uint32_t collected_in_sweep = 0;
+  std::optional<std::pair<std::string, std::string>> offline_at;  ///< of durables: goes on here
+  std::uint64_t slow_consumers_aborted = 0;
+  std::uint64_t destinations_collected = 0;
+  std::uint64_t durables_expired = 0;
+  /// How many queues have each policy; only looked up, never walked.
+  std::unordered_map<const DestinationPolicy*, std::uint64_t> policy_queues;
   std::vector<ListId> lists_to_trim;
   std::map<std::uint64_t, PageFor> pages_requested;  ///< by PageRequest::id
   std::uint64_t last_page = 0;
@@ -1050,6 +1143,8 @@ class Engine::State {
   std::size_t scratch_topics_used_ = 0;
   std::uint64_t route_serial_ = 0;
   std::uint64_t offer_serial_ = 0;
+  Destination blocked_at_;   ///< of the last admission that said later: where
+  std::string blocked_why_;  ///< and why
 };
 
 inline constexpr std::size_t kExpiredWaitingMax = 1024;

@@ -70,10 +70,22 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
     if (auto made = make_wildcard_queue(destination); !made) return made.error();
   }
 
+  SubscribeOptions wanted = options;
+  if (options.prefetch_is_default) {
+    const auto policy = settings.policies.find(destination.kind, destination.name);
+    const auto& prefetch = options.browser                ? policy->browser_prefetch
+                           : is_queue(destination.kind)   ? policy->queue_prefetch
+                           : options.durable_name.empty() ? policy->topic_prefetch
+                                                          : policy->durable_prefetch;
+    // A client that cannot ask for messages one by one would get none with 0.
+    if (prefetch) wanted.prefetch = std::max(*prefetch, 1U);
+  }
   auto& subscription = subscriptions.insert([&](SubscriptionId made) {
-    return std::make_unique<Subscription>(made, *connection, options);
+    return std::make_unique<Subscription>(made, *connection, std::move(wanted));
   });
   subscription.selector = std::move(selector);
+  subscription.last_progress = now;
+  apply_policy(subscription);
   connection->subscriptions.push_back(subscription.id);
   if (options.browser) {
     subscription.walk = std::make_unique<Walk>();
@@ -184,6 +196,7 @@ void Engine::State::detach(Subscription& subscription, Scan& from) {
   scan.next_consumer = 0;
   mark_ready(scan);
   if (!reader.active()) acknowledge_all_late(reader);
+  if (!reader.active()) reader.idle_since = reader.list.last_used = now;
   if (!scan.active()) {
     if (scan.is_front()) {
       drop_pages(scan);
@@ -276,7 +289,11 @@ void Engine::State::unsubscribe(Subscription& subscription) {
       if (other != &subscription) ready_subscriptions.push_back(other);
     }
   }
+  if (subscription.slow_check != TimePoint{}) {
+    slow_checks.erase({subscription.slow_check, subscription.id});
+  }
   std::erase(connection.subscriptions, subscription.id);
+  if (blocked_topics > 0) topics_have_room = true;
   room_was_made();
   subscriptions.erase(subscription.id);
 }

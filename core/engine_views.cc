@@ -30,6 +30,12 @@ EngineSnapshot Engine::State::snapshot() const {
   view.scheduled_bytes = schedule.bytes;
   view.scheduled_waiting = schedule.waiting;
   view.connections_parked = parked_connections.size();
+  for (const auto& [place, blocked] : blocked_destinations) {
+    view.connections_parked += blocked.waiting.size() - blocked.stale;
+  }
+  view.slow_consumers_aborted = slow_consumers_aborted;
+  view.destinations_collected = destinations_collected;
+  view.durable_subscriptions_expired = durables_expired;
   view.steps_longest_entry = steps_longest_entry;
   return view;
 }
@@ -62,6 +68,16 @@ DestinationSnapshot Engine::State::view_of(const MessageList& queue) const {
   view.counters = queue.counters;
   view.depth = reader.depth;
   view.depth_bytes = reader.depth_bytes;
+  view.held_bytes = queue.held_bytes();
+  view.memory_limit = queue.policy->memory_limit;
+  view.store_limit = queue.policy->store_limit;
+  if (queue.has_blocked) {
+    if (const auto at = blocked_destinations.find(queue.destination);
+        at != blocked_destinations.end()) {
+      view.producers_blocked =
+          static_cast<std::uint32_t>(at->second.waiting.size() - at->second.stale);
+    }
+  }
   if (queue.spill) view.spilled_bytes = queue.spill->bytes;
   view.in_flight = reader.in_flight;
   view.consumers = static_cast<std::uint32_t>(reader.consumers());

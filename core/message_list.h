@@ -223,6 +223,7 @@ class Reader {
   std::uint64_t in_flight = 0;
   std::uint64_t locked = 0;  ///< of in_flight: acknowledged in prepared XA branches
   bool acks_late = false;    ///< stands in the list of those with an AckLate
+  TimePoint idle_since{};    ///< when its last consumer left
   std::vector<Walk*> walks;  ///< that go through it; see core/queue_walk.h
 
   // Of queues: who may get messages.
@@ -309,11 +310,15 @@ class MessageList {
   std::array<std::unique_ptr<Lane>, kPriorities> lanes;
   std::vector<std::unique_ptr<Reader>> readers;
   DestinationCounters counters;
-  std::uint64_t window_bytes = 0;  ///< footprint of the entries in the lanes' windows
-  bool window_listed = false;      ///< stands in the engine's list of lists with a window
-  bool trim_listed = false;        ///< stands in the engine's list of lists to trim
-  bool spill_listed = false;       ///< stands in the engine's set of lists that can spill
-  std::unique_ptr<Spill> spill;    ///< null: it never had to
+  std::uint64_t volatile_bytes = 0;  ///< footprint of volatile entries in memory, those out as well
+  std::uint64_t stored_out_bytes = 0;  ///< footprint of stored entries that are out
+  bool has_blocked = false;            ///< sends wait for room here
+  TimePoint last_used{};               ///< when a message came or a consumer left
+  std::uint64_t window_bytes = 0;      ///< footprint of the entries in the lanes' windows
+  bool window_listed = false;          ///< stands in the engine's list of lists with a window
+  bool trim_listed = false;            ///< stands in the engine's list of lists to trim
+  bool spill_listed = false;           ///< stands in the engine's set of lists that can spill
+  std::unique_ptr<Spill> spill;        ///< null: it never had to
   /// `destination`, for deliveries of what was sent elsewhere; null until there was one.
   std::shared_ptr<const Destination> shared_name;
   std::shared_ptr<const Destination> mirror;  ///< of a mirrored queue: its topic; null: not known
@@ -321,6 +326,10 @@ class MessageList {
   bool paused = false;  ///< a queue that an operator holds: nothing is dispatched
 
   [[nodiscard]] bool is_queue() const noexcept { return core::is_queue(destination.kind); }
+  /// What counts against DestinationPolicy::memory_limit.
+  [[nodiscard]] std::uint64_t held_bytes() const noexcept {
+    return volatile_bytes + stored_out_bytes;
+  }
   /// Of a topic: its messages have come to several destinations, each under its own name.
   [[nodiscard]] bool collects_pattern() const noexcept { return wildcard && !is_queue(); }
   /// What JMSDestination is for a selector; null: what the message says.

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -127,7 +128,8 @@ struct DestinationPolicy {
   bool collect_with_network_consumers = false;
   std::int64_t destinations_max = -1;  ///< that fall under this entry; -1: no limit
   bool duplicate_detection = true;     ///< enableAudit
-  bool expire_messages = true;         ///< expireMessagesPeriod is not 0
+  [[nodiscard]] bool limited() const noexcept { return memory_limit != 0 || store_limit != 0; }
+  bool expire_messages = true;  ///< expireMessagesPeriod is not 0
 };
 
 /// Dead letters that are thrown away whatever their policy says (discardingDLQBrokerPlugin), by the
@@ -255,6 +257,7 @@ struct EngineSettings {
   milliseconds offline_durable_timeout{-1};   ///< offlineDurableSubscriberTimeout; negative: never
   milliseconds offline_durable_period{300'000};
   milliseconds send_fail_after{0};  ///< sendFailIfNoSpaceAfterTimeout of systemUsage; 0: off
+  std::set<Destination> permanent;  ///< never collected: the configuration lists them
 };
 
 }  // namespace pabal::core

@@ -16,6 +16,7 @@ namespace {
 /// Destinations that one look inside the engine copies: an entry must stay short.
 constexpr std::size_t kReportPage = 128;
 constexpr std::size_t kReportSubscriptionsMax = 100;
+constexpr std::size_t kReportBlockedMax = 100;
 /// So much more than its longest body may a WebSocket message be.
 constexpr std::uint64_t kWebSocketSlackBytes = 1 << 20;
 
@@ -185,8 +186,11 @@ void Broker::make_engine() {
 }
 
 void Broker::configure_engine() {
-  gate_.visit([this](core::Engine& engine, core::TimePoint now)
-                  PABAL_REQUIRES(core::engine_role) { engine.configure(config_.engine, now); });
+  core::EngineSettings settings = config_.engine;
+  settings.permanent.insert(config_.destinations.begin(), config_.destinations.end());
+  gate_.visit([&](core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role) {
+    engine.configure(std::move(settings), now);
+  });
 }
 
 void Broker::create_queues(const std::vector<core::Destination>& wanted) {
@@ -323,6 +327,8 @@ StatusReport Broker::report(std::string_view after, std::size_t limit) {
   report.durable_subscriptions = gate_.inspect([](const core::Engine& engine) {
     return engine.durable_subscriptions(kReportSubscriptionsMax);
   });
+  report.blocked_producers = gate_.inspect(
+      [](const core::Engine& engine) { return engine.blocked_producers(kReportBlockedMax); });
   std::string last(after);
   while (report.destinations.size() < limit) {
     const std::size_t count = std::min(kReportPage, limit - report.destinations.size());

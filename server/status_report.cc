@@ -36,6 +36,7 @@ Object::Ptr counters_json(const core::DestinationCounters& counters) {
   json->set("expired", number(counters.expired));
   json->set("deadLettered", number(counters.dead_lettered));
   json->set("redelivered", number(counters.redelivered));
+  json->set("dropped", number(counters.dropped));
   return json;
 }
 
@@ -56,6 +57,9 @@ Object::Ptr engine_json(const StatusReport& report) {
   }
   json->set("bytesHeld", number(engine.bytes_held));
   json->set("bytesWindow", number(engine.bytes_window));
+  json->set("slowConsumersAborted", number(engine.slow_consumers_aborted));
+  json->set("destinationsCollected", number(engine.destinations_collected));
+  json->set("durableSubscriptionsExpired", number(engine.durable_subscriptions_expired));
   json->set("entries", number(report.engine_entries));
   json->set("longestEntryMicros",
             number(static_cast<std::uint64_t>(report.engine_longest_entry.count() / 1000)));
@@ -109,7 +113,32 @@ Array::Ptr destinations_json(const StatusReport& report) {
     json->set("inFlight", number(destination.in_flight));
     json->set("consumers", static_cast<int>(destination.consumers));
     json->set("waiting", std::string(core::to_string(destination.waiting)));
+    if (destination.memory_limit != 0) {
+      json->set("heldBytes", number(destination.held_bytes));
+      json->set("memoryLimit", number(destination.memory_limit));
+    }
+    if (destination.store_limit != 0) json->set("storeLimit", number(destination.store_limit));
+    json->set("producersBlocked", static_cast<int>(destination.producers_blocked));
     json->set("counters", counters_json(destination.counters));
+    list->add(json);
+  }
+  return list;
+}
+
+Array::Ptr blocked_json(const StatusReport& report) {
+  Array::Ptr list = new Array;
+  for (const auto& producer : report.blocked_producers) {
+    Object::Ptr json = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+    json->set("clientId", to_utf8(producer.client_id));
+    json->set("remote", to_utf8(producer.remote));
+    // Without one it waits for the broker as a whole.
+    if (!producer.destination.name.empty()) {
+      json->set("destination", to_utf8(producer.destination.to_text()));
+    }
+    json->set("reason", to_utf8(producer.reason));
+    json->set("sinceMillis", static_cast<Poco::Int64>(core::to_millis(producer.since)));
+    json->set("sends", number(producer.sends));
+    json->set("bytes", number(producer.bytes));
     list->add(json);
   }
   return list;
@@ -336,6 +365,7 @@ std::string format_status(const StatusReport& report) {
   json.set("destinations", destinations_json(report));
   json.set("destinationsCut", report.destinations_cut);
   json.set("durableSubscriptions", subscriptions_json(report));
+  json.set("blockedProducers", blocked_json(report));
   return to_text(json);
 }
 

@@ -41,6 +41,7 @@ struct StatusReport {
   bool store_failed = false;
   std::vector<core::DestinationSnapshot> destinations;  ///< one page, in order of text
   std::vector<core::SubscriptionSnapshot> durable_subscriptions;
+  std::vector<core::BlockedProducer> blocked_producers;
   bool destinations_cut = false;  ///< there are more after the last one
 };
 

@@ -186,6 +186,7 @@ void StompSession::finish_subscribe(std::unique_ptr<SubscribeRequest> request, C
     return;
   }
   if (options.prefetch == 0) {
+    options.prefetch_is_default = true;
     options.prefetch = durable           ? options_.durable_prefetch
                        : options.browser ? options_.browser_prefetch
                        : queue           ? options_.queue_prefetch

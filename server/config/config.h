@@ -118,12 +118,19 @@ struct Setting {
   SourceLocation location;  ///< of the value, if the file has one
 };
 
+/// Of a server, which has a disk: what memory has no room for may go there.
+inline core::EngineLimits default_limits() {
+  core::EngineLimits limits;
+  limits.spilled_bytes_max = 50ULL << 30;
+  return limits;
+}
+
 /// Everything that the rest of server/ needs to know. A plain value, checked: ranges hold.
 struct Config {
   std::string broker_name = "localhost";
   std::string data_directory;
   std::vector<ListenerConfig> listeners;  ///< in file order
-  core::EngineLimits limits;
+  core::EngineLimits limits = default_limits();
   core::EngineSettings engine;  ///< policies, virtual destinations and the like; all reloadable
   StoreSettings store;
   StompSettings stomp;  ///< defaults of every listener

@@ -137,6 +137,7 @@ void finish_limits(Reading& reading) {
   } else if (usage.is_explicit && !usage.memory_given) {
     config.limits.memory_bytes_max = 0;  // As ActiveMQ: what an explicit systemUsage leaves out.
   }
+  if (config.store.memory) config.limits.spilled_bytes_max = 0;  // there is no disk
   if (usage.store_percent > 0) {
     const std::uint64_t total =
         usage.store_total > 0 ? static_cast<std::uint64_t>(usage.store_total) : machine.disk_bytes;

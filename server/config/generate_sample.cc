@@ -130,6 +130,7 @@ void Sample::usage() {
   describe_options("systemUsage", false, 2, "Limits of memory and disk: systemUsage.");
   describe_options("memoryUsage", false, 2, "memoryUsage in it.");
   describe_options("storeUsage", false, 2, "storeUsage in it.");
+  describe_options("tempUsage", false, 2, "tempUsage in it.");
   out_ << R"(
   <!-- What applies when systemUsage is left out. Write it whole: what an existing systemUsage leaves
        out has no limit at all, as in ActiveMQ.
@@ -141,6 +142,9 @@ void Sample::usage() {
       <storeUsage>
         <storeUsage limit="100gb"/>
       </storeUsage>
+      <tempUsage>
+        <tempUsage limit="50gb"/>
+      </tempUsage>
     </systemUsage>
   </systemUsage>
   -->

@@ -291,7 +291,9 @@ constexpr Option kOptions[] = {
     part("abortSlowConsumerStrategy", "checkPeriod", Type::milliseconds, "30000", {1, kNumberMax},
          "between two looks", &set_draft<kPolicy, kSlow, &Slow::check_period>),
     part("abortSlowConsumerStrategy", "abortConnection", Type::boolean, "false", kAny,
-         "end its connection, not only its subscription",
+         "true: all subscriptions of its connection end. STOMP cannot be told that one has ended, "
+         "so its "
+         "connection gets an ERROR and is closed in any case",
          &set_draft<kPolicy, kSlow, &Slow::abort_connection>),
     unmet("abortSlowConsumerStrategy", "ignoreNetworkConsumers", Type::boolean, "true",
           Status::not_yet, "true", "", kNetworks),
@@ -306,7 +308,9 @@ constexpr Option kOptions[] = {
     part("abortSlowAckConsumerStrategy", "checkPeriod", Type::milliseconds, "30000",
          {1, kNumberMax}, "between two looks", &set_draft<kPolicy, kSlow, &Slow::check_period>),
     part("abortSlowAckConsumerStrategy", "abortConnection", Type::boolean, "false", kAny,
-         "end its connection, not only its subscription",
+         "true: all subscriptions of its connection end. STOMP cannot be told that one has ended, "
+         "so its "
+         "connection gets an ERROR and is closed in any case",
          &set_draft<kPolicy, kSlow, &Slow::abort_connection>),
     part("abortSlowAckConsumerStrategy", "maxTimeSinceLastAck", Type::milliseconds, "30000",
          kMilliseconds, "a consumer that has acknowledged nothing for so long is slow",

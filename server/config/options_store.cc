@@ -185,12 +185,16 @@ constexpr Option kOptions[] = {
           "usage is counted exactly"),
     unmet("jobSchedulerUsage", "pollingTime", Type::integer, "100", Status::meaningless, "", "",
           "nothing polls"),
-    unmet("tempUsage", "limit", Type::memory, "50gb", Status::not_yet, "",
-          "disk for non-persistent messages", "non-persistent messages are kept in memory"),
+    honoured("tempUsage", "limit", Type::memory, "50gb", kMemory, kRestart,
+             "disk for non-persistent messages of queues that memory has no room for; 0: none, "
+             "their producers wait",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               t.config.limits.spilled_bytes_max = number(v);
+             }),
     unmet("tempUsage", "percentLimit", Type::integer, "0", Status::not_yet, "",
-          "disk for non-persistent messages", "non-persistent messages are kept in memory"),
+          "disk for non-persistent messages", "write limit"),
     unmet("tempUsage", "total", Type::memory, "0", Status::not_yet, "",
-          "disk for non-persistent messages", "non-persistent messages are kept in memory"),
+          "disk for non-persistent messages", "write limit"),
     unmet("jobSchedulerUsage", "limit", Type::memory, "50gb", Status::not_yet, "",
           "disk for delayed messages", "there is no scheduler"),
 };

@@ -45,6 +45,8 @@ void World::collect() {
       case core::ConnectionOrder::resume_reading:
         at->second.paused = false;
         break;
+      case core::ConnectionOrder::warn:
+        break;
       case core::ConnectionOrder::close:
         model_.violation("the engine closes a connection that did nothing wrong: " + effect.reason);
         break;

@@ -43,6 +43,15 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
   limits.steps_per_entry_max =
       static_cast<std::uint32_t>(random.one_in(2) ? 4096 : random.between(1, 40));
   limits.send_fail_if_no_space = random.one_in(6);
+  if (random.one_in(3)) {
+    auto policy = std::make_shared<core::DestinationPolicy>();
+    policy->memory_limit = random.one_in(2) ? random.between(1000, 20'000) : 0;
+    policy->store_limit = random.one_in(2) ? random.between(1000, 50'000) : 0;
+    policy->producer_flow_control = !random.one_in(8);
+    for (const auto kind : {core::DestinationKind::queue, core::DestinationKind::topic}) {
+      scenario.settings.policies.add({{kind, ">"}, policy});
+    }
+  }
   return scenario;
 }
 
@@ -160,6 +169,7 @@ void World::start() {
   }
   spilled_bytes_ = 0;
   engine_ = std::make_unique<core::Engine>(*store_, scenario_.limits, 1);
+  engine_->configure(scenario_.settings, now_);
   more_work_ = true;
   if (!broken()) model_.check_depths(*engine_, now_);
 }

@@ -61,6 +61,7 @@ struct Scenario {
   bool groups = false;                   ///< and exclusive consumers
   std::vector<unsigned> client_weights;  ///< per kind of client action
   core::EngineLimits limits;
+  core::EngineSettings settings;
 };
 
 /// A connection from the server's side to the client's: what the engine handed out, what the socket

@@ -101,6 +101,7 @@ TEST(ConfigFilesTest, TheSampleIsTheDefaults) {
   EXPECT_EQ(sample->config.http.request_timeout, values.http.request_timeout);
   const core::EngineLimits& limits = sample->config.limits;
   EXPECT_EQ(limits.memory_bytes_max, values.limits.memory_bytes_max);
+  EXPECT_EQ(limits.spilled_bytes_max, values.limits.spilled_bytes_max);
   EXPECT_EQ(limits.window_bytes_max, values.limits.window_bytes_max);
   EXPECT_EQ(limits.list_window_bytes_max, values.limits.list_window_bytes_max);
   EXPECT_EQ(limits.parked_bytes_max, values.limits.parked_bytes_max);

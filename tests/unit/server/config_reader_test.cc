@@ -159,7 +159,7 @@ std::string around(std::string_view owner) {
   };
   if (owner == "kahaDB") return "<persistenceAdapter>" + self + "</persistenceAdapter>";
   if (owner == "systemUsage") return "<systemUsage>" + self + "</systemUsage>";
-  if (owner == "memoryUsage" || owner == "storeUsage") return usage();
+  if (owner == "memoryUsage" || owner == "storeUsage" || owner == "tempUsage") return usage();
   if (owner.starts_with("pabal")) return self;
   if (owner == "broker") return "<broker xmlns=\"http://activemq.apache.org/schema/core\" %/>";
   return around_policy(owner, self);
