@@ -237,6 +237,7 @@ void Engine::State::configure(EngineSettings wanted) {
   subscriptions.for_each([this](Subscription& subscription) { apply_policy(subscription); });
   plan_collection();
   retry_all_blocked();
+  use_recovery_policies();
 }
 
 Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) {
@@ -416,6 +417,9 @@ void Engine::State::fire(Timer timer) {
         if (!offline_at && !durables.empty()) offline_at = durables.begin()->first;
         wake_at(Timer::offline_durables, now + settings.offline_durable_period);
       }
+      return;
+    case Timer::retroactive:
+      prune_by_time();
       return;
   }
   PABAL_UNREACHABLE();

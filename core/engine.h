@@ -49,7 +49,9 @@ struct EngineLimits {
   std::uint32_t subscriptions_per_connection_max = 10'000;
   std::uint32_t connections_max = 100'000;
   std::uint32_t destinations_max = 1'000'000;
-  std::uint32_t composite_targets_max = 1000;      ///< that one send or subscription names
+  std::uint32_t composite_targets_max = 1000;         ///< that one send or subscription names
+  std::uint64_t retroactive_bytes_max = 64ULL << 20;  ///< that topics remember; the oldest go
+  std::uint32_t retroactive_topics_max = 65'536;      ///< that remember; others then do not
   std::uint64_t unwritten_bytes_max = 1ULL << 20;  ///< deliveries handed to one connection's socket
   std::uint64_t topic_pending_bytes_max = 32ULL << 20;  ///< of one non-durable topic subscription
   std::uint32_t producers_max = 65'536;  ///< last numbers remembered; the oldest are forgotten
@@ -126,8 +128,7 @@ enum class AckMode : std::uint8_t {
   explicit_,  ///< done by Engine::acknowledge
 };
 
-/// One thing a subscription wants. The engine of today takes exactly one interest for durable
-/// subscriptions; several are the MQTT session of tomorrow.
+/// One thing a subscription wants.
 struct Interest {
   Destination destination;  ///< may be a pattern
   std::string selector;     ///< see core/selector.h; empty: everything
@@ -137,6 +138,8 @@ struct Interest {
 };
 
 struct SubscribeOptions {
+  /// One, or the parts of a composite, which share the credit and the order of deliveries. They
+  /// have the selector and no_local in common; a durable subscription has exactly one.
   std::vector<Interest> interests;
   AckMode ack_mode = AckMode::automatic;
   /// Credit: at most so many deliveries unacknowledged (automatic: unwritten) at a time. 0: none
@@ -153,6 +156,8 @@ struct SubscribeOptions {
   /// Copies of what stands in one queue now, in order, then a Delivery without a message: the end.
   /// Takes nothing; acknowledging gives back credit.
   bool browser = false;
+  /// Of topics, not durable: first of all what they remember (DestinationPolicy::recovery).
+  bool retroactive = false;
   /// The adaptor's own name for this subscription, echoed in every Delivery.
   std::uint64_t tag = 0;
 };
@@ -309,6 +314,7 @@ struct EngineSnapshot {
   std::uint64_t scheduled = 0;      ///< messages that wait for their time
   std::uint64_t scheduled_bytes = 0;
   std::string scheduled_waiting;  ///< why one that was due could not be delivered, the last time
+  std::uint64_t bytes_remembered = 0;  ///< by topics, for retroactive subscriptions
   std::uint64_t connections_parked = 0;
   std::uint64_t slow_consumers_aborted = 0;
   std::uint64_t destinations_collected = 0;

@@ -69,9 +69,7 @@ MessageList& Engine::State::add_list(std::unique_ptr<MessageList> list) {
   if (added.destination.kind != DestinationKind::queue) return added;
   virtual_routes->add_queue(added, added.destination.name);
   for (auto* subscription : queue_patterns) {
-    if (matches(subscription->interest().destination.name, added.destination.name)) {
-      attach(*subscription, reader);
-    }
+    if (subscription->wants_queue(added.destination.name)) attach(*subscription, reader);
   }
   return added;
 }

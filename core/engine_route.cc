@@ -207,7 +207,13 @@ Topic* Engine::State::resolve(std::string_view name, DestinationKind kind) {
   const auto& trie = temporary ? temporary_patterns : patterns;
   trie.match(name, [&](const TopicTarget& target) {
     if (target.subscription != nullptr) {
-      scratch.subscriptions.push_back(target.subscription);
+      // Several interests of one subscription may match.
+      auto& wanting = scratch.subscriptions;
+      if (target.subscription->options.interests.size() > 1 &&
+          std::find(wanting.begin(), wanting.end(), target.subscription) != wanting.end()) {
+        return;
+      }
+      wanting.push_back(target.subscription);
     } else {
       scratch.lists.push_back(target.list);
     }
@@ -272,6 +278,7 @@ void Engine::State::publish_to_topics(const MessageRef& message, Ticket visible_
     Topic& topic = *place.topic;
     ++topic.counters.enqueued;
     if (topic.lists.empty()) ++totals.enqueued;
+    if (topics_remember) remember(place, message, visible_after);
     for (auto* subscription : topic.subscriptions) {
       if (subscription->selector != nullptr &&
           !subscription->selector->matches(*message, {0, false, place.destination.get()})) {

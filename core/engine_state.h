@@ -33,6 +33,7 @@
 //   engine_flow.cc          limits of destinations; sends that wait for room, and their turns
 //   engine_slow.cc          consumers that do not keep up
 //   engine_collect.cc       destinations and durable subscriptions that nobody uses
+//   engine_retroactive.cc   what topics remember for those who come later
 //   engine_subscribe.cc     subscriptions, durable ones, temporary destinations
 //   engine_dispatch.cc      what goes to whom and why not, paging
 //   engine_groups.cc        who may get it: message groups, exclusive consumers, the start
@@ -132,7 +133,15 @@ class Subscription {
   [[nodiscard]] bool has_waiting() const noexcept {
     return !pending.empty() || !returned.empty() || walk != nullptr;
   }
+  /// The first; of selector and no_local, all are alike.
   [[nodiscard]] const Interest& interest() const noexcept { return options.interests.front(); }
+  /// Whether it consumes from every queue of this name that comes.
+  [[nodiscard]] bool wants_queue(std::string_view name) const noexcept {
+    return std::any_of(options.interests.begin(), options.interests.end(), [&](const auto& each) {
+      return each.destination.kind == DestinationKind::queue && each.destination.is_pattern() &&
+             matches(each.destination.name, name);
+    });
+  }
   [[nodiscard]] bool automatic() const noexcept { return options.ack_mode == AckMode::automatic; }
   [[nodiscard]] bool has_credit() const noexcept { return out < options.prefetch || granted > 0; }
 };
@@ -287,6 +296,25 @@ struct ListCopy {
   std::vector<MessageList*> lists;
 };
 
+struct TopicMemory;
+
+/// A message that a topic remembers.
+struct Remembered {
+  TopicMemory* memory = nullptr;
+  MessageRef message;
+  std::shared_ptr<const Destination> destination;  ///< as in TopicPlace
+  Ticket visible_after = kNoTicket;
+  TimePoint at;
+  std::uint64_t serial = 0;  ///< of arrival
+};
+
+/// What one topic remembers, oldest first.
+struct TopicMemory {
+  std::shared_ptr<const DestinationPolicy> policy;  ///< never null
+  Ring<std::list<Remembered>::iterator> messages;
+  std::uint64_t bytes = 0;
+};
+
 /// A place on the way of a send, to be looked at. `name` belongs to the message, to `destination`
 /// or to a list.
 struct Stop {
@@ -365,8 +393,9 @@ enum class Timer : std::uint8_t {
   slow_consumers,
   collection,
   offline_durables,
+  retroactive,  ///< what topics remember for some time
 };
-inline constexpr std::size_t kTimers = 8;
+inline constexpr std::size_t kTimers = 9;
 
 /// What waits for the time of its redelivery, in the order in which that comes. Of a reader, or (a
 /// topic message without a list) of a subscription.
@@ -594,12 +623,22 @@ class Engine::State {
   void remember(const ProducerSequence& identity, bool stored, Batch& batch);
   void forget_oldest_producer(std::vector<StoreOp>& operations);
   void recover_producers(const std::vector<std::pair<std::string, std::string>>& attachments);
+  // --- engine_retroactive.cc
+  void use_recovery_policies();
+  void remember(const TopicPlace& place, const MessageRef& message, Ticket visible_after);
+  void forget_oldest(TopicMemory& memory);
+  void prune(TopicMemory& memory);
+  void prune_by_time();
+  void remind(Subscription& subscription);
 
   // --- engine_subscribe.cc
   Result<SubscriptionId> subscribe(ConnectionId id, const SubscribeOptions& options);
   Result<void> check_subscribe(Connection& connection, const SubscribeOptions& options);
   Result<Reader*> durable_reader(Connection& connection, const SubscribeOptions& options);
+  Result<void> check_interest(const Connection& connection, const SubscribeOptions& options,
+                              const Interest& interest);
   void attach(Subscription& subscription, Reader& reader);
+  void add_interests(Subscription& subscription, const std::vector<Reader*>& readers);
   Scan& scan_for(const Subscription& subscription, Reader& reader);
   void detach(Subscription& subscription, Scan& scan);
   void keep_acknowledged(Subscription& subscription, Transaction& transaction);
@@ -1035,9 +1074,13 @@ class Engine::State {
   std::vector<Subscription*> queue_patterns;  ///< wildcard consumers of queues
   TopicTrie<TopicTarget> patterns;
   TopicTrie<TopicTarget> temporary_patterns;
-  std::map<std::string, Topic, std::less<>> topics;  ///< only those with a target
-  std::unique_ptr<VirtualRoutes> virtual_routes;     ///< of the settings; never null
-  NameMap<ConnectionId> temporary_topics;            ///< owners
+  std::map<std::string, Topic, std::less<>> topics;          ///< only those with a target
+  std::unique_ptr<VirtualRoutes> virtual_routes;             ///< of the settings; never null
+  bool topics_remember = false;                              ///< some policy asks for it
+  std::map<std::string, TopicMemory, std::less<>> memories;  ///< by topic
+  std::list<Remembered> remembered;                          ///< of all memories, as they came
+  std::uint64_t remembered_bytes = 0;                        ///< limit: retroactive_bytes_max
+  NameMap<ConnectionId> temporary_topics;                    ///< owners
   std::uint64_t last_list = 0;
   std::uint64_t last_reader = 0;
 
@@ -1145,6 +1188,7 @@ class Engine::State {
   std::uint64_t offer_serial_ = 0;
   Destination blocked_at_;   ///< of the last admission that said later: where
   std::string blocked_why_;  ///< and why
+  std::uint64_t remember_serial_ = 0;
 };
 
 inline constexpr std::size_t kExpiredWaitingMax = 1024;

@@ -7,17 +7,39 @@ namespace pabal::core {
 
 Result<void> Engine::State::check_subscribe(Connection& connection,
                                             const SubscribeOptions& options) {
-  if (options.interests.size() != 1) {
-    return Error{Errc::not_supported, "a subscription has exactly one interest"};
+  const auto& interests = options.interests;
+  if (interests.empty() || interests.size() > limits.composite_targets_max) {
+    return Error{Errc::invalid_argument, "composite_targets_max: a subscription has 1 to " +
+                                             std::to_string(limits.composite_targets_max) +
+                                             " destinations, not " +
+                                             std::to_string(interests.size())};
   }
-  const Interest& interest = options.interests.front();
-  const Destination& destination = interest.destination;
-  if (auto valid = validate_destination_name(destination.name); !valid) return valid;
   if (connection.subscriptions.size() >= limits.subscriptions_per_connection_max) {
     return Error{Errc::quota_exceeded, "subscriptions_per_connection_max: the connection has " +
                                            std::to_string(connection.subscriptions.size()) +
                                            " subscriptions"};
   }
+  if (interests.size() > 1 && !options.durable_name.empty()) {
+    return Error{Errc::not_supported, "a durable subscription has exactly one destination"};
+  }
+  if (interests.size() > 1 && options.browser) {
+    return Error{Errc::not_supported, "a browser takes one queue"};
+  }
+  for (const auto& interest : interests) {
+    if (interest.selector != interests.front().selector ||
+        interest.no_local != interests.front().no_local) {
+      return Error{Errc::not_supported, "the destinations of a subscription share its selector"};
+    }
+    if (auto may = check_interest(connection, options, interest); !may) return may;
+  }
+  return {};
+}
+
+Result<void> Engine::State::check_interest(const Connection& connection,
+                                           const SubscribeOptions& options,
+                                           const Interest& interest) {
+  const Destination& destination = interest.destination;
+  if (auto valid = validate_destination_name(destination.name); !valid) return valid;
   if (is_temporary(destination.kind)) {
     const auto owned = std::find(connection.temporaries.begin(), connection.temporaries.end(),
                                  destination) != connection.temporaries.end();
@@ -46,7 +68,6 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
   if (connection == nullptr) return Error{Errc::not_found, "no such connection"};
   if (auto checked = check_subscribe(*connection, options); !checked) return checked.error();
   const Interest& interest = options.interests.front();
-  const Destination& destination = interest.destination;
   std::shared_ptr<const Selector> selector;
   if (!interest.selector.empty()) {
     auto compiled = Selector::compile(interest.selector);
@@ -54,24 +75,29 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
     selector = std::make_shared<const Selector>(std::move(*compiled));
   }
 
-  Reader* reader = nullptr;
+  // What can fail comes first; a queue that was made for it may stay without it.
+  std::vector<Reader*> readers;
   if (!options.durable_name.empty()) {
     auto durable = durable_reader(*connection, options);
     if (!durable) return durable.error();
-    reader = *durable;
-    if (!reader->front.selector) reader->front.selector = selector;
-  } else if (is_queue(destination.kind) && !destination.is_pattern()) {
-    auto list = queue_named(destination.name, destination.kind, true);
-    if (!list) return list.error();
-    reader = &(*list)->reader();
-  }
-
-  if (destination.kind == DestinationKind::queue && destination.is_pattern()) {
-    if (auto made = make_wildcard_queue(destination); !made) return made.error();
+    readers.push_back(*durable);
+    if (!(*durable)->front.selector) (*durable)->front.selector = selector;
+  } else {
+    for (const auto& each : options.interests) {
+      const Destination& destination = each.destination;
+      if (destination.kind == DestinationKind::queue && destination.is_pattern()) {
+        if (auto made = make_wildcard_queue(destination); !made) return made.error();
+      } else if (is_queue(destination.kind)) {
+        auto list = queue_named(destination.name, destination.kind, true);
+        if (!list) return list.error();
+        readers.push_back(&(*list)->reader());
+      }
+    }
   }
 
   SubscribeOptions wanted = options;
   if (options.prefetch_is_default) {
+    const Destination& destination = interest.destination;
     const auto policy = settings.policies.find(destination.kind, destination.name);
     const auto& prefetch = options.browser                ? policy->browser_prefetch
                            : is_queue(destination.kind)   ? policy->queue_prefetch
@@ -90,24 +116,41 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
   if (options.browser) {
     subscription.walk = std::make_unique<Walk>();
     subscription.walk->browser = &subscription;
-    const auto begun = begin_walk(*subscription.walk, *reader);
+    const auto begun = begin_walk(*subscription.walk, *readers.front());
     PABAL_CHECK(begun, "check_browser() counted the walks");
     mark_ready(subscription);
-  } else if (reader != nullptr) {
-    attach(subscription, *reader);
-  } else if (is_queue(destination.kind)) {
-    queue_patterns.push_back(&subscription);
-    for (const auto& [list_id, list] : lists) {
-      if (list->destination.kind == DestinationKind::queue &&
-          matches(destination.name, list->destination.name)) {
-        attach(subscription, list->reader());
-      }
-    }
-  } else {
-    auto& trie = is_temporary(destination.kind) ? temporary_patterns : patterns;
-    trie.insert(destination.name, TopicTarget{&subscription, nullptr});
+    return subscription.id;
   }
+  add_interests(subscription, readers);
+  if (options.durable_name.empty()) remind(subscription);
   return subscription.id;
+}
+
+/// Lets it consume: from `readers`, from all queues that its patterns match, from its topics.
+void Engine::State::add_interests(Subscription& subscription, const std::vector<Reader*>& readers) {
+  // Membership only: no order comes from these addresses.
+  std::set<const Reader*> attached;
+  const auto attach_once = [&](Reader& reader) {
+    if (attached.insert(&reader).second) attach(subscription, reader);
+  };
+  for (auto* reader : readers) attach_once(*reader);
+  if (!subscription.options.durable_name.empty()) return;
+  bool has_queue_pattern = false;
+  for (const auto& interest : subscription.options.interests) {
+    const Destination& destination = interest.destination;
+    if (!is_queue(destination.kind)) {
+      auto& trie = is_temporary(destination.kind) ? temporary_patterns : patterns;
+      trie.insert(destination.name, TopicTarget{&subscription, nullptr});
+    } else if (destination.is_pattern()) {
+      has_queue_pattern = true;
+    }
+  }
+  if (!has_queue_pattern) return;
+  queue_patterns.push_back(&subscription);
+  for (const auto& [list_id, list] : lists) {
+    if (list->destination.kind != DestinationKind::queue) continue;
+    if (subscription.wants_queue(list->destination.name)) attach_once(list->reader());
+  }
 }
 
 /// The reader of the durable subscription, made or replaced as JMS 1.1 §6.11.1 asks: another topic
@@ -221,6 +264,7 @@ void Engine::State::keep_acknowledged(Subscription& subscription, Transaction& t
     InFlight kept;
     kept.id = delivery->id;
     kept.reader = delivery->reader;
+    kept.destination = std::move(delivery->destination);
     kept.entry = std::move(delivery->entry);
     kept.priority = delivery->priority;
     kept.state = InFlight::State::in_transaction;
@@ -270,12 +314,14 @@ void Engine::State::unsubscribe(Subscription& subscription) {
   }
   for (const auto& [sequence, back] : subscription.returned) unhold(*back.entry.message);
   forget_delayed(subscription);
-  const Destination& destination = subscription.interest().destination;
-  if (is_queue(destination.kind)) {
-    std::erase(queue_patterns, &subscription);
-  } else if (subscription.options.durable_name.empty()) {
-    auto& trie = is_temporary(destination.kind) ? temporary_patterns : patterns;
-    trie.erase(destination.name, TopicTarget{&subscription, nullptr});
+  for (const auto& interest : subscription.options.interests) {
+    const Destination& destination = interest.destination;
+    if (is_queue(destination.kind)) {
+      std::erase(queue_patterns, &subscription);
+    } else if (subscription.options.durable_name.empty()) {
+      auto& trie = is_temporary(destination.kind) ? temporary_patterns : patterns;
+      trie.erase(destination.name, TopicTarget{&subscription, nullptr});
+    }
   }
   for (std::size_t i = 0; i < connection.unwritten.size(); ++i) {
     if (connection.unwritten[i].subscription == &subscription) {

@@ -29,6 +29,7 @@ EngineSnapshot Engine::State::snapshot() const {
   view.scheduled = schedule.entries;
   view.scheduled_bytes = schedule.bytes;
   view.scheduled_waiting = schedule.waiting;
+  view.bytes_remembered = remembered_bytes;
   view.connections_parked = parked_connections.size();
   for (const auto& [place, blocked] : blocked_destinations) {
     view.connections_parked += blocked.waiting.size() - blocked.stale;

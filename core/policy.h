@@ -173,6 +173,7 @@ class PolicyTable {
   [[nodiscard]] std::shared_ptr<const DestinationPolicy> find(DestinationKind kind,
                                                               std::string_view name) const;
   [[nodiscard]] const std::vector<Entry>& entries() const noexcept { return entries_; }
+  [[nodiscard]] const DestinationPolicy& default_policy() const noexcept { return *default_; }
   [[nodiscard]] const std::vector<RedeliveryEntry>& redelivery_entries() const noexcept {
     return redeliveries_;
   }

@@ -38,7 +38,9 @@ struct ScheduleRequest {
   /// Reads one header or property. False: it is none of AMQ_SCHEDULED_*.
   bool read(std::string_view name, std::string_view value);
   /// Anything that delays it: a number of repeats alone does not.
-  [[nodiscard]] bool any() const noexcept { return delay || period || !cron.empty(); }
+  [[nodiscard]] bool any() const noexcept {
+    return delay || period || !cron.empty() || !invalid.empty();
+  }
 };
 
 /// Whether a property is one of the four that delivered copies have no more.

@@ -52,18 +52,22 @@ struct ConnectRequest {
   core::milliseconds server_wants{0};
 };
 
+/// A destination that a frame names.
+struct NamedDestination {
+  core::Destination destination;
+  bool alias = false;  ///< the name is the connection's own of a temporary
+};
+
 struct SubscribeRequest {
   std::optional<std::string> id;
-  core::SubscribeOptions options;    ///< with one interest, except for an alias's destination
-  std::optional<std::string> alias;  ///< the interest's destination is this temporary
-  bool cumulative = false;           ///< ack:client
+  core::SubscribeOptions options;              ///< with one interest, which has no destination yet
+  std::vector<NamedDestination> destinations;  ///< of a composite: several
+  bool cumulative = false;                     ///< ack:client
 };
 
 struct UnsubscribeRequest {
   std::optional<std::string> id;
-  std::optional<core::Destination>
-      destination;  ///< 1.0 without id; a temporary's name is its alias
-  bool alias = false;
+  std::vector<NamedDestination> destinations;  ///< 1.0 without id
   std::string durable_name;
 };
 
@@ -109,6 +113,7 @@ struct Command {
   core::MessageRef message;
   std::shared_ptr<core::ScheduleRequest> schedule;  ///< SEND: its AMQ_SCHEDULED_*; null: none
   std::shared_ptr<const core::ProducerSequence> identity;  ///< SEND
+  std::unique_ptr<std::vector<NamedDestination>> targets;  ///< SEND to a composite
   std::unique_ptr<ConnectRequest> connect;
   std::unique_ptr<SubscribeRequest> subscribe;
   std::unique_ptr<UnsubscribeRequest> unsubscribe;

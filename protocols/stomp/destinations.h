@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "core/destination.h"
 #include "core/message.h"
@@ -27,9 +29,19 @@ struct DestinationText {
   [[nodiscard]] core::Destination to_destination() const;
 };
 
-/// Reads what a client calls a destination. A name without a known prefix is a queue as it stands.
-/// Errors: bad_destination, not_supported (composites).
+/// Whether a client's name is that of several destinations.
+bool names_several(std::string_view text) noexcept;
+/// Reads what a client calls one destination. A name without a known prefix is a queue as it
+/// stands. Errors: bad_destination, not_supported.
 core::Result<DestinationText> parse_destination(std::string_view text);
+/// The same of one, or a composite of several with commas between them. Options stand behind the
+/// last; whatever follows the first '?' is theirs, and each part has them all. Parts that are
+/// repeated count once. Errors: bad_destination, not_supported.
+core::Result<std::vector<DestinationText>> parse_destinations(std::string_view text);
+
+/// The name that a composite has as a whole, as ActiveMQ writes it: of the first one's kind, and
+/// the others with their kind if it is another ("a,topic://b").
+core::Destination composite_of(const std::vector<core::Destination>& parts);
 
 /// Reads a `reply-to`: only text with a destination prefix is one, anything else is kept as text.
 /// Its `alias` is set like that of parse_destination.
@@ -37,6 +49,8 @@ core::Address parse_reply_to(std::string_view text, bool& alias);
 
 /// Takes the next `name=value` off `options`; false at the end.
 bool next_option(std::string_view& options, std::string_view& name, std::string_view& value);
+/// A name or value of an option without its URL encoding ("%2C", '+' for a blank); nullopt: broken.
+std::optional<std::string> decode_option(std::string_view text);
 
 /// The temporary destinations that one connection created under names of its own.
 class TemporaryNames {

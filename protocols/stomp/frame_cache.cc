@@ -11,19 +11,23 @@ namespace pabal::stomp {
 FrameCache::FrameCache() = default;
 FrameCache::~FrameCache() = default;
 
-std::string_view FrameCache::common_headers(const core::MessageRef& message, Version version) {
+std::string_view FrameCache::common_headers(const core::MessageRef& message,
+                                            const std::shared_ptr<const core::Destination>& place,
+                                            Version version) {
   if (message->footprint() > kRememberedBytesMax) {
     unremembered_.clear();
-    append_common_headers(unremembered_, *message, version, nullptr);
+    append_common_headers(unremembered_, *message, place.get(), version, nullptr);
     return unremembered_;
   }
   // Which slot a message takes decides only about speed, so its address may choose.
-  const auto address = reinterpret_cast<std::uintptr_t>(message.get());
+  const auto address = reinterpret_cast<std::uintptr_t>(message.get()) ^
+                       reinterpret_cast<std::uintptr_t>(place.get());
   Slot& slot = slots_[((address >> 4) ^ (address >> 12)) % kSlots];
-  if (slot.message.get() != message.get() || slot.version != version) {
+  if (slot.message.get() != message.get() || slot.place != place || slot.version != version) {
     slot.headers.clear();
-    append_common_headers(slot.headers, *message, version, nullptr);
+    append_common_headers(slot.headers, *message, place.get(), version, nullptr);
     slot.message = message;
+    slot.place = place;
     slot.version = version;
   }
   return slot.headers;

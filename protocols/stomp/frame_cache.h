@@ -24,9 +24,11 @@ class FrameCache {
   FrameCache(const FrameCache&) = delete;
   FrameCache& operator=(const FrameCache&) = delete;
 
-  /// The common headers of `message`, each with its line end, without the blank line. Valid until
-  /// the next call.
-  std::string_view common_headers(const core::MessageRef& message, Version version);
+  /// The common headers of `message`, each with its line end, without the blank line. `place`:
+  /// core::Delivery::destination. Valid until the next call.
+  std::string_view common_headers(const core::MessageRef& message,
+                                  const std::shared_ptr<const core::Destination>& place,
+                                  Version version);
 
   /// An empty batch, and its return. Batches that a session keeps are simply destroyed.
   std::unique_ptr<Batch> take_batch();
@@ -43,6 +45,7 @@ class FrameCache {
 
   struct Slot {
     core::MessageRef message;
+    std::shared_ptr<const core::Destination> place;
     Version version{};
     std::string headers;
   };

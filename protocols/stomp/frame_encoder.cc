@@ -152,10 +152,15 @@ void append_error(std::string& out, const ErrorFrame& frame, Version version) {
   out += kFrameEnd;
 }
 
-void append_common_headers(std::string& out, const core::Message& message, Version version,
+void append_common_headers(std::string& out, const core::Message& message,
+                           const core::Destination* place, Version version,
                            const TemporaryNames* own) {
   out += "destination:";
-  append_destination(out, message.destination_kind(), message.destination_name(), version, own);
+  if (place != nullptr) {
+    append_destination(out, place->kind, place->name, version, own);
+  } else {
+    append_destination(out, message.destination_kind(), message.destination_name(), version, own);
+  }
   out += "\nmessage-id:";
   append_message_id(out, message, version);
   append_number_header(out, "\nexpires:", message.expiration());
@@ -174,7 +179,12 @@ void append_common_headers(std::string& out, const core::Message& message, Versi
     append_number_header(out, "JMSXGroupSeq:", message.group_sequence());
   }
   if (!message.user_id().empty()) append_header(out, "JMSXUserID:", message.user_id(), version);
-  if (const auto original = message.original_destination()) {
+  // reference/stomp.md §6: what was sent elsewhere says where.
+  const auto original =
+      place != nullptr
+          ? std::optional(core::Address{message.destination_kind(), message.destination_name()})
+          : message.original_destination();
+  if (original) {
     append_address(out, "original-destination:", *original, version, own);
   }
   if (!message.content_type().empty()) {
@@ -186,9 +196,10 @@ void append_common_headers(std::string& out, const core::Message& message, Versi
   }
 }
 
-bool names_a_temporary(const core::Message& message) noexcept {
-  return core::is_temporary(message.destination_kind()) || is_temporary(message.reply_to()) ||
-         is_temporary(message.original_destination());
+bool names_a_temporary(const core::Message& message, const core::Destination* place) noexcept {
+  return core::is_temporary(message.destination_kind()) ||
+         (place != nullptr && core::is_temporary(place->kind)) ||
+         is_temporary(message.reply_to()) || is_temporary(message.original_destination());
 }
 
 std::string_view plain_body(const core::Message& message) noexcept {

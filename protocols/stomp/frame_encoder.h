@@ -38,12 +38,15 @@ void append_receipt(std::string& out, std::string_view receipt_id, Version versi
                     std::string_view vote = {});
 void append_error(std::string& out, const ErrorFrame& frame, Version version);
 
-/// The headers of a MESSAGE that are the same for every receiver, each with its line end. With
-/// `own`, the receiver's own temporaries appear under their alias.
-void append_common_headers(std::string& out, const core::Message& message, Version version,
+/// The headers of a MESSAGE that are the same for every receiver, each with its line end. `place`:
+/// core::Delivery::destination, may be null. With `own`, the receiver's own temporaries appear
+/// under their alias.
+void append_common_headers(std::string& out, const core::Message& message,
+                           const core::Destination* place, Version version,
                            const TemporaryNames* own);
 /// Whether append_common_headers() could differ between receivers.
-[[nodiscard]] bool names_a_temporary(const core::Message& message) noexcept;
+[[nodiscard]] bool names_a_temporary(const core::Message& message,
+                                     const core::Destination* place) noexcept;
 /// What goes into the MESSAGE as its body: only text and bytes have a plain form.
 [[nodiscard]] std::string_view plain_body(const core::Message& message) noexcept;
 

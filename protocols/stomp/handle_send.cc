@@ -39,6 +39,13 @@ bool is_unsupported_transformation(std::string_view value) noexcept {
   return value.starts_with("jms-") && (value.ends_with("xml") || value.ends_with("json"));
 }
 
+core::Destination whole_of(const std::vector<NamedDestination>& parts) {
+  std::vector<core::Destination> names;
+  names.reserve(parts.size());
+  for (const auto& part : parts) names.push_back(part.destination);
+  return composite_of(names);
+}
+
 }  // namespace
 
 /// What read_send() found that is more than a property.
@@ -183,13 +190,34 @@ bool StompSession::read_identity(const SendFields& fields, Command& command) {
   return true;
 }
 
+/// The parts of a composite, into command.targets.
+void StompSession::build_composite(std::string_view text, Command& command) {
+  const auto parts = parse_destinations(text);
+  if (!parts) {
+    refuse(command, parts.error().text);
+    return;
+  }
+  command.targets = std::make_unique<std::vector<NamedDestination>>();
+  for (const auto& part : *parts) {
+    // What was read of a topic exchange is a key, and no pattern.
+    command.targets->push_back({{part.kind, std::string(part.name)}, part.alias});
+  }
+}
+
 void StompSession::build_message(const Frame& frame, const SendFields& fields, Command& command,
                                  core::TimePoint now) {
   if (fields.destination == nullptr) {
     refuse(command, "SEND received without a Destination specified!");
     return;
   }
-  const auto destination = parse_destination(*fields.destination);
+  // Of a composite, the whole is the message's own name, and the parts are where it goes.
+  const bool several = names_several(*fields.destination);
+  if (several) {
+    build_composite(*fields.destination, command);
+    if (command.kind == CommandKind::refused) return;
+  }
+  const auto destination = several ? core::Result<DestinationText>(DestinationText{})
+                                   : parse_destination(*fields.destination);
   if (!destination) {
     refuse(command, destination.error().text);
     return;
@@ -227,8 +255,9 @@ void StompSession::build_message(const Frame& frame, const SendFields& fields, C
       unresolved = true;
     }
   };
-  builder.destination_kind = destination->kind;
-  builder.destination_name = destination->name;
+  const core::Destination whole = several ? whole_of(*command.targets) : core::Destination{};
+  builder.destination_kind = several ? whole.kind : destination->kind;
+  builder.destination_name = several ? std::string_view(whole.name) : destination->name;
   if (destination->alias) {
     resolve(destination->kind, builder.destination_name, command.destination_alias);
   }
@@ -240,8 +269,11 @@ void StompSession::build_message(const Frame& frame, const SendFields& fields, C
   }
   builder.origin = origin_;
   builder.sequence = ++sequence_;
-  command.incomplete =
-      state_ != State::connected || command.destination_alias || command.reply_to_alias;
+  const bool targets_alias =
+      several && std::any_of(command.targets->begin(), command.targets->end(),
+                             [](const NamedDestination& target) { return target.alias; });
+  command.incomplete = state_ != State::connected || command.destination_alias || targets_alias ||
+                       command.reply_to_alias;
 
   auto message = builder.build();
   if (!message) {
@@ -254,8 +286,18 @@ void StompSession::build_message(const Frame& frame, const SendFields& fields, C
 void StompSession::apply_send(Command& command, core::Engine& engine, core::TimePoint now) {
   Transaction* transaction = nullptr;
   if (!find_transaction(command, transaction)) return;
+  std::shared_ptr<const std::vector<core::Destination>> targets;
+  if (command.targets != nullptr) {
+    auto real = real_destinations(*command.targets, engine);
+    if (!real) {
+      fail(command, real.error().text);
+      doom(view(command.transaction), real.error().text);
+      return;
+    }
+    targets = std::make_shared<const std::vector<core::Destination>>(std::move(*real));
+  }
   if (command.incomplete) {
-    auto message = complete_message(command, engine);
+    auto message = complete_message(command, targets.get(), engine);
     if (!message) {
       fail(command, message.error().text);
       doom(view(command.transaction), message.error().text);
@@ -268,6 +310,7 @@ void StompSession::apply_send(Command& command, core::Engine& engine, core::Time
   core::SendOptions options;
   if (transaction != nullptr) options.transaction = transaction->id;
   options.token = token;
+  options.targets = std::move(targets);
   options.schedule = std::move(command.schedule);
   options.identity = std::move(command.identity);
   const core::Outcome outcome =
@@ -289,10 +332,16 @@ void StompSession::apply_send(Command& command, core::Engine& engine, core::Time
 }
 
 /// Fills in what only the engine knew: the connection's origin, the names of its temporaries.
-core::Result<core::MessageRef> StompSession::complete_message(const Command& command,
-                                                              core::Engine& engine) {
+core::Result<core::MessageRef> StompSession::complete_message(
+    const Command& command, const std::vector<core::Destination>* targets, core::Engine& engine) {
   core::MessageBuilder builder(*command.message);
   builder.origin = origin_;
+  core::Destination whole;
+  if (targets != nullptr) {
+    whole = composite_of(*targets);
+    builder.destination_kind = whole.kind;
+    builder.destination_name = whole.name;
+  }
   if (command.destination_alias) {
     const auto real = temporary(builder.destination_kind, builder.destination_name, engine);
     if (!real) return real.error();
@@ -304,6 +353,22 @@ core::Result<core::MessageRef> StompSession::complete_message(const Command& com
     builder.reply_to->name = (*real)->name;
   }
   return builder.build();
+}
+
+core::Result<std::vector<core::Destination>> StompSession::real_destinations(
+    const std::vector<NamedDestination>& named, core::Engine& engine) {
+  std::vector<core::Destination> real;
+  real.reserve(named.size());
+  for (const auto& [destination, alias] : named) {
+    if (!alias) {
+      real.push_back(destination);
+      continue;
+    }
+    const auto known = temporary(destination.kind, destination.name, engine);
+    if (!known) return known.error();
+    real.push_back(**known);
+  }
+  return real;
 }
 
 core::Result<const core::Destination*> StompSession::temporary(core::DestinationKind kind,

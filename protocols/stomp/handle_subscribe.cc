@@ -21,6 +21,7 @@ enum class ConsumerOption : std::uint8_t {
   priority,
   browser,
   exclusive,
+  retroactive,
   unsupported,
   unsupported_limit,
 };
@@ -42,13 +43,18 @@ constexpr ConsumerOptionName kConsumerOptions[] = {
     {"", "priority", ConsumerOption::priority},
     {"browser", "browser", ConsumerOption::browser},
     {"", "exclusive", ConsumerOption::exclusive},
-    {"", "retroactive", ConsumerOption::unsupported},
+    {"", "retroactive", ConsumerOption::retroactive},
     {"", "networkSubscription", ConsumerOption::unsupported},
     {"", "maximumPendingMessageLimit", ConsumerOption::unsupported_limit},
 };
 
 constexpr std::string_view kHeaderPrefix = "activemq.";
 constexpr std::string_view kOptionPrefix = "consumer.";
+constexpr std::string_view kProducerPrefix = "producer.";
+
+/// Options that a destination may have and that change nothing here; see kConsumerOptions.
+constexpr std::string_view kOptionsWithoutEffect[] = {"dispatchAsync", "optimizedAcknowledge",
+                                                      "noRangeAcks", "optimizedMessageDispatch"};
 
 std::optional<ConsumerOption> find_option(std::string_view name) noexcept {
   std::string_view option;
@@ -60,6 +66,27 @@ std::optional<ConsumerOption> find_option(std::string_view name) noexcept {
     }
   }
   return std::nullopt;
+}
+
+/// `name` has its prefix.
+bool is_known_option(std::string_view name) noexcept {
+  if (find_option(name)) return true;
+  name.remove_prefix(kOptionPrefix.size());
+  return std::find(std::begin(kOptionsWithoutEffect), std::end(kOptionsWithoutEffect), name) !=
+         std::end(kOptionsWithoutEffect);
+}
+
+bool takes_boolean(std::string_view name) noexcept {
+  switch (find_option(name).value_or(ConsumerOption::priority)) {
+    case ConsumerOption::no_local:
+    case ConsumerOption::retroactive:
+    case ConsumerOption::browser:
+    case ConsumerOption::exclusive:
+    case ConsumerOption::unsupported:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -77,14 +104,15 @@ void StompSession::read_subscribe(const Frame& frame, Command& command, core::Ti
     refuse(command, "SUBSCRIBE received without a subscription id!");
     return;
   }
-  auto destination = parse_destination(*destination_text);
-  if (!destination) {
-    refuse(command, destination.error().text);
+  const auto parts = parse_destinations(*destination_text);
+  if (!parts) {
+    refuse(command, parts.error().text);
     return;
   }
-  core::Interest& interest = request->options.interests.emplace_back();
-  interest.destination = destination->to_destination();
-  if (destination->alias) request->alias = destination->name;
+  for (const auto& part : *parts) {
+    request->destinations.push_back({part.to_destination(), part.alias});
+  }
+  request->options.interests.emplace_back();  // what all parts have in common
   if (const auto* ack = frame.find("ack"); ack != nullptr) {
     request->cumulative = *ack == "client";
     if (request->cumulative || *ack == "client-individual") {
@@ -102,13 +130,33 @@ void StompSession::read_subscribe(const Frame& frame, Command& command, core::Ti
   for (auto header = frame.headers.rbegin(); header != frame.headers.rend(); ++header) {
     if (!set_consumer_option(*request, header->name, header->value, command)) return;
   }
-  std::string_view options = destination->options;
-  for (std::string_view name, value; next_option(options, name, value);) {
-    if (name.starts_with(kOptionPrefix) && !set_consumer_option(*request, name, value, command)) {
-      return;
-    }
-  }
+  if (!read_destination_options(*request, parts->front().options, command)) return;
   finish_subscribe(std::move(request), command);
+}
+
+/// False: the command is refused. Unlike a header, which may be anybody's, an option is meant for
+/// the broker, so one that it does not know is an error; those for producers are not looked at.
+bool StompSession::read_destination_options(SubscribeRequest& request, std::string_view options,
+                                            Command& command) {
+  for (std::string_view name, value; next_option(options, name, value);) {
+    if (name.empty() || name.starts_with(kProducerPrefix)) continue;
+    if (!name.starts_with(kOptionPrefix) || !is_known_option(name)) {
+      refuse(command, "Unknown destination option: " + std::string(name));
+      return false;
+    }
+    const auto decoded = decode_option(value);
+    if (!decoded) {
+      refuse(command, "Invalid " + std::string(name) + ": " + std::string(value),
+             "expected: URL encoding");
+      return false;
+    }
+    if (takes_boolean(name) && *decoded != "true" && *decoded != "false") {
+      refuse(command, "Invalid " + std::string(name) + ": " + *decoded, "expected: true or false");
+      return false;
+    }
+    if (!set_consumer_option(request, name, *decoded, command)) return false;
+  }
+  return true;
 }
 
 /// False: the command is refused. Headers are handed in last to first, so that the first wins.
@@ -165,6 +213,9 @@ bool StompSession::set_consumer_option(SubscribeRequest& request, std::string_vi
     case ConsumerOption::exclusive:
       options.exclusive = value == "true";
       break;
+    case ConsumerOption::retroactive:
+      options.retroactive = value == "true";
+      break;
     case ConsumerOption::unsupported:
       if (value != "true") break;
       refuse(command, std::string(name) + " is not supported yet");
@@ -179,8 +230,12 @@ bool StompSession::set_consumer_option(SubscribeRequest& request, std::string_vi
 
 void StompSession::finish_subscribe(std::unique_ptr<SubscribeRequest> request, Command& command) {
   core::SubscribeOptions& options = request->options;
-  const bool queue = core::is_queue(options.interests[0].destination.kind);
+  const bool queue = core::is_queue(request->destinations.front().destination.kind);
   const bool durable = !options.durable_name.empty();
+  if (durable && request->destinations.size() > 1) {
+    refuse(command, "a durable subscription has exactly one destination");
+    return;
+  }
   if (durable && queue) {
     refuse(command, "Invalid Subscription: cannot durably subscribe to a Queue destination!");
     return;
@@ -198,19 +253,19 @@ void StompSession::finish_subscribe(std::unique_ptr<SubscribeRequest> request, C
 void StompSession::apply_subscribe(Command& command, core::Engine& engine, core::TimePoint now) {
   SubscribeRequest& request = *command.subscribe;
   core::SubscribeOptions& options = request.options;
-  core::Destination& destination = options.interests[0].destination;
   const bool durable = !options.durable_name.empty();
   if (durable && !has_client_id_) {
     fail(command, "a durable subscription needs a client-id on CONNECT");
     return;
   }
-  if (request.alias) {
-    const auto real = temporary(destination.kind, *request.alias, engine);
-    if (!real) {
-      fail(command, real.error().text);
-      return;
-    }
-    destination = **real;
+  auto destinations = real_destinations(request.destinations, engine);
+  if (!destinations) {
+    fail(command, destinations.error().text);
+    return;
+  }
+  options.interests.resize(destinations->size(), core::Interest(options.interests.front()));
+  for (std::size_t i = 0; i < destinations->size(); ++i) {
+    options.interests[i].destination = (*destinations)[i];
   }
   Subscription& subscription = subscriptions_.begin();
   if (request.id && !subscriptions_.name(subscription, *request.id)) {
@@ -221,7 +276,7 @@ void StompSession::apply_subscribe(Command& command, core::Engine& engine, core:
   }
   subscription.explicit_acks = options.ack_mode == core::AckMode::explicit_;
   subscription.cumulative = request.cumulative;
-  subscription.destination = destination;
+  subscription.destinations = std::move(*destinations);
   subscription.frame_start = "MESSAGE\n";
   if (request.id) {
     subscription.frame_start += "subscription:";
@@ -250,13 +305,14 @@ void StompSession::read_unsubscribe(const Frame& frame, Command& command, core::
     refuse(command, "UNSUBSCRIBE received without a subscription id!");
     return;
   } else if (const auto* text = frame.find("destination")) {
-    const auto destination = parse_destination(*text);
-    if (!destination) {
-      refuse(command, destination.error().text);
+    const auto parts = parse_destinations(*text);
+    if (!parts) {
+      refuse(command, parts.error().text);
       return;
     }
-    request->destination = destination->to_destination();
-    request->alias = destination->alias;
+    for (const auto& part : *parts) {
+      request->destinations.push_back({part.to_destination(), part.alias});
+    }
   } else if (request->durable_name.empty()) {
     refuse(command,
            "Must specify the subscriptionId or the destination you are unsubscribing from");
@@ -275,10 +331,15 @@ void StompSession::apply_unsubscribe(Command& command, core::Engine& engine, cor
   if (request.id) {
     subscription = subscriptions_.find_named(*request.id);
   } else {
-    const core::Destination* destination =
-        request.alias ? temporaries_.find(request.destination->kind, request.destination->name)
-                      : &*request.destination;
-    if (destination != nullptr) subscription = subscriptions_.find_destination(*destination);
+    std::vector<core::Destination> destinations;
+    for (const auto& [destination, alias] : request.destinations) {
+      const auto* real =
+          alias ? temporaries_.find(destination.kind, destination.name) : &destination;
+      if (real != nullptr) destinations.push_back(*real);
+    }
+    if (destinations.size() == request.destinations.size()) {
+      subscription = subscriptions_.find_destinations(destinations);
+    }
   }
   if (subscription == nullptr) {
     fail(command, "No subscription matched.");

@@ -296,10 +296,11 @@ void StompSession::encode_delivery(const core::Delivery& delivery, protocols::Ou
   }
   if (delivery.redelivered) out += "redelivered:true\n";
   if (delivery.first_of_group) out += "JMSXGroupFirstForConsumer:true\n";
-  if (!temporaries_.empty() && names_a_temporary(message)) {
-    append_common_headers(out, message, version_, &temporaries_);
+  const core::Destination* place = delivery.destination.get();
+  if (!temporaries_.empty() && names_a_temporary(message, place)) {
+    append_common_headers(out, message, place, version_, &temporaries_);
   } else {
-    out += cache_.common_headers(delivery.message, version_);
+    out += cache_.common_headers(delivery.message, delivery.destination, version_);
   }
   out += '\n';
   out += plain_body(message);
@@ -310,8 +311,8 @@ void StompSession::encode_delivery(const core::Delivery& delivery, protocols::Ou
 void StompSession::encode_browse_end(const Subscription& subscription, std::string& out) const {
   out += subscription.frame_start;
   out += "message-id:0\ndestination:";
-  append_destination(out, subscription.destination.kind, subscription.destination.name, version_,
-                     &temporaries_);
+  append_destination(out, subscription.destinations.front().kind,
+                     subscription.destinations.front().name, version_, &temporaries_);
   out += "\nbrowser:end\n\n";
   out += kFrameEnd;
 }

@@ -96,8 +96,11 @@ class StompSession final : public protocols::Session {
   bool read_identity(const SendFields& fields, Command& command);
   void build_message(const Frame& frame, const SendFields& fields, Command& command,
                      core::TimePoint now);
+  void build_composite(std::string_view text, Command& command);
   bool set_consumer_option(SubscribeRequest& request, std::string_view name, std::string_view value,
                            Command& command);
+  bool read_destination_options(SubscribeRequest& request, std::string_view options,
+                                Command& command);
   void finish_subscribe(std::unique_ptr<SubscribeRequest> request, Command& command);
 
   /// Turns the command into a refusal: its frame changes nothing, the peer gets an ERROR.
@@ -146,7 +149,13 @@ class StompSession final : public protocols::Session {
   core::Result<const core::Destination*> temporary(core::DestinationKind kind,
                                                    std::string_view alias, core::Engine& engine)
       PABAL_REQUIRES(core::engine_role);
-  core::Result<core::MessageRef> complete_message(const Command& command, core::Engine& engine)
+  /// As core names them, the connection's own temporaries too.
+  core::Result<std::vector<core::Destination>> real_destinations(
+      const std::vector<NamedDestination>& named, core::Engine& engine)
+      PABAL_REQUIRES(core::engine_role);
+  core::Result<core::MessageRef> complete_message(const Command& command,
+                                                  const std::vector<core::Destination>* targets,
+                                                  core::Engine& engine)
       PABAL_REQUIRES(core::engine_role);
   /// Looks up the transaction that the command names; false and an ERROR if there is none.
   bool find_transaction(const Command& command, Transaction*& transaction);

@@ -59,9 +59,12 @@ Subscription* Subscriptions::find_named(std::string_view name) noexcept {
   return found == names_.end() ? nullptr : slots_[found->second].get();
 }
 
-Subscription* Subscriptions::find_destination(const core::Destination& destination) noexcept {
+Subscription* Subscriptions::find_destinations(
+    const std::vector<core::Destination>& destinations) noexcept {
   const auto found = std::find_if(slots_.begin(), slots_.end(), [&](const auto& slot) {
-    return slot != nullptr && slot->destination == destination;
+    return slot != nullptr &&
+           std::is_permutation(slot->destinations.begin(), slot->destinations.end(),
+                               destinations.begin(), destinations.end());
   });
   return found == slots_.end() ? nullptr : found->get();
 }

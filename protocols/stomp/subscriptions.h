@@ -18,7 +18,7 @@ struct Subscription {
   core::SubscriptionId id{};
   std::string name;  ///< the `id` header; empty in 1.0 without one
   bool named = false;
-  core::Destination destination;
+  std::vector<core::Destination> destinations;  ///< of a composite: several
   bool explicit_acks = false;
   bool cumulative = false;
   std::string frame_start;  ///< "MESSAGE\nsubscription:…\n", escaped
@@ -38,7 +38,9 @@ class Subscriptions {
 
   [[nodiscard]] Subscription* find(std::uint64_t tag) noexcept;
   [[nodiscard]] Subscription* find_named(std::string_view name) noexcept;
-  [[nodiscard]] Subscription* find_destination(const core::Destination& destination) noexcept;
+  /// Of exactly these, in any order.
+  [[nodiscard]] Subscription* find_destinations(
+      const std::vector<core::Destination>& destinations) noexcept;
   /// The one with this message out (1.0, where ACK need not name the subscription), or null.
   [[nodiscard]] Subscription* find_message(const MessageKey& key) noexcept;
 

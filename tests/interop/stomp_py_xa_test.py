@@ -232,10 +232,9 @@ class XaTest(unittest.TestCase):
 
     def test_an_operator_finishes_and_the_manager_is_told(self):
         self.fill('1', '2')
-        one = self.prepare('1:61:', send=('a',))
-        two = self.prepare('1:62:', send=('b',))
-        one.drop()
-        two.drop()
+        # What the first has, and did not acknowledge, comes back for the second.
+        self.prepare('1:61:', send=('a',)).drop()
+        self.prepare('1:62:', send=('b',)).drop()
         self.restart()
         self.assertEqual(self.in_doubt(), {'1:61:': 'prepared', '1:62:': 'prepared'})
         self.assertEqual(self.xa('commit', '1:61:')[0], 0)

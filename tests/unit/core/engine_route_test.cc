@@ -157,9 +157,9 @@ TEST_F(EngineRouteTest, RedeliversATopicMessageWithItsPlace) {
 TEST_F(EngineRouteTest, SelectsByThePlaceAndNotByTheName) {
   const auto who = connect();
   subscribe(who, {.name = "a", .selector = "JMSDestination = 'queue://a'"});
-  subscribe(who, {.kind = DestinationKind::topic,
-                  .name = "t",
-                  .selector = "JMSDestination = 'topic://t'"});
+  subscribe(
+      who,
+      {.kind = DestinationKind::topic, .name = "t", .selector = "JMSDestination = 'topic://t'"});
   subscribe(who, {.name = "b", .selector = "JMSDestination = 'queue://composite'"});
   publish_all(connect(), {queue("a"), queue("b"), topic("t")}, {.body = "1"});
   EXPECT_EQ(places(deliveries()).size(), 2U);
@@ -332,9 +332,9 @@ TEST_F(EngineRouteTest, StoresAVirtualTopicsMessageOnce) {
   for (const auto* name : {"A", "B", "C", "D"}) {
     subscribe(connect(), {.name = std::string("Consumer.") + name + ".VirtualTopic.X"});
   }
-  const auto outcome = publish(connect(), {.kind = DestinationKind::topic,
-                                           .name = "VirtualTopic.X",
-                                           .body = std::string(2000, 'x')});
+  const auto outcome = publish(
+      connect(),
+      {.kind = DestinationKind::topic, .name = "VirtualTopic.X", .body = std::string(2000, 'x')});
   EXPECT_EQ(outcome.disposition, Disposition::done);
   EXPECT_EQ(deliveries().size(), 4U);
 }

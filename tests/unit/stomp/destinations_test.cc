@@ -53,7 +53,33 @@ TEST(DestinationsTest, RefusesWhatIsNoName) {
   }
   EXPECT_EQ(parse_destination("/queue/" + std::string(5000, 'x')).error().code,
             core::Errc::bad_destination);
-  EXPECT_EQ(parse_destination("/queue/a,/topic/b").error().code, core::Errc::not_supported);
+  for (const std::string text : {"/queue/a,", ",/queue/a", "/queue/a,,/topic/b", ",?x=y", ""}) {
+    EXPECT_FALSE(parse_destinations(text)) << text;
+  }
+}
+
+TEST(DestinationsTest, ReadsThePartsOfAComposite) {
+  EXPECT_TRUE(names_several("/queue/a,/topic/b"));
+  EXPECT_FALSE(names_several("/queue/a?x=1,2"));
+  const auto read = parse_destinations(" /queue/a , plain,/topic/b,/queue/a,/temp-queue/t ?x=1,2 ");
+  ASSERT_TRUE(read);
+  std::string seen;
+  std::vector<core::Destination> parts;
+  for (const auto& part : *read) {
+    parts.push_back(part.to_destination());
+    seen += parts.back().to_text() + (part.alias ? " alias" : "") + ";";
+    EXPECT_EQ(part.options, "x=1,2");
+  }
+  EXPECT_EQ(seen, "queue://a;queue://plain;topic://b;temp-queue://t alias;");
+  EXPECT_EQ(composite_of(parts).to_text(), "queue://a,plain,topic://b,temp-queue://t");
+}
+
+TEST(DestinationsTest, DecodesOptions) {
+  EXPECT_EQ(decode_option("color+%3D+%27red%27%2c1"), "color = 'red',1");
+  EXPECT_EQ(decode_option(""), "");
+  for (const std::string text : {"%", "a%2", "%zz", "%2"}) {
+    EXPECT_FALSE(decode_option(text)) << text;
+  }
 }
 
 TEST(DestinationsTest, TakesOptionsOffTheName) {

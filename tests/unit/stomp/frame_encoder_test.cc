@@ -20,7 +20,7 @@ core::MessageRef build(const core::MessageBuilder& builder) {
 
 std::string headers_of(const core::Message& message, Version version) {
   std::string text;
-  append_common_headers(text, message, version, nullptr);
+  append_common_headers(text, message, nullptr, version, nullptr);
   return text;
 }
 
@@ -95,7 +95,7 @@ TEST(FrameCacheTest, AnswersPerMessageAndVersion) {
   for (int round = 0; round < 3; ++round) {
     for (const auto& message : messages) {
       for (const Version version : {Version::v1_0, Version::v1_2, Version::v1_2}) {
-        ASSERT_EQ(cache.common_headers(message, version), headers_of(*message, version));
+        ASSERT_EQ(cache.common_headers(message, nullptr, version), headers_of(*message, version));
       }
     }
   }
