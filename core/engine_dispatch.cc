@@ -245,9 +245,9 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Scan& scan, 
     return std::nullopt;
   }
   // What nobody here wants needs no mark.
-  if (scan.filters() && scan.reader.list.is_queue() && !scan.wants(*best->entry)) {
-    return best;
-  }
+  const bool refused = scan.reader.list.is_queue() ? scan.filters() && !scan.wants(*best->entry)
+                                                   : !wants(scan.reader, *best->entry->message);
+  if (refused) return best;
   if (!may_leave(scan.reader, priority, *best->entry, wait)) return std::nullopt;
   return best;
 }

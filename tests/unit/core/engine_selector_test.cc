@@ -260,6 +260,40 @@ TEST_F(EngineSelectorTest, WhatADurableSubscriptionRefusedDoesNotExpireThere) {
   EXPECT_EQ(engine_->snapshot().totals.expired, 0U) << "blue's message, and blue was not asked";
 }
 
+TEST_F(EngineSelectorTest, WhatADurableSubscriptionRefusesHoldsNothingUp) {
+  open({.manual_durability = true});
+  const auto who = connect("client");
+  Sub sub = red();
+  sub.kind = DestinationKind::topic;
+  sub.name = "t";
+  sub.durable = "d";
+  (void)subscribe(who, sub);
+  Sub everything = sub;
+  everything.selector.clear();
+  everything.durable = "e";
+  (void)engine_->unsubscribe(subscribe(who, everything), now_);
+  run();
+  store_->make_durable(store_->submitted());
+  run();
+  const auto transaction = engine_->begin(who.id);
+  Send send;
+  send.kind = DestinationKind::topic;
+  send.name = "t";
+  send.color = "blue";
+  publish(who, send, *transaction);
+  engine_->commit(*transaction, 0, now_);
+  send.color = "red";
+  send.persistent = false;
+  send.body = "first";
+  publish(who, send);
+  send.body = "second";
+  send.priority = 3;
+  publish(who, send);
+  (void)engine_->run(now_);  // the transaction is not durable yet
+  EXPECT_EQ(bodies(engine_->outbox(HomeId{}).deliveries),
+            (std::vector<std::string>{"first", "second"}));
+}
+
 // Random consumers with and without selectors come, take, acknowledge, requeue and go, over a queue
 // much deeper than its window. Each message is acknowledged exactly once, by one that wants it.
 TEST_F(EngineSelectorTest, RandomConsumersLoseAndDoubleNothing) {
