@@ -64,7 +64,10 @@ void World::client_action(Client& client) {
   switch (paused ? Action::disconnect
                  : static_cast<Action>(random_.weighted(scenario_.client_weights))) {
     case Action::send:
-      if (client.receipts_awaited < 20) send(client, nullptr);
+      if (client.to_repeat > 0) return repeat_unanswered(client);
+      if (client.receipts_awaited >= 20) return;
+      if (scenario_.identities && random_.one_in(2)) return send_identified(client);
+      send(client, nullptr);
       return;
     case Action::send_in_transaction:
       if (transaction != nullptr) send(client, transaction);
@@ -116,6 +119,7 @@ bool World::connect(Client& client, std::string client_id) {
   Connection& connection = connections_[connected->id];
   connection.details = *connected;
   connection.client = client.index;
+  client.to_repeat = client.unanswered.size();
   note("client " + std::to_string(client.index) + " connects as " +
        std::to_string(raw(connected->id)));
   return true;
@@ -136,6 +140,7 @@ void World::disconnect(Client& client) {
                                return raw(open.id) == each.second.transaction;
                              });
   });
+  for (const auto& send : client.unanswered) parked_.erase(send.token);
   model_.disconnected(raw(id), store_->submitted());
   connections_.erase(id);
   client.connection.reset();
@@ -250,6 +255,79 @@ void World::send(Client& client, OpenTransaction* transaction) {
   }
   if (wants_receipt) ++client.receipts_awaited;
   if (transaction != nullptr) ++transaction->operations;
+}
+
+// --- sending what is taken once ------------------------------------------------------------------
+
+/// A new one, after all that may have to be repeated: numbers only grow.
+void World::send_identified(Client& client) {
+  const Connection& connection = connection_of(client);
+  const core::Destination target{DestinationKind::queue,
+                                 "q." + std::to_string(random_.below(scenario_.queues))};
+  Message& message = model_.create(client.index, target, true, 4, 0, connection.details.origin);
+  message.identified = true;
+  const std::string body = body_of(message.number);
+  core::MessageBuilder builder;
+  builder.destination_kind = target.kind;
+  builder.destination_name = message.destination.name;
+  builder.persistent = true;
+  builder.timestamp = core::to_millis(now_);
+  builder.origin = message.origin;
+  builder.sequence = message.number;
+  builder.body_kind = core::BodyKind::text;
+  builder.body = body;
+  builder.add_string("colour", is_red(message.number) ? "red" : "blue");
+  auto built = builder.build();
+  if (!built) return model_.violation("cannot build: " + built.error().text);
+  client.unanswered.push_back(
+      {std::make_shared<const core::ProducerSequence>(core::ProducerSequence{
+           "client " + std::to_string(client.index), ++client.last_identity}),
+       &message, std::move(*built), 0});
+  publish_identified(client, client.unanswered.back());
+}
+
+/// On a new connection, in their order, what the client was not told about.
+void World::repeat_unanswered(Client& client) {
+  Client::Unanswered& send = client.unanswered[client.unanswered.size() - client.to_repeat];
+  --client.to_repeat;
+  publish_identified(client, send);
+}
+
+void World::publish_identified(Client& client, Client::Unanswered& send) {
+  Message& message = *send.message;
+  if (!message.taken) model_.order(message);
+  send.token = ++last_token_;
+  core::SendOptions options;
+  options.token = send.token;
+  if (options_.sabotage != Sabotage::forget_identities) options.identity = send.identity;
+  note("client " + std::to_string(client.index) + " sends " + std::to_string(message.number) +
+       " as its " + std::to_string(send.identity->sequence) + " to " +
+       message.destination.to_text());
+  const core::Outcome outcome = engine_->publish(*client.connection, send.body, options, now_);
+  mix(static_cast<std::uint64_t>(outcome.disposition));
+  switch (outcome.disposition) {
+    case Disposition::failed:
+      note("  refused: " + outcome.error->text);
+      ++report_.refused;
+      std::erase_if(client.unanswered, [&](const auto& each) { return each.message == &message; });
+      return;
+    case Disposition::parked:
+      note("  parked");
+      ++report_.parked;
+      parked_[send.token] = {&message, 0, true};
+      break;
+    case Disposition::done:
+      note("  done after " + std::to_string(raw(outcome.after)));
+      model_.sent_once(message, outcome.after);
+      answer(*client.connection, send.token, outcome.after);
+      break;
+  }
+  ++client.receipts_awaited;
+}
+
+/// The client was told that it took effect.
+void World::forget_answered(Client& client, std::uint64_t token) {
+  std::erase_if(client.unanswered, [&](const auto& each) { return each.token == token; });
 }
 
 // --- consuming -----------------------------------------------------------------------------------
@@ -390,7 +468,8 @@ void World::acknowledge(Client& client, OpenTransaction* transaction) {
   if (may_die && random_.one_in(12)) {
     kind = core::AckKind::poisoned;
     cause = "cause " + std::to_string(message->number);
-  } else if (transaction == nullptr && random_.one_in(10)) {
+  } else if (transaction == nullptr && random_.one_in(10) &&
+             (may_die || !scenario_.redelivery)) {  // with a policy it may be the end as well
     kind = core::AckKind::requeued;
   }
   std::optional<core::TransactionId> within;
@@ -403,7 +482,7 @@ void World::acknowledge(Client& client, OpenTransaction* transaction) {
       engine_->acknowledge(subscription, range, kind, cause, within, now_);
   if (outcome.disposition == Disposition::failed) {
     note("  refused: " + outcome.error->text);
-    if (kind != core::AckKind::poisoned) {
+    if (kind == core::AckKind::consumed) {  // the others may need room for a dead letter
       model_.violation("cannot acknowledge what is out: " + outcome.error->text);
     }
     return;

@@ -103,6 +103,11 @@ void World::replied(const core::Reply& reply) {
     }
   } else if (parked.transaction != 0) {
     if (!done) model_.refused_in(parked.transaction, *parked.message);
+  } else if (!done && parked.message->identified) {
+    // The client takes that for final: it goes on with higher numbers.
+    for (Client& client : clients_) forget_answered(client, reply.token);
+  } else if (done && parked.message->identified) {
+    model_.sent_once(*parked.message, reply.outcome.after);
   } else if (done) {
     model_.sent(*parked.message, reply.outcome.after);
   }
@@ -183,6 +188,7 @@ bool World::receive(Connection& connection) {
   Client& client = clients_[connection.client];
   if (std::holds_alternative<Connection::Receipt>(item)) {
     ++report_.receipts;
+    forget_answered(client, std::get<Connection::Receipt>(item).token);
     if (client.receipts_awaited > 0) --client.receipts_awaited;
     return true;
   }

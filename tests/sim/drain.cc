@@ -98,6 +98,13 @@ void World::consume_everything() {
   for (Client& client : clients_) {
     if (!connect(client, client.client_id)) return;
   }
+  if (scenario_.redelivery) {
+    // The longest delay is over, for whatever waits.
+    now_ += core::milliseconds(10'000);
+    enter([&] { engine_->tick(now_); });
+    pump_everything();
+    if (broken()) return;
+  }
   core::SubscribeOptions everything;
   everything.interests.push_back({{core::DestinationKind::queue, ">"}, "", false});
   everything.ack_mode = core::AckMode::explicit_;

@@ -15,6 +15,9 @@ core::Ticket LyingStore::append(std::span<StoreOp> ops) {
     }
   }
   for (StoreOp& op : ops) {
+    if (sabotage_ == Sabotage::forget_refusals && op.kind == StoreOpKind::count_refusal) {
+      op.kind = StoreOpKind::count_delivery;
+    }
     if (drops(op.kind)) op = StoreOp{};
   }
   return store_.append(ops);
@@ -30,6 +33,9 @@ bool LyingStore::drops(StoreOpKind kind) {
       return kind == StoreOpKind::touch;
     case Sabotage::forget_counts:
       return kind == StoreOpKind::count_delivery || kind == StoreOpKind::count_refusal;
+    case Sabotage::forget_producers:
+      return kind == StoreOpKind::put_attachment;
+    case Sabotage::forget_refusals:
     case Sabotage::none:
     case Sabotage::lose_early:
     case Sabotage::tear_batches:
@@ -43,6 +49,7 @@ bool LyingStore::drops(StoreOpKind kind) {
     case Sabotage::forget_selectors:
     case Sabotage::forget_groups:
     case Sabotage::forget_exclusive:
+    case Sabotage::forget_identities:
       return false;
   }
   return false;

@@ -159,6 +159,13 @@ void Model::sent(Message& message, Ticket after) {
   place_everywhere(message, after, core::kNoTicket, Place::State::here);
 }
 
+/// Nobody sees it before it is durable: its client would send it again after a crash.
+void Model::sent_once(Message& message, Ticket after) {
+  if (message.taken) return;
+  message.taken = true;
+  place_everywhere(message, after, after, Place::State::here);
+}
+
 void Model::parked_silently(Message& message) {
   place_everywhere(message, kUnknownTicket, core::kNoTicket, Place::State::parked);
 }
@@ -316,15 +323,34 @@ void Model::acknowledged(core::SubscriptionId id, core::DeliveryRange range, Ack
         remove(place, after, true);
         break;
       case AckKind::requeued:
-        give_back(place, after);
-        break;
       case AckKind::poisoned:
+        refuse(place, kind, cause, after);
+        break;
       case AckKind::expired:
-        dead_letter(place, cause, kind == AckKind::expired, after);
+        dead_letter(place, cause, true, after);
         break;
     }
     at = out.erase(at);
   }
+}
+
+/// With a policy it comes again, not before the delay is over, until that was enough.
+void Model::refuse(Place& place, AckKind kind, const std::string& cause, Ticket after) {
+  if (!redelivery_) {
+    if (kind == AckKind::requeued) return give_back(place, after);
+    return dead_letter(place, cause, false, after);
+  }
+  if (place.refusals >= static_cast<std::uint32_t>(redelivery_->maximum_redeliveries)) {
+    return dead_letter(place, cause, false, after);
+  }
+  auto wait = redelivery_->initial_delay;
+  for (std::uint32_t i = 0; i < place.refusals; ++i) {
+    wait = redelivery_->exponential_back_off ? 2 * wait : redelivery_->delay;
+  }
+  give_back(place, after);
+  ++place.refusals;
+  place.refused.push_back(after);
+  place.not_before = now_ + wait;
 }
 
 void Model::dead_letter(Place& place, const std::string& cause, bool expired, Ticket after) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -25,10 +26,12 @@ struct Message {
   bool persistent = false;
   std::int64_t expiration = 0;
   std::uint64_t origin = 0;
-  std::string group;    ///< empty: none
-  bool closes = false;  ///< its group
-  bool dead = false;    ///< in the dead-letter queue, or was
-  std::string cause;    ///< of that; empty: it expired
+  std::string group;        ///< empty: none
+  bool closes = false;      ///< its group
+  bool identified = false;  ///< sent with an identity: however often, it is taken once
+  bool taken = false;       ///< identified: it takes no further effect
+  bool dead = false;        ///< in the dead-letter queue, or was
+  std::string cause;        ///< of that; empty: it expired
 };
 
 struct List;
@@ -56,6 +59,9 @@ struct Place {
   std::uint64_t with = 0;                  ///< the consumer that has it, or had it
   std::uint32_t deliveries = 0;            ///< failed or lost ones
   std::vector<Ticket> counted;             ///< tickets of the counts of this epoch
+  std::uint32_t refusals = 0;              ///< of `deliveries`
+  std::vector<Ticket> refused;             ///< tickets of these, of this epoch
+  core::TimePoint not_before{};            ///< refused: not delivered again before
   std::uint64_t epoch = 0;                 ///< in which it was sent
   bool dispatched = false;                 ///< in this epoch
   bool received = false;                   ///< ever, by a client
@@ -129,8 +135,9 @@ struct RecoveredLane {
 class Model {
  public:
   /// The engine is entered; `durable` and `submitted`: of the store at that time.
-  void entry_begins(Ticket durable, Ticket submitted) {
+  void entry_begins(Ticket durable, Ticket submitted, core::TimePoint now) {
     ++entry_;
+    now_ = now;
     durable_ = durable;
     submitted_ = submitted;
   }
@@ -140,6 +147,9 @@ class Model {
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   void violation(std::string text) { violations_.push_back(std::move(text)); }
 
+  /// What consumers refuse is tried again so.
+  void use_redelivery(const core::RedeliveryPolicy& policy) { redelivery_ = policy; }
+
   // --- sending
   Message& create(std::uint64_t producer, core::Destination destination, bool persistent,
                   std::uint8_t priority, std::int64_t expiration, std::uint64_t origin);
@@ -147,6 +157,8 @@ class Model {
   void order(Message& message) { message.order = ++orders_[message.producer]; }
   void sent(Message& message, Ticket after);
   void parked_silently(Message& message);
+  /// An identified one was sent, or sent again, and the answer was "done".
+  void sent_once(Message& message, Ticket after);
 
   // --- consuming
   void subscribed(core::SubscriptionId id, std::uint64_t connection, std::uint64_t origin,
@@ -209,6 +221,7 @@ class Model {
   void place_everywhere(Message& message, Ticket after, Ticket visible_after, Place::State state);
   void remove(Place& place, Ticket removed, bool plain);
   void give_back(Place& place, Ticket counted);
+  void refuse(Place& place, core::AckKind kind, const std::string& cause, Ticket after);
   void end_consumer(Consumer& consumer, Ticket submitted);
   void dead_letter(Place& place, const std::string& cause, bool expired, Ticket after);
   Place* place_of(const core::Delivery& delivery, const Consumer& consumer);
@@ -246,6 +259,8 @@ class Model {
   std::uint64_t epoch_ = 1;
   std::uint64_t entry_ = 0;
   std::uint64_t rollback_entry_ = 0;  ///< the last in which one was rolled back
+  std::optional<core::RedeliveryPolicy> redelivery_;
+  core::TimePoint now_{};
   Ticket durable_ = core::kNoTicket;
   Ticket submitted_ = core::kNoTicket;
   std::uint64_t deliveries_ = 0;

@@ -120,6 +120,7 @@ void Model::check_dispatch(const core::Delivery& delivery, const Consumer& consu
     wrong("delivery count " + std::to_string(delivery.deliveries) + " instead of " +
           std::to_string(place.deliveries));
   }
+  if (now < place.not_before) wrong("redelivered before its time");
   if (place.received && !delivery.redelivered) wrong("redelivered without the mark");
   if (epoch_ == 1 && !place.dispatched && delivery.redelivered)
     wrong("marked, but never delivered");
@@ -187,8 +188,9 @@ void Model::check_priority(const Place& place, const Consumer& consumer) {
       continue;
     }
     if (other.stored || on_disk[other.message->priority] || other.since == entry_ ||
-        other.visible_after > core::kNoTicket || other.message->expiration != 0 ||
-        !other.message->group.empty() || (consumer.red_only && !is_red(number))) {
+        other.not_before != core::TimePoint{} || other.visible_after > core::kNoTicket ||
+        other.message->expiration != 0 || !other.message->group.empty() ||
+        (consumer.red_only && !is_red(number))) {
       continue;
     }
     better = &other;
@@ -210,6 +212,11 @@ void Model::check_dead_letter(const core::Delivery& delivery, const Message& mes
               message.cause + "\"");
   }
   if (delivery.message->expiration() != 0) violation(about + " can expire");
+  const auto count = delivery.message->property("dlqDeliveryCount");
+  if (!count || (!message.cause.empty() && count->integer < 1)) {
+    violation(about + " does not say how often it was delivered");
+  }
+  if (!delivery.message->property("dlqTime")) violation(about + " does not say when it died");
 }
 
 // --- counters ------------------------------------------------------------------------------------

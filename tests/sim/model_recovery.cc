@@ -180,6 +180,11 @@ bool Model::moved_by_expiry(const Place& place, const Found& found) const {
 
 void Model::settle_place(Place& place, const Found& found, Ticket survivors) {
   const auto at = found.entries.find(&place);
+  // With the message its number is there, or neither is.
+  Message& message = *place.message;
+  if (message.identified && place.list->kind == ListKind::queue) {
+    message.taken = at != found.entries.end() || place.added <= survivors;
+  }
   if (at == found.entries.end()) {
     const bool may_be_gone = !place.stored || place.state == Place::State::gone ||
                              place.state == Place::State::parked ||
@@ -211,6 +216,17 @@ void Model::settle_place(Place& place, const Found& found, Ticket survivors) {
               std::to_string(place.deliveries - unsure) + ".." + std::to_string(place.deliveries) +
               ": " + text(place));
   }
+  const auto unsure_refusals =
+      static_cast<std::uint32_t>(std::count_if(place.refused.begin(), place.refused.end(),
+                                               [&](Ticket ticket) { return ticket > survivors; }));
+  const std::uint32_t refusals = at->second->refusals;
+  if (refusals > place.refusals || refusals + unsure_refusals < place.refusals) {
+    violation(std::to_string(refusals) + " refusals came back instead of " +
+              std::to_string(place.refusals) + ": " + text(place));
+  }
+  place.refusals = refusals;
+  place.refused.clear();
+  place.not_before = {};
   place.deliveries = count;
   place.counted.clear();
   place.state = Place::State::here;

@@ -11,12 +11,14 @@ namespace pabal::sim {
 enum class Sabotage : std::uint8_t {
   none,
   // --- the store's (below the engine)
-  lose_durable,    ///< every 16th message is never stored
-  lose_early,      ///< durable() runs ahead of the truth
-  forget_touches,  ///< what may have been delivered before a crash is not logged
-  forget_counts,   ///< delivery counts are not logged
-  resurrect,       ///< every 16th acknowledgement is never stored
-  tear_batches,    ///< a batch is stored in two halves
+  lose_durable,      ///< every 16th message is never stored
+  lose_early,        ///< durable() runs ahead of the truth
+  forget_touches,    ///< what may have been delivered before a crash is not logged
+  forget_counts,     ///< delivery counts are not logged
+  forget_refusals,   ///< refusals are logged as lost deliveries
+  forget_producers,  ///< their numbers are not logged
+  resurrect,         ///< every 16th acknowledgement is never stored
+  tear_batches,      ///< a batch is stored in two halves
   // --- the disk's (below the journal)
   skip_sync,  ///< a sync says that it is done, and has done nothing
   // --- the dispatcher's (above the engine)
@@ -26,10 +28,11 @@ enum class Sabotage : std::uint8_t {
   lose_deliveries,    ///< every 16th is never handed out
   invent_counts,      ///< a mark counts as a failed delivery, so restarts alone make poison
   // --- the client's
-  commit_instead,    ///< a transaction that is rolled back takes effect
-  forget_selectors,  ///< a consumer with a selector gets everything
-  forget_groups,     ///< a sender leaves its message groups out
-  forget_exclusive,  ///< an exclusive consumer does not say so
+  commit_instead,     ///< a transaction that is rolled back takes effect
+  forget_selectors,   ///< a consumer with a selector gets everything
+  forget_groups,      ///< a sender leaves its message groups out
+  forget_exclusive,   ///< an exclusive consumer does not say so
+  forget_identities,  ///< what is sent again comes without its identity
 };
 
 struct SabotageInfo {
@@ -39,11 +42,13 @@ struct SabotageInfo {
   bool journal = true;  ///< and on the journal, which writes a batch that is torn in one piece
 };
 
-inline constexpr std::array<SabotageInfo, 16> kSabotages{{
+inline constexpr std::array<SabotageInfo, 19> kSabotages{{
     {Sabotage::lose_durable, "lose_durable"},
     {Sabotage::lose_early, "lose_early"},
     {Sabotage::forget_touches, "forget_touches"},
     {Sabotage::forget_counts, "forget_counts"},
+    {Sabotage::forget_refusals, "forget_refusals"},
+    {Sabotage::forget_producers, "forget_producers"},
     {Sabotage::resurrect, "resurrect"},
     {Sabotage::tear_batches, "tear_batches", true, false},
     {Sabotage::skip_sync, "skip_sync", false, true},
@@ -56,6 +61,7 @@ inline constexpr std::array<SabotageInfo, 16> kSabotages{{
     {Sabotage::forget_selectors, "forget_selectors"},
     {Sabotage::forget_groups, "forget_groups"},
     {Sabotage::forget_exclusive, "forget_exclusive"},
+    {Sabotage::forget_identities, "forget_identities"},
 }};
 
 }  // namespace pabal::sim

@@ -43,15 +43,23 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
   limits.steps_per_entry_max =
       static_cast<std::uint32_t>(random.one_in(2) ? 4096 : random.between(1, 40));
   limits.send_fail_if_no_space = random.one_in(6);
+  auto policy = std::make_shared<core::DestinationPolicy>();
   if (random.one_in(3)) {
-    auto policy = std::make_shared<core::DestinationPolicy>();
     policy->memory_limit = random.one_in(2) ? random.between(1000, 20'000) : 0;
     policy->store_limit = random.one_in(2) ? random.between(1000, 50'000) : 0;
     policy->producer_flow_control = !random.one_in(8);
-    for (const auto kind : {core::DestinationKind::queue, core::DestinationKind::topic}) {
-      scenario.settings.policies.add({{kind, ">"}, policy});
-    }
   }
+  scenario.identities = random.one_in(3);
+  if (random.one_in(3)) {
+    core::RedeliveryPolicy redelivery;
+    redelivery.maximum_redeliveries = static_cast<std::int32_t>(random.below(4));
+    redelivery.initial_delay = redelivery.delay = core::milliseconds(random.between(0, 1000));
+    redelivery.exponential_back_off = random.one_in(2);
+    redelivery.back_off_multiplier = 2;
+    policy->redelivery = scenario.redelivery = redelivery;
+    if (random.one_in(4)) limits.delayed_max = random.between(1, 5);
+  }
+  scenario.settings.policies.set_default(std::move(policy));
   return scenario;
 }
 
@@ -67,6 +75,14 @@ World::World(const Options& options)
     Client& client = clients_.emplace_back();
     client.index = i;
     if (i % 2 == 1) client.client_id = "office-" + std::to_string(i);
+  }
+  // With too many delayed, one comes at once: then no time is promised.
+  if (scenario_.redelivery && scenario_.limits.delayed_max >= 1'000'000) {
+    model_.use_redelivery(*scenario_.redelivery);
+  } else if (scenario_.redelivery) {
+    auto policy = *scenario_.redelivery;
+    policy.initial_delay = policy.delay = core::milliseconds(0);
+    model_.use_redelivery(policy);
   }
   report_.hash = 0xCBF29CE484222325ULL;
 }
@@ -228,6 +244,8 @@ void World::crash() {
     Client fresh;
     fresh.index = client.index;
     fresh.client_id = client.client_id;
+    fresh.unanswered = std::move(client.unanswered);
+    fresh.last_identity = client.last_identity;
     client = std::move(fresh);
   }
   if (power) {

@@ -58,7 +58,9 @@ struct Scenario {
   bool troubles = false;
   bool expiration = false;
   bool selectors = false;
-  bool groups = false;                   ///< and exclusive consumers
+  bool groups = false;      ///< and exclusive consumers
+  bool identities = false;  ///< clients send again what was not answered
+  std::optional<core::RedeliveryPolicy> redelivery;
   std::vector<unsigned> client_weights;  ///< per kind of client action
   core::EngineLimits limits;
   core::EngineSettings settings;
@@ -98,6 +100,17 @@ struct Client {
   /// Received, to be acknowledged.
   std::deque<std::pair<core::SubscriptionId, core::DeliveryId>> unacknowledged;
   std::uint64_t receipts_awaited = 0;
+
+  /// Sent with an identity, and the client was not told that it took effect. Outlives connections.
+  struct Unanswered {
+    std::shared_ptr<const core::ProducerSequence> identity;
+    Message* message = nullptr;
+    core::MessageRef body;
+    std::uint64_t token = 0;  ///< of the last try
+  };
+  std::deque<Unanswered> unanswered;
+  std::size_t to_repeat = 0;  ///< of these, how many the connection of now has not sent
+  std::uint64_t last_identity = 0;
 };
 
 /// One simulated life of a broker: engine, store, disk, network and clients on one thread. What
@@ -137,7 +150,7 @@ class World final : private core::StoreListener {
   // --- door.cc: entering the engine, and what comes out
   template <class Calls>
   void enter(Calls calls) {
-    model_.entry_begins(store_->durable(), store_->submitted());
+    model_.entry_begins(store_->durable(), store_->submitted(), now_);
     calls();
     more_work_ = engine_->run(now_);
     model_.entry_ends(store_->submitted());
@@ -161,6 +174,10 @@ class World final : private core::StoreListener {
   void disconnect(Client& client);
   void send(Client& client, OpenTransaction* transaction);
   core::Destination choose_target(Client& client);
+  void send_identified(Client& client);
+  void repeat_unanswered(Client& client);
+  void publish_identified(Client& client, Client::Unanswered& send);
+  static void forget_answered(Client& client, std::uint64_t token);
   void subscribe(Client& client);
   bool subscribe(Client& client, const core::SubscribeOptions& options);
   void subscribe_durable(Client& client);
