@@ -105,6 +105,11 @@ Result<std::uint64_t> Engine::State::delete_queue(const Destination& queue, bool
                                      queue.to_text() + "; end it first, or force it"};
     }
   }
+  if (reader.locked > 0 && !force) {  // its consumers are still connected
+    return Error{Errc::in_use, "a prepared XA branch holds " + std::to_string(reader.locked) +
+                                   " messages of " + queue.to_text() +
+                                   "; end it first, or force it"};
+  }
   // Who came for a pattern gets the queue again, should it come again. Who came for this one alone
   // would wait for ever on nothing.
   std::vector<ConnectionId> stranded;
