@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include <Poco/Base64Encoder.h>
 #include <Poco/JSON/Array.h>
@@ -36,24 +37,27 @@ Poco::UInt64 number(std::uint64_t value) {
   return value;
 }
 
-/// Of the path: a queue by its name, also "temp-queue://…".
-core::Destination queue_of(const std::string& name) {
-  constexpr std::string_view kTemporary = "temp-queue://";
-  constexpr std::string_view kQueue = "queue://";
-  if (name.starts_with(kTemporary)) {
-    return {core::DestinationKind::temporary_queue, name.substr(kTemporary.size())};
+/// A queue by its name, or any destination as logs ("topic://a") or STOMP ("/topic/a") write it.
+core::Destination target_of(const std::string& name) {
+  using enum core::DestinationKind;
+  constexpr std::pair<std::string_view, core::DestinationKind> kPrefixes[] = {
+      {"queue://", queue},
+      {"/queue/", queue},
+      {"topic://", topic},
+      {"/topic/", topic},
+      {"temp-queue://", temporary_queue},
+  };
+  for (const auto& [prefix, kind] : kPrefixes) {
+    if (name.starts_with(prefix)) return {kind, name.substr(prefix.size())};
   }
-  if (name.starts_with(kQueue)) {
-    return {core::DestinationKind::queue, name.substr(kQueue.size())};
-  }
-  return {core::DestinationKind::queue, name};
+  return {queue, name};
 }
 
-/// Where messages go: a queue by its name, or "topic://…".
-core::Destination target_of(const std::string& name) {
-  constexpr std::string_view kTopic = "topic://";
-  if (name.starts_with(kTopic)) return {core::DestinationKind::topic, name.substr(kTopic.size())};
-  return queue_of(name);
+/// Of the path, where a queue is meant.
+core::Destination queue_of(const std::string& name) {
+  core::Destination destination = target_of(name);
+  if (core::is_queue(destination.kind)) return destination;
+  return {core::DestinationKind::queue, name};
 }
 
 // --- formats -------------------------------------------------------------------------------------
@@ -356,8 +360,9 @@ ApiAnswer change(EngineGate& gate, const ApiRequest& request, Change change) {
 
 ApiAnswer post_create(EngineGate& gate, const ApiRequest& request) {
   return change(gate, request, [&](core::Engine& engine, core::TimePoint, Object& json) {
-    json.set("queue", to_utf8("queue://" + request.arguments[0]));
-    return engine.create_queue(request.arguments[0]);
+    const auto queue = queue_of(request.arguments[0]);
+    json.set("queue", to_utf8(queue.to_text()));
+    return engine.create_queue(queue.name);
   });
 }
 

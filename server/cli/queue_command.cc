@@ -25,7 +25,7 @@ constexpr Option kSelectorOption{
     .value = "SQL",
     .help = "only messages that it matches: \"color = 'red' AND n > 3\""};
 constexpr Option kToOption{
-    .name = "to", .value = "DESTINATION", .help = "a queue by its name, or topic://NAME"};
+    .name = "to", .value = "DESTINATION", .help = "a queue by its name, /queue/NAME or /topic/NAME"};
 
 constexpr Option kListOptions[] = {
     kApiOption,

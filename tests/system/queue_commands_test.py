@@ -114,7 +114,7 @@ class QueueCommandTest(unittest.TestCase):
     def test_move_copy_and_explain_one(self):
         fill(self.client, f'/queue/{self.name}', 500)
         to = self.name + '.to'
-        self.assertEqual(self.command('queue', 'copy', self.name, '--to', to)['affected'], 500)
+        self.assertEqual(self.command('queue', 'copy', self.name, '--to', f'/queue/{to}')['affected'], 500)
         self.assertEqual((self.depth(self.name), self.depth(to)), (500, 500))
         self.command('queue', 'purge', to)
         listed = self.command('queue', 'browse', self.name, '--limit', '300')['messages']
@@ -125,7 +125,7 @@ class QueueCommandTest(unittest.TestCase):
         moved = self.command('queue', 'move', self.name, wanted, '--to', to)
         self.assertEqual(moved['affected'], 1)
         self.command('explain', self.name, wanted, code=REFUSED)
-        self.assertEqual(self.command('explain', to, wanted)['ahead'], 0)
+        self.assertEqual(self.command('explain', f'/queue/{to}', wanted)['ahead'], 0)
         self.assertEqual(self.command('queue', 'move', self.name, '--to', to)['affected'], 499)
         self.assertEqual((self.depth(self.name), self.depth(to)), (0, 500))
         self.assertIn('nobody subscribes', self.command(
