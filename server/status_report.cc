@@ -57,6 +57,7 @@ Object::Ptr engine_json(const StatusReport& report) {
   }
   json->set("bytesHeld", number(engine.bytes_held));
   json->set("bytesWindow", number(engine.bytes_window));
+  json->set("bytesSpilled", number(engine.bytes_spilled));
   json->set("slowConsumersAborted", number(engine.slow_consumers_aborted));
   json->set("destinationsCollected", number(engine.destinations_collected));
   json->set("durableSubscriptionsExpired", number(engine.durable_subscriptions_expired));
@@ -259,6 +260,8 @@ void engine_metrics(Metrics& metrics, const StatusReport& report) {
                  engine.bytes_held);
   metrics.single("pabal_messages_window_bytes", "gauge", "Stored messages also kept in memory.",
                  engine.bytes_window);
+  metrics.single("pabal_messages_spilled_bytes", "gauge",
+                 "Non-persistent messages moved to the store's disk.", engine.bytes_spilled);
   metrics.single("pabal_enqueued_total", "counter", "Messages accepted.", engine.totals.enqueued);
   metrics.single("pabal_dequeued_total", "counter", "Messages settled.", engine.totals.dequeued);
   metrics.single("pabal_dispatched_total", "counter", "Deliveries.", engine.totals.dispatched);

@@ -201,6 +201,8 @@ ROWS = [
     Throughput('topic', 'topic 1 → 10, non-persistent (deliveries)',
                ['--destination', '/topic/pabal.bench', '-c', '10', '--persistent', 'false',
                 '--window', '0'], Target(activemq=5)),
+    Throughput('selectors', '100 consumers of a queue whose selectors match 1 % each',
+               ['-c', '100', '--buckets', '100', '--window', '100'], Target(activemq=10, cpu=1)),
     Latency('rate', 'non-persistent at 2,000/s: p99 latency',
             ['--persistent', 'false', '--rate', '2000']),
     FillAndDrain('fill-drain', 'fill 1 M × 1 KB with nobody consuming; drain it'),

@@ -49,6 +49,13 @@ Consumer::Consumer(int socket, Shared& shared, unsigned index, Arrivals& arrival
     subscribe.headers.emplace_back("activemq.prefetchSize", prefetch);  // Pabal's name, too
     subscribe.headers.emplace_back("prefetch-count", prefetch);         // RabbitMQ's
   }
+  if (index + scenario.idle_selectors >= scenario.consumers) {
+    subscribe.headers.emplace_back("selector", "bucket = 'nothing'");
+  } else if (scenario.buckets > 0) {
+    subscribe.headers.emplace_back("selector",
+                                   "bucket = '" + std::to_string(index % scenario.buckets) + "'");
+  }
+  if (scenario.durable) subscribe.headers.emplace_back("activemq.subscriptionName", "bench");
   out_ = encode(subscribe);
 }
 

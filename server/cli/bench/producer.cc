@@ -39,6 +39,12 @@ std::string Producer::make_unit(std::size_t slot, bool remember_columns) {
     if (id.priority != 4 || scenario.priorities) {
       out += "priority:" + std::to_string(id.priority) + "\n";
     }
+    if (scenario.buckets > 0) {
+      const std::string bucket = std::to_string(message % scenario.buckets);
+      // Units of the ring are equally long: leading spaces would count, so another header pads.
+      const std::size_t digits = std::to_string(scenario.buckets - 1).size();
+      out += "bucket:" + bucket + "\npad:" + std::string(digits + 1 - bucket.size(), '0') + "\n";
+    }
     if (scenario.transaction > 0) {
       out += "transaction:t\n";
     } else if (window_ > 0) {
@@ -70,10 +76,11 @@ std::string Producer::make_unit(std::size_t slot, bool remember_columns) {
 }
 
 void Producer::prepare() {
-  // Destination and priority of a message follow from its sequence, so the ring's length is a
-  // multiple of both periods.
+  // Destination, priority and bucket of a message follow from its sequence, so the ring's length
+  // is a multiple of their periods.
   const std::size_t period =
-      std::lcm<std::size_t>(destinations_.size(), shared_.scenario.priorities ? 10 : 1);
+      std::lcm(std::lcm<std::size_t>(destinations_.size(), shared_.scenario.priorities ? 10 : 1),
+               std::size_t{std::max(1U, shared_.scenario.buckets)});
   ring_ = make_unit(0, true);
   stride_ = ring_.size();
   slots_ = std::max<std::size_t>((kRingBytes / stride_ + period - 1) / period, 1) * period;

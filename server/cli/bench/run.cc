@@ -56,7 +56,11 @@ Outcome<void> Run::connect() {
   for (unsigned i = 0; i < scenario_.threads; ++i) workers_.emplace_back(shared_);
   const unsigned all = scenario_.consumers + scenario_.producers;
   for (unsigned i = 0; i < all; ++i) {
-    auto client = StompClient::connect(scenario_.endpoint, scenario_.connect);
+    ConnectOptions options = scenario_.connect;
+    if (scenario_.durable && i < scenario_.consumers) {
+      options.client_id = "pabal-bench-" + std::to_string(i);
+    }
+    auto client = StompClient::connect(scenario_.endpoint, options);
     if (!client) return client.error();
     result_.broker = client->connected().header("server").value_or("unknown");
     Worker& worker = workers_[i % scenario_.threads];

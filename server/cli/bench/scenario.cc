@@ -16,7 +16,7 @@ Outcome<void> check_combination(const Arguments& arguments, const Scenario& scen
   if (scenario.producers == 0 && scenario.consumers == 0) {
     return wrong("nobody sends and nobody receives: give --producers or --consumers");
   }
-  if (scenario.producers == 0 && scenario.topic) {
+  if (scenario.producers == 0 && scenario.topic && !arguments.flag("durable")) {
     return wrong("a topic keeps nothing that could be drained: give --producers");
   }
   if (scenario.producers == 0 && !arguments.given("count")) {
@@ -34,6 +34,14 @@ Outcome<void> check_combination(const Arguments& arguments, const Scenario& scen
   if (scenario.consumers != 0 && scenario.consumers < scenario.destinations.size()) {
     return wrong("--destinations needs as many --consumers, or none: each consumer has one");
   }
+  const unsigned busy = scenario.consumers - std::min(scenario.consumers, scenario.idle_selectors);
+  if (scenario.producers != 0 && scenario.consumers != 0 && busy < std::max(1U, scenario.buckets)) {
+    return wrong("each bucket needs a consumer, beside those with --idle-selectors");
+  }
+  if (scenario.buckets + scenario.idle_selectors > 0 && scenario.topic) {
+    return wrong("--buckets and --idle-selectors are for queues");
+  }
+  if (scenario.durable && !scenario.topic) return wrong("--durable is for topics");
   if (scenario.threads > scenario.producers + scenario.consumers) {
     return wrong("there are more --threads than connections");
   }
@@ -104,6 +112,9 @@ Outcome<Scenario> read_scenario(const Arguments& arguments) {
   if (!scenario.priorities) {
     scenario.priority = static_cast<unsigned>(arguments.text("priority")[0] - '0');
   }
+  scenario.buckets = number("buckets");
+  scenario.idle_selectors = number("idle-selectors");
+  scenario.durable = arguments.flag("durable");
   scenario.timeout_seconds = arguments.seconds("timeout");
   scenario.broker_pid = static_cast<int>(arguments.number("broker-pid"));
   if (scenario.producers > 0) {

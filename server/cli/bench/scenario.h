@@ -32,6 +32,9 @@ struct Scenario {
   double rate = 0;        ///< messages per second of all producers together; 0: as fast as it goes
   unsigned priority = 4;  ///< of all messages
   bool priorities = false;      ///< 0 to 9 in turn instead
+  unsigned buckets = 0;         ///< header `bucket` in turn, selected by the consumers; 0: none
+  unsigned idle_selectors = 0;  ///< the last so many consumers want nothing that comes
+  bool durable = false;         ///< consumers are durable subscriptions
   double timeout_seconds = 30;  ///< gives up after so long without progress
   std::uint32_t run = 1;        ///< tells this run's messages from others; 0 while only draining
   int broker_pid = 0;           ///< 0: not measured
