@@ -58,8 +58,11 @@ class Peer:
         self._receipts = 0
 
     def close(self):
-        if self.library.is_connected():
-            self.library.disconnect()
+        try:
+            if self.library.is_connected():
+                self.library.disconnect()
+        except (stomp.exception.NotConnectedException, OSError):
+            pass  # the broker was killed, and the library only learns of it now
 
     def drop(self):
         """Goes without DISCONNECT."""

@@ -21,6 +21,14 @@ def entries(text):
             '</policyEntries></policyMap></destinationPolicy>')
 
 
+def close(connection):
+    try:
+        if connection.is_connected():
+            connection.disconnect()
+    except (stomp.exception.NotConnectedException, OSError):
+        pass  # the broker has gone, and the library only learns of it now
+
+
 class Received(stomp.ConnectionListener):
     def __init__(self):
         self.bodies = []
@@ -76,7 +84,7 @@ class TestCase(unittest.TestCase):
         listener = Received()
         connection.set_listener('', listener)
         connection.connect(wait=True, headers=headers)
-        self.addCleanup(lambda: connection.is_connected() and connection.disconnect())
+        self.addCleanup(close, connection)
         return connection, listener
 
     def status(self, broker):

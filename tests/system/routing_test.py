@@ -83,8 +83,11 @@ class Peer:
         self._receipts = 0
 
     def close(self):
-        if self.library.is_connected():
-            self.library.disconnect()
+        try:
+            if self.library.is_connected():
+                self.library.disconnect()
+        except (stomp.exception.NotConnectedException, OSError):
+            pass  # the broker was killed, and the library only learns of it now
 
     def _answer(self, call):
         """Makes the call with a receipt; answers None, or the text of the error."""

@@ -43,7 +43,7 @@ TEST_F(ConfigPolicyTest, EveryAttributeOfAnEntryReachesThePolicy) {
   const auto read = policy(
       "<policyEntry queue='A' memoryLimit='2mb' pabalStoreLimit='3gb' producerFlowControl='false'"
       " sendFailIfNoSpace='true' sendFailIfNoSpaceAfterTimeout='7'"
-      " blockedProducerWarningInterval='8' prioritizedMessages='false' strictOrderDispatch='true'"
+      " blockedProducerWarningInterval='8' strictOrderDispatch='true'"
       " useConsumerPriority='false' allConsumersExclusiveByDefault='true'"
       " consumersBeforeDispatchStarts='9' timeBeforeDispatchStarts='10'"
       " messageGroupMapFactoryType='cached?cacheSize=11' queuePrefetch='12' topicPrefetch='13'"
@@ -56,7 +56,6 @@ TEST_F(ConfigPolicyTest, EveryAttributeOfAnEntryReachesThePolicy) {
   EXPECT_EQ(read.send_fail_if_no_space, true);
   EXPECT_EQ(read.send_fail_after, milliseconds(7));
   EXPECT_EQ(read.blocked_warning, milliseconds(8));
-  EXPECT_FALSE(read.prioritized);
   EXPECT_TRUE(read.strict_order_dispatch);
   EXPECT_FALSE(read.use_consumer_priority);
   EXPECT_TRUE(read.all_consumers_exclusive);
@@ -342,15 +341,33 @@ TEST_F(ConfigPolicyTest, OnlyTheInterceptorsThatAreListedAreThere) {
 
   const auto topics =
       load(interceptors("<virtualTopic name='V.*' prefix='p.*.' postfix='.q'"
-                        " selectorAware='true' dropOnResourceLimit='true'/>"
+                        " selectorAware='true'/>"
                         "<virtualTopic/>"));
   ASSERT_TRUE(topics) << topics.error().text;
   ASSERT_EQ(topics->config.engine.virtuals.topics.size(), 2U);
   const auto& first = topics->config.engine.virtuals.topics[0];
   EXPECT_EQ(first.name + ' ' + first.prefix + ' ' + first.postfix, "V.* p.*. .q");
   EXPECT_TRUE(first.selector_aware);
-  EXPECT_TRUE(first.drop_on_resource_limit);
   EXPECT_EQ(topics->config.engine.virtuals.topics[1].name, ">");
+}
+
+TEST_F(ConfigPolicyTest, WhatIsNotBuiltIsReportedUnlessItAsksForNothing) {
+  const auto reported = [&](const std::string& text, const std::string& name) {
+    const auto loaded = load(text);
+    EXPECT_TRUE(loaded) << (loaded ? "" : loaded.error().text);
+    return loaded && std::any_of(loaded->findings.begin(), loaded->findings.end(),
+                                 [&](const Finding& finding) {
+                                   return finding.severity == Severity::warning &&
+                                          finding.path.ends_with('@' + name);
+                                 });
+  };
+  const std::string priorities = "prioritizedMessages";
+  EXPECT_TRUE(
+      reported(entries("<policyEntry queue='A' prioritizedMessages='false'/>"), priorities));
+  EXPECT_FALSE(
+      reported(entries("<policyEntry queue='A' prioritizedMessages='true'/>"), priorities));
+  EXPECT_TRUE(
+      reported(interceptors("<virtualTopic dropOnResourceLimit='true'/>"), "dropOnResourceLimit"));
 }
 
 TEST_F(ConfigPolicyTest, WhatIsWrongIsNamedWithItsPlace) {
@@ -409,7 +426,8 @@ TEST_F(ConfigPolicyTest, WhatHasNoMeaningIsReportedWithItsReason) {
   for (const Option& option : options_of(*find_shape("policyEntry"))) {
     if (option.status == Status::honoured) continue;
     const bool flag = option.type == Type::boolean;
-    const std::string value = flag ? (option.default_text == "true" ? "false" : "true") : "1";
+    const auto harmless = option.agrees.empty() ? option.default_text : option.agrees;
+    const std::string value = flag ? (harmless == "true" ? "false" : "true") : "1";
     const auto loaded =
         load(entries("<policyEntry queue='A' " + std::string(option.name) + "='" + value + "'/>"));
     ASSERT_TRUE(loaded) << loaded.error().text;
