@@ -101,7 +101,6 @@ struct DestinationPolicy {
   milliseconds send_fail_after{-1};           ///< wait so long, then fail; negative: as systemUsage
   milliseconds blocked_warning{30'000};       ///< between warnings of a producer held up; 0: none
 
-  bool prioritized = true;  ///< deliver by priority, then arrival; Pabal does it by default
   bool strict_order_dispatch = false;  ///< to the first consumer with credit, not round robin
   bool use_consumer_priority = true;
   bool all_consumers_exclusive = false;
@@ -125,7 +124,6 @@ struct DestinationPolicy {
 
   bool collect_when_inactive = false;  ///< gcInactiveDestinations
   milliseconds inactive_before_collection{60'000};
-  bool collect_with_network_consumers = false;
   std::int64_t destinations_max = -1;  ///< that fall under this entry; -1: no limit
   bool duplicate_detection = true;     ///< enableAudit
   [[nodiscard]] bool limited() const noexcept { return memory_limit != 0 || store_limit != 0; }
@@ -214,7 +212,6 @@ struct VirtualTopic {
   std::string prefix = "Consumer.*.";
   std::string postfix;
   bool selector_aware = false;  ///< only what some consumer of the queue wants
-  bool drop_on_resource_limit = false;
 };
 
 /// A copy of all that is sent to a queue goes to topic prefix + queue + postfix.
@@ -250,7 +247,6 @@ struct EngineSettings {
   PolicyTable policies;
   VirtualDestinations virtuals;
   std::optional<TimeStamping> time_stamping;
-  std::optional<bool> force_persistent;       ///< forcePersistencyMode: whatever the sender says
   bool scheduler = true;                      ///< schedulerSupport: AMQ_SCHEDULED_* are obeyed
   std::uint32_t schedule_repeat_max = 1000;   ///< maxSchedulerRepeatAllowed
   milliseconds collection_period{0};          ///< schedulePeriodForDestinationPurge; 0: off

@@ -83,12 +83,12 @@ struct PolicyDraft {
   core::MirroredQueues mirrored;
   core::DiscardedDeadLetters discarded;
   core::TimeStamping time_stamping;
-  bool force_persistent = false;
   std::map<std::string, Text> texts;  ///< attributes that are understood when the element ends
   bool interceptors = false;          ///< destinationInterceptors lists some: no default ones
   core::VirtualDestinations listed{{}, {}, std::nullopt};  ///< by them
   bool use_virtual_topics = true;
   bool use_mirrored_queues = false;
+  bool mirror_temporaries = true;
 };
 
 struct Target {

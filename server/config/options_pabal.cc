@@ -66,6 +66,70 @@ constexpr Option kOptions[] =
             [](Target& t, const Value& v, const SourceLocation&) {
               t.config.limits.topic_pending_bytes_max = number(v);
             }),
+        honoured("pabalLimits", "preparedBranchesMax", Type::integer, "10000", {1, 1000000},
+                 kRestart,
+                 "prepared XA branches, those included that were completed by hand and not "
+                 "forgotten; one more votes to roll back",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.prepared_branches_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured(
+            "pabalLimits", "preparedAcknowledgementsMax", Type::integer, "4000000", {1, 1000000000},
+            kRestart, "messages that all prepared XA branches together have acknowledged",
+            [](Target& t, const Value& v, const SourceLocation&) {
+              t.config.limits.prepared_acknowledgements_max = static_cast<std::uint32_t>(v.number);
+            }),
+        honoured("pabalLimits", "preparedBytesMax", Type::memory, "16mb", {1024, 1LL << 40},
+                 kRestart,
+                 "sends of prepared XA branches that are kept in memory as well as on disk",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.prepared_bytes_max = number(v);
+                 }),
+        honoured("pabalLimits", "compositeTargetsMax", Type::integer, "1000", {1, 1000000},
+                 kRestart, "destinations that one send or subscription names",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.composite_targets_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured(
+            "pabalLimits", "retroactiveBytesMax", Type::memory, "64mb", {0, 1LL << 40}, kRestart,
+            "messages that topics remember for retroactive consumers; the oldest go first above",
+            [](Target& t, const Value& v, const SourceLocation&) {
+              t.config.limits.retroactive_bytes_max = number(v);
+            }),
+        honoured("pabalLimits", "retroactiveTopicsMax", Type::integer, "65536", {0, 100000000},
+                 kRestart, "topics that remember messages; more do not",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.retroactive_topics_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalLimits", "delayedMax", Type::integer, "1000000", {0, 1LL << 40}, kRestart,
+                 "refused messages that wait for the time of their redelivery; more come at once",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.delayed_max = number(v);
+                 }),
+        honoured("pabalLimits", "producersMax", Type::integer, "65536", {1, 100000000}, kRestart,
+                 "producers whose last sequence number is remembered, to know what is sent again; "
+                 "above, the one used longest ago is forgotten",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.producers_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalLimits", "scheduledVolatileMax", Type::integer, "100000", {0, 100000000},
+                 kRestart, "non-persistent messages that are scheduled; one more is refused",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.scheduled_volatile_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalLimits", "scheduleOrdersMax", Type::integer, "16", {1, 10000}, kRestart,
+                 "requests to list or remove what is scheduled that are worked on at a time; one "
+                 "more is refused",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.schedule_orders_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalLimits", "lateAcknowledgementsReadersMin", Type::integer, "8",
+                 {0, 100000000}, kRestart,
+                 "durable subscriptions of one topic from which on automatic acknowledgements are "
+                 "written in runs, a second late at most; 0: never",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.late_acks_readers_min = static_cast<std::uint32_t>(v.number);
+                 }),
         honoured("pabalLimits", "windowBytesMax", Type::memory, "64mb", {1024, 1LL << 40}, kRestart,
                  "stored messages that are also kept in memory, of all destinations",
                  [](Target& t, const Value& v, const SourceLocation&) {
@@ -106,8 +170,8 @@ constexpr Option kOptions[] =
                  [](Target& t, const Value& v, const SourceLocation&) {
                    t.config.store.index_memory_bytes_max = number(v);
                  }),
-        honoured("pabalStomp", "commandLineBytesMax", Type::memory, "1024", {16, 1 << 20}, kReload,
-                 "longest command line of a frame",
+        honoured("pabalStomp", "commandLineBytesMax", Type::memory, "1024", {16, 1 << 20},
+                 kReload, "longest command line of a frame",
                  [](Target& t, const Value& v, const SourceLocation&) {
                    t.config.stomp.command_line_bytes_max = number(v);
                  }),

@@ -195,8 +195,8 @@ constexpr Option kOptions[] = {
           "disk for non-persistent messages", "write limit"),
     unmet("tempUsage", "total", Type::memory, "0", Status::not_yet, "",
           "disk for non-persistent messages", "write limit"),
-    unmet("jobSchedulerUsage", "limit", Type::memory, "50gb", Status::not_yet, "",
-          "disk for delayed messages", "there is no scheduler"),
+    unmet("jobSchedulerUsage", "limit", Type::memory, "50gb", Status::meaningless, "",
+          "disk for delayed messages", "scheduled messages count with storeUsage"),
 };
 
 }  // namespace

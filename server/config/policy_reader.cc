@@ -431,10 +431,11 @@ void finish_policies(Reading& reading) {
   Draft& draft = reading.draft;
   if (draft.interceptors) {
     virtuals = draft.listed;
-    return;
+  } else {
+    if (!draft.use_virtual_topics) virtuals.topics.clear();
+    if (draft.use_mirrored_queues) virtuals.mirrored = core::MirroredQueues{};
   }
-  if (!draft.use_virtual_topics) virtuals.topics.clear();
-  if (draft.use_mirrored_queues) virtuals.mirrored = core::MirroredQueues{};
+  if (virtuals.mirrored) virtuals.mirrored->temporaries = draft.mirror_temporaries;
 }
 
 }  // namespace pabal::server

@@ -64,6 +64,9 @@ constexpr Shape kShapes[] = {
      "windowBytesMax listWindowBytesMax parkedBytesMax transactionBytesMax "
      "transactionOperationsMax transactionsPerConnectionMax subscriptionsPerConnectionMax "
      "connectionsMax destinationsMax walksMax tasksMax unwrittenBytesMax topicPendingBytesMax "
+     "preparedBranchesMax preparedAcknowledgementsMax preparedBytesMax compositeTargetsMax "
+     "retroactiveBytesMax retroactiveTopicsMax delayedMax producersMax scheduledVolatileMax "
+     "scheduleOrdersMax lateAcknowledgementsReadersMin "
      "stepsPerEntryMax",
      ""},
     {"pabalStore",

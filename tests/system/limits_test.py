@@ -99,7 +99,9 @@ class TestCase(unittest.TestCase):
 
 def _set_attribute(text, name, value):
     import re
-    return re.sub(rf'(\n    {name}=)"[^"]*"', rf'\1"{value}"', text, count=1)
+    changed, count = re.subn(rf'(\n +{name}=)"[^"]*"', rf'\1"{value}"', text, count=1)
+    assert count == 1, name
+    return changed
 
 
 class FlowTest(TestCase):
@@ -223,6 +225,22 @@ class SlowConsumerTest(TestCase):
         others = reader.request('SUBSCRIBE', {'id': '1', 'destination': '/queue/a', 'ack': 'client'})
         wait_for(lambda: self.queue(broker, 'a')['inFlight'] == 2, 'two deliveries')
         self.assertLessEqual(len(others), 2)
+
+
+class EngineLimitTest(TestCase):
+    def test_limits_of_the_file_are_those_of_the_engine(self):
+        broker = self.broker('', 'compositeTargetsMax=2 scheduledVolatileMax=1')
+        client = self.client(broker)
+        client.request('SEND', {'destination': '/queue/a,/queue/b'}, b'two')
+        self.assertEqual(self.queue(broker, 'b')['depth'], 1)
+        client.send('SEND', {'destination': '/queue/a,/queue/b,/queue/c'}, b'three')
+        self.assertIn('composite_targets_max', client.expect('ERROR').headers['message'])
+        self.assertIsNone(self.queue(broker, 'c'))
+        client = self.client(broker)
+        later = {'destination': '/queue/later', 'AMQ_SCHEDULED_DELAY': '3600000'}
+        client.request('SEND', later, b'first')
+        client.send('SEND', later, b'second')
+        self.assertIn('scheduled_volatile_max', client.expect('ERROR').headers['message'])
 
 
 class CollectTest(TestCase):

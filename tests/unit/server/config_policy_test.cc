@@ -91,7 +91,6 @@ TEST_F(ConfigPolicyTest, TheDefaultsOfTheTableAreThoseOfThePolicy) {
   EXPECT_EQ(read.send_fail_if_no_space, expected.send_fail_if_no_space);
   EXPECT_EQ(read.send_fail_after, expected.send_fail_after);
   EXPECT_EQ(read.blocked_warning, expected.blocked_warning);
-  EXPECT_EQ(read.prioritized, expected.prioritized);
   EXPECT_EQ(read.strict_order_dispatch, expected.strict_order_dispatch);
   EXPECT_EQ(read.use_consumer_priority, expected.use_consumer_priority);
   EXPECT_EQ(read.all_consumers_exclusive, expected.all_consumers_exclusive);
