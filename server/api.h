@@ -61,7 +61,7 @@ struct ApiCall {
   std::string_view body;
 };
 
-/// Whether the path is the API's at all; `/api/status` is not.
+/// Whether the path is one of the routes'; `/api/status` and `/api/store/map` are reports.
 bool is_api_path(std::string_view uri) noexcept;
 /// Finds the route and carries it out. What changes something is for this machine's own programs:
 /// it must come from a loopback address, be JSON by its content type (which no web page can send

@@ -343,4 +343,16 @@ StatusReport Broker::report(std::string_view after, std::size_t limit) {
   return report;
 }
 
+core::Result<store::MapReport> Broker::store_map(const store::MapLimits& limits) {
+  if (journal_store_ == nullptr) {
+    return core::Error{core::Errc::not_supported, "the store is in memory: nothing is on disk"};
+  }
+  if (mapping_.exchange(true)) {
+    return core::Error{core::Errc::in_use, "a map of the store is being made; ask again"};
+  }
+  auto report = journal_store_->map(limits);
+  mapping_.store(false);
+  return report;
+}
+
 }  // namespace pabal::server

@@ -50,6 +50,7 @@ class Broker final : public StatusSource {
   core::Result<void> reload(const Config& config);
 
   StatusReport report(std::string_view after, std::size_t limit) override;
+  core::Result<store::MapReport> store_map(const store::MapLimits& limits) override;
   [[nodiscard]] const std::vector<std::unique_ptr<Listener>>& listeners() const noexcept {
     return listeners_;
   }
@@ -86,6 +87,7 @@ class Broker final : public StatusSource {
   std::unique_ptr<core::Engine> engine_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   HttpEndpoint http_;
+  std::atomic<bool> mapping_{false};  // one at a time: it costs memory and reads
   bool serving_ = false;
 };
 

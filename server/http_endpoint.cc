@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <string>
 
 #include <Poco/Exception.h>
@@ -17,6 +18,7 @@
 
 #include "server/api.h"
 #include "server/http_socket.h"
+#include "server/store_map_report.h"
 
 namespace pabal::server {
 namespace {
@@ -55,24 +57,51 @@ Answer metrics(StatusSource& source) {
           format_metrics(source.report({}, kMetricsDestinationsMax))};
 }
 
-Answer status(StatusSource& source, const Poco::URI& uri) {
-  std::string after;
+/// The parameter `limit`. Errors: invalid_argument (no number, too large, an unknown parameter).
+core::Result<std::size_t> page_limit(const Poco::URI& uri,
+                                     std::initializer_list<std::string_view> known) {
   std::size_t limit = kPageDefault;
   for (const auto& [name, value] : uri.getQueryParameters()) {
-    if (name == "after") {
-      after = value;
-    } else if (name == "limit") {
-      const auto* end = value.data() + value.size();
-      const auto [stop, error] = std::from_chars(value.data(), end, limit);
-      if (error != std::errc() || stop != end || limit > kPageMax) {
-        return error_answer(HTTPResponse::HTTP_BAD_REQUEST,
-                            "limit is a number from 0 to " + std::to_string(kPageMax));
-      }
-    } else {
-      return error_answer(HTTPResponse::HTTP_BAD_REQUEST, "parameters are after and limit");
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      std::string names;
+      for (const auto each : known) names += (names.empty() ? "" : " and ") + std::string(each);
+      return core::Error{core::Errc::invalid_argument, "parameters are " + names};
+    }
+    if (name != "limit") continue;
+    const auto* end = value.data() + value.size();
+    const auto [stop, error] = std::from_chars(value.data(), end, limit);
+    if (error != std::errc() || stop != end || limit > kPageMax) {
+      return core::Error{core::Errc::invalid_argument,
+                         "limit is a number from 0 to " + std::to_string(kPageMax)};
     }
   }
-  return {HTTPResponse::HTTP_OK, "application/json", format_status(source.report(after, limit))};
+  return limit;
+}
+
+Answer status(StatusSource& source, const Poco::URI& uri) {
+  const auto limit = page_limit(uri, {"after", "limit"});
+  if (!limit) return error_answer(HTTPResponse::HTTP_BAD_REQUEST, limit.error().text);
+  std::string after;
+  for (const auto& [name, value] : uri.getQueryParameters()) {
+    if (name == "after") after = value;
+  }
+  return {HTTPResponse::HTTP_OK, "application/json", format_status(source.report(after, *limit))};
+}
+
+/// Who keeps how much of the store on disk. What is told apart while counting is bounded; beyond
+/// it, `pabal store map DIR` does it with the broker stopped.
+Answer store_map(StatusSource& source, const Poco::URI& uri) {
+  constexpr std::size_t kPairsMax = 500'000;
+  constexpr std::size_t kRowsOfSegment = 10;
+  auto limit = page_limit(uri, {"limit"});
+  if (!limit) return error_answer(HTTPResponse::HTTP_BAD_REQUEST, limit.error().text);
+  const auto report = source.store_map({*limit, std::min(*limit, kRowsOfSegment), kPairsMax});
+  if (!report) {
+    ApiAnswer failure = ApiAnswer::failure(report.error());
+    return {static_cast<HTTPResponse::HTTPStatus>(failure.status), "application/json",
+            std::move(failure.body)};
+  }
+  return {HTTPResponse::HTTP_OK, "application/json", ApiAnswer::ok(*store_map_json(*report)).body};
 }
 
 /// The body of a request, of which the socket lets only so much through.
@@ -126,8 +155,9 @@ Answer answer_to(HTTPServerRequest& request, StatusSource& source, EngineGate& g
   if (path == "/health") return health(source);
   if (path == "/metrics") return metrics(source);
   if (path == "/api/status") return status(source, uri);
+  if (path == "/api/store/map") return store_map(source, uri);
   return error_answer(HTTPResponse::HTTP_NOT_FOUND,
-                      "try /health, /metrics, /api/status or /api/queues");
+                      "try /health, /metrics, /api/status, /api/store/map or /api/queues");
 }
 
 class Handler final : public Poco::Net::HTTPRequestHandler {

@@ -9,6 +9,7 @@
 #include "core/engine.h"
 #include "core/store.h"
 #include "server/clock.h"
+#include "store/store_map.h"
 
 namespace pabal::server {
 
@@ -51,6 +52,10 @@ class StatusSource {
   virtual ~StatusSource() = default;
   /// At most `limit` destinations whose text is above `after`.
   virtual StatusReport report(std::string_view after, std::size_t limit) = 0;
+  /// Goes through the store's index and reads from its journal: seconds for many millions of
+  /// messages. Errors: not_supported (the store is in memory), in_use (another map is being made),
+  /// and those of store::map_index().
+  virtual core::Result<store::MapReport> store_map(const store::MapLimits& limits) = 0;
 };
 
 /// Why the broker is not well; empty: it is. For /health.

@@ -64,6 +64,10 @@ class JournalCoreImpl final : public JournalCore {
   bool troubled(Step step) const noexcept override;
   bool failed() const noexcept override { return failed_.load(); }
   Result<void> flush_now() override;
+  Result<MapReport> map(const MapLimits& limits) override {
+    return map_index(index_, {pool_.numbers(), [this](auto number) { return pool_.find(number); }},
+                     limits);
+  }
 
  private:
   bool step_write();

@@ -4,6 +4,7 @@
 
 #include "core/store.h"
 #include "store/options.h"
+#include "store/store_map.h"
 
 namespace pabal::store {
 
@@ -48,6 +49,8 @@ class JournalCore : public core::Store {
   [[nodiscard]] virtual bool failed() const noexcept = 0;
   /// Writes the index's changes down now, whether due or not (for a stop). Where apply runs.
   virtual Result<void> flush_now() = 0;
+  /// As map_index(), of the store at work. Any thread; reads from the disk.
+  virtual Result<MapReport> map(const MapLimits& limits) = 0;
 };
 
 }  // namespace pabal::store

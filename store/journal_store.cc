@@ -91,6 +91,7 @@ class JournalStoreImpl final : public JournalStore, private Waker {
   core::Ticket durable() const noexcept override { return core_->durable(); }
   void read(const core::PageRequest& request) override { core_->read(request); }
   core::StoreStatus status() const override { return core_->status(); }
+  Result<MapReport> map(const MapLimits& limits) override { return core_->map(limits); }
 
  private:
   void wake(Step step) noexcept override {

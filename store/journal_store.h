@@ -4,6 +4,7 @@
 
 #include "core/store.h"
 #include "store/options.h"
+#include "store/store_map.h"
 
 namespace pabal::store {
 
@@ -22,6 +23,9 @@ class JournalStore : public core::Store {
   /// for), writes the index down and stops the threads. No call but status() and durable()
   /// afterwards. Idempotent.
   virtual void close() = 0;
+  /// Says what keeps which segment, beside the work of the store (store_map.h). Any thread, before
+  /// close(); reads from the disk.
+  virtual Result<MapReport> map(const MapLimits& limits) = 0;
 };
 
 }  // namespace pabal::store

@@ -1,9 +1,7 @@
 #include "store/tools.h"
 
-#include <algorithm>
 #include <map>
 #include <memory>
-#include <tuple>
 #include <utility>
 
 #include "store/index/memory_key_value.h"
@@ -93,42 +91,6 @@ void compare(OpenStore& truth, OpenStore& index, std::vector<std::string>& probl
   }
 }
 
-/// When the message of an entry was sent; 0: it cannot be read.
-std::int64_t time_of(OpenStore& store, const BlockEntry& entry) {
-  const SegmentRef segment = store.pool.find(entry.segment);
-  if (!segment) return 0;
-  std::string record(kPayloadHeaderBytes + entry.bytes, '\0');
-  const auto got = segment->file->read(entry.offset, std::as_writable_bytes(std::span(record)));
-  if (!got || *got != record.size()) return 0;
-  const auto flat = decode_payload(record, entry.segment, entry.offset);
-  if (!flat) return 0;
-  const auto message = core::Message::from_flat(std::as_bytes(std::span(*flat)));
-  return message ? (*message)->timestamp() : 0;
-}
-
-/// What all segments together hold for each reader, the most first.
-std::vector<MapRow> totals_of(const MapReport& report) {
-  std::map<std::pair<std::uint64_t, std::uint64_t>, MapRow> sums;
-  for (const MapSegment& segment : report.segments) {
-    for (const MapRow& row : segment.rows) {
-      MapRow& sum = sums[{core::raw(row.list), core::raw(row.reader)}];
-      const MapRow before = sum;
-      sum = row;
-      sum.segment = 0;
-      sum.messages += before.messages;
-      sum.bytes += before.bytes;
-      if (before.since != 0 && (sum.since == 0 || before.since < sum.since)) {
-        sum.since = before.since;
-      }
-    }
-  }
-  std::vector<MapRow> totals;
-  for (auto& [key, row] : sums) totals.push_back(std::move(row));
-  std::stable_sort(totals.begin(), totals.end(),
-                   [](const MapRow& a, const MapRow& b) { return a.bytes > b.bytes; });
-  return totals;
-}
-
 }  // namespace
 
 Result<CheckReport> check_store(const JournalStoreOptions& options) {
@@ -178,59 +140,17 @@ Result<MapReport> map_store(const JournalStoreOptions& options) {
   if (!lock) return lock.error();
   OpenStore store(options, options.index != nullptr ? *options.index : leveldb_factory(), false);
   if (auto read = store.recovery.run(); !read) return read.error();
-
-  std::map<std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>, MapRow> rows;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> names;
-  for (const core::RecoveredList& list : store.index.recovered().lists) {
-    for (const core::RecoveredReader& reader : list.readers) {
-      if (core::is_queue(list.description.destination.kind)) continue;
-      names[{core::raw(list.description.id), core::raw(reader.description.id)}] =
-          reader.description.client_id + "/" + reader.description.name;
-    }
-  }
-  // The oldest of a row is among the first of each priority: messages come in their order.
-  std::map<std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>, std::map<int, BlockEntry>>
-      firsts;
-  auto visited = store.index.visit_entries(
-      [&](const core::ListDescription& list, std::uint8_t priority, std::uint64_t,
-          const BlockEntry& entry, const std::vector<core::ReaderId>& readers) {
-        for (const core::ReaderId reader : readers) {
-          firsts[{entry.segment, core::raw(list.id), core::raw(reader)}].emplace(priority, entry);
-        }
-        for (const core::ReaderId reader : readers) {
-          MapRow& row = rows[{entry.segment, core::raw(list.id), core::raw(reader)}];
-          if (row.messages++ == 0) {
-            row.segment = entry.segment;
-            row.list = list.id;
-            row.destination = list.destination;
-            row.reader = reader;
-            row.reader_name = names[{core::raw(list.id), core::raw(reader)}];
-          }
-          row.bytes += entry.bytes;
-        }
-      });
-  if (!visited) return visited.error();
-  for (auto& [key, row] : rows) {
-    for (const auto& [priority, entry] : firsts[key]) {
-      const std::int64_t sent = time_of(store, entry);
-      if (sent != 0 && (row.since == 0 || sent < row.since)) row.since = sent;
-    }
-  }
-
-  MapReport report;
+  MapSegments segments;
+  std::map<std::uint64_t, SegmentRef> files;
   for (const Recovery::LogSegment& each : store.recovery.log()) {
-    MapSegment& segment = report.segments.emplace_back();
-    segment.segment = each.file->number;
-    segment.bytes = each.file->bytes;
-    segment.bytes_live = store.index.live_bytes(each.file->number);
-    for (const auto& [key, row] : rows) {
-      if (std::get<0>(key) == segment.segment) segment.rows.push_back(row);
-    }
+    files[each.file->number] = each.file;
   }
-  std::sort(report.segments.begin(), report.segments.end(),
-            [](const MapSegment& a, const MapSegment& b) { return a.segment < b.segment; });
-  report.totals = totals_of(report);
-  return report;
+  for (const auto& [number, file] : files) segments.numbers.push_back(number);
+  segments.find = [&](std::uint64_t number) {
+    const auto file = files.find(number);
+    return file == files.end() ? nullptr : file->second;
+  };
+  return map_index(store.index, segments, {});
 }
 
 }  // namespace pabal::store

@@ -4,9 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "core/destination.h"
-#include "core/ids.h"
 #include "store/options.h"
+#include "store/store_map.h"
 
 namespace pabal::store {
 
@@ -21,32 +20,6 @@ struct CheckReport {
   std::uint64_t epoch = 0;     ///< of the last start
   std::uint64_t index = 0;     ///< of the last journal entry
   std::vector<std::string> problems;
-};
-
-/// Bytes of one segment that one reader of one list still needs.
-struct MapRow {
-  std::uint64_t segment = 0;
-  core::ListId list{};
-  core::Destination destination;
-  core::ReaderId reader{};
-  std::string reader_name;  ///< "client id/name" of a durable subscription; empty for a queue
-  std::uint64_t messages = 0;
-  std::uint64_t bytes = 0;
-  std::int64_t since = 0;  ///< ms since 1970: when the oldest of them was sent; 0: not known
-};
-
-struct MapSegment {
-  std::uint64_t segment = 0;
-  std::uint64_t bytes = 0;  ///< size of the file
-  std::uint64_t bytes_live = 0;
-  std::vector<MapRow> rows;  ///< by list and reader
-};
-
-struct MapReport {
-  std::vector<MapSegment> segments;  ///< ascending
-  /// The same by destination and subscription, over all segments: MapRow::segment is zero. The one
-  /// that keeps most comes first.
-  std::vector<MapRow> totals;
 };
 
 /// Verifies a store that no broker has open: every entry and checksum of the journal, every row of

@@ -1,15 +1,39 @@
 #include <cstdio>
-#include <ctime>
+#include <filesystem>
 #include <ostream>
+#include <system_error>
 
+#include <Poco/JSON/Array.h>
+#include <Poco/JSON/Object.h>
+
+#include "server/cli/api_client.h"
 #include "server/cli/command.h"
 #include "server/cli/json.h"
+#include "server/store_map_report.h"
 #include "store/tools.h"
 
 namespace pabal::cli {
 namespace {
 
 constexpr Option kOptions[] = {kJsonOption, kHelpOption};
+
+constexpr Option kMapOptions[] = {
+    kApiOption,
+    {.name = "timeout",
+     .kind = OptionKind::seconds,
+     .value = "SECONDS",
+     .default_value = "60",
+     .help = "how long to wait for the broker's answer",
+     .minimum = 1},
+    {.name = "limit",
+     .kind = OptionKind::integer,
+     .value = "N",
+     .default_value = "100",
+     .help = "of a running broker: show at most N queues and subscriptions",
+     .maximum = 1000},
+    kJsonOption,
+    kHelpOption,
+};
 
 std::string format(const char* pattern, auto... values) {
   char text[512];
@@ -26,7 +50,7 @@ Failure explain(const core::Error& error) {
   std::string text = error.text;
   if (error.code == core::Errc::in_use) text += "; stop the broker that has it open first";
   if (error.code == core::Errc::not_found) {
-    text += "; the operand is the directory that holds the journal, usually DATA_DIR/store";
+    text += "; name the data directory of a broker, or its store";
   }
   return {ExitCode::failed, std::move(text)};
 }
@@ -34,6 +58,13 @@ Failure explain(const core::Error& error) {
 store::JournalStoreOptions options_for(const Arguments& arguments) {
   store::JournalStoreOptions options;
   options.directory = arguments.positional()[0];
+  // The data directory does as well.
+  std::error_code ignored;
+  const std::filesystem::path inside = std::filesystem::path(options.directory) / "store";
+  if (!std::filesystem::exists(std::filesystem::path(options.directory) / "journal", ignored) &&
+      std::filesystem::exists(inside / "journal", ignored)) {
+    options.directory = inside.string();
+  }
   return options;
 }
 
@@ -64,66 +95,72 @@ int run_store_check(const Arguments& arguments, Terminal& terminal) {
   return static_cast<int>(found->problems.empty() ? ExitCode::ok : ExitCode::failed);
 }
 
-/// "2026-11-21T08:15:00Z"; "?" for a time that is not known.
-std::string time_text(std::int64_t millis) {
-  if (millis == 0) return "?";
-  const std::time_t seconds = millis / 1000;
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
+using Poco::JSON::Array;
+using Poco::JSON::Object;
 
-void write_row(JsonWriter& writer, const store::MapRow& row) {
-  writer.begin_object().text("destination", row.destination.to_text());
-  if (!row.reader_name.empty()) writer.text("subscription", row.reader_name);
-  writer.number("messages", row.messages).number("bytes", row.bytes);
-  if (row.since != 0) {
-    writer.number("since", static_cast<std::uint64_t>(row.since));
-    writer.text("since_text", time_text(row.since));
+void print_rows(const Array& rows, std::ostream& out) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto row = rows.getObject(static_cast<unsigned>(i));
+    out << format("  %12llu bytes in %9llu messages since ",
+                  wide(row->getValue<Poco::UInt64>("bytes")),
+                  wide(row->getValue<Poco::UInt64>("messages")))
+        << row->optValue<std::string>("sinceText", "?") << " for "
+        << row->getValue<std::string>("destination");
+    if (row->has("subscription")) out << " (" << row->getValue<std::string>("subscription") << ')';
+    out << '\n';
   }
-  writer.end_object();
 }
 
-void print_row(const store::MapRow& row, std::ostream& out) {
-  out << format("  %12llu bytes in %9llu messages since ", wide(row.bytes), wide(row.messages))
-      << time_text(row.since) << " for " << row.destination.to_text();
-  if (!row.reader_name.empty()) out << " (" << row.reader_name << ')';
-  out << '\n';
-}
-
-void print_map_json(const store::MapReport& map, std::ostream& out) {
-  JsonWriter writer;
-  writer.begin_object().begin_array("totals");
-  for (const store::MapRow& row : map.totals) write_row(writer, row);
-  writer.end_array().begin_array("segments");
-  for (const store::MapSegment& segment : map.segments) {
-    writer.begin_object().number("segment", segment.segment).number("bytes", segment.bytes);
-    writer.number("bytes_live", segment.bytes_live).begin_array("readers");
-    for (const store::MapRow& row : segment.rows) write_row(writer, row);
-    writer.end_array().end_object();
+void print_left_out(const Object& object, const char* name, std::ostream& out) {
+  if (const auto more = object.getValue<Poco::UInt64>(name); more > 0) {
+    out << format("  and %llu that keep less\n", wide(more));
   }
-  writer.end_array().end_object();
-  out << writer.str() << '\n';
+}
+
+void print_map(const Object& map, std::ostream& out) {
+  const auto segments = map.getArray("segments");
+  for (std::size_t i = 0; i < segments->size(); ++i) {
+    const auto segment = segments->getObject(static_cast<unsigned>(i));
+    out << format("segment %llu: %llu bytes, %llu live\n",
+                  wide(segment->getValue<Poco::UInt64>("segment")),
+                  wide(segment->getValue<Poco::UInt64>("bytes")),
+                  wide(segment->getValue<Poco::UInt64>("bytesLive")));
+    print_rows(*segment->getArray("readers"), out);
+    print_left_out(*segment, "readersLeftOut", out);
+  }
+  if (segments->empty()) out << "no segments\n";
+  const auto totals = map.getArray("totals");
+  if (totals->empty()) return;
+  out << "all segments\n";
+  print_rows(*totals, out);
+  print_left_out(map, "totalsLeftOut", out);
+}
+
+/// Of a running broker, or of the directory that is named.
+Outcome<Object::Ptr> find_map(const Arguments& arguments) {
+  if (arguments.positional().empty()) {
+    auto reply = ApiClient(arguments).get("/api/store/map", {{"limit", arguments.text("limit")}});
+    if (!reply) return reply.error();
+    return reply->json;
+  }
+  if (arguments.given("api")) {
+    return Failure{ExitCode::usage, "--api asks a running broker; DIR is for one that is stopped"};
+  }
+  const auto map = store::map_store(options_for(arguments));
+  if (!map) return explain(map.error());
+  return server::store_map_json(*map);
 }
 
 int run_store_map(const Arguments& arguments, Terminal& terminal) {
   const bool json = arguments.flag("json");
-  const auto map = store::map_store(options_for(arguments));
-  if (!map) return report(explain(map.error()), "store map", json, terminal);
+  const auto map = find_map(arguments);
+  if (!map) return report(map.error(), "store map", json, terminal);
   if (json) {
-    print_map_json(*map, terminal.out);
-    return 0;
+    (*map)->stringify(terminal.out);
+    terminal.out << '\n';
+  } else {
+    print_map(**map, terminal.out);
   }
-  for (const store::MapSegment& segment : map->segments) {
-    terminal.out << format("segment %llu: %llu bytes, %llu live\n", wide(segment.segment),
-                           wide(segment.bytes), wide(segment.bytes_live));
-    for (const store::MapRow& row : segment.rows) print_row(row, terminal.out);
-  }
-  if (!map->totals.empty()) terminal.out << "all segments\n";
-  for (const store::MapRow& row : map->totals) print_row(row, terminal.out);
-  if (map->segments.empty()) terminal.out << "no segments\n";
   return 0;
 }
 
@@ -136,7 +173,7 @@ constinit const Command kStoreCheckCommand{
     .text =
         "Reads every journal entry, every row of the index and every message that a row points\n"
         "at, and checks them against their checksums and against each other.",
-    .examples = "  pabal store check /var/lib/pabal/store",
+    .examples = "  pabal store check /var/lib/pabal",
     .options = kOptions,
     .operands_min = 1,
     .operands_max = 1,
@@ -145,16 +182,18 @@ constinit const Command kStoreCheckCommand{
 
 constinit const Command kStoreMapCommand{
     .name = "store map",
-    .operands = "DIR",
-    .summary = "say which queue or subscription keeps which segment of a store",
+    .operands = "[DIR]",
+    .summary = "say which queue or subscription keeps how much on disk since when",
     .text =
         "Lists the segments of the journal and, for each, whose messages keep it on disk and "
         "since\n"
-        "when the oldest of them waits; then the same over all segments. No broker may have the\n"
-        "store open.",
-    .examples = "  pabal store map /var/lib/pabal/store",
-    .options = kOptions,
-    .operands_min = 1,
+        "when the oldest of them waits; then the same over all segments. Without DIR it asks the\n"
+        "running broker, which goes on working; with DIR no broker may have the store open.",
+    .examples =
+        "  pabal store map\n"
+        "  pabal store map /var/lib/pabal",
+    .options = kMapOptions,
+    .operands_min = 0,
     .operands_max = 1,
     .run = run_store_map,
 };

@@ -532,29 +532,4 @@ std::pair<ListId, ReaderId> Index::high_ids() const {
   return {last_list_, last_reader_};
 }
 
-Result<void> Index::visit_entries(const EntryVisitor& visit) {
-  MutexLock lock(mutex_);
-  std::vector<ReaderId> needed;
-  for (const auto& [id, list] : lists_) {
-    for (const auto& lane : list->lanes) {
-      for (std::uint64_t number = 0;; ++number) {
-        auto block = next_block(*lane, number);
-        if (!block) return block.error();
-        if (*block == nullptr) break;
-        number = (*block)->number();
-        for (auto at = (*block)->next(0); at; at = (*block)->next(*at + 1)) {
-          const std::uint64_t sequence = (*block)->first_sequence() + *at;
-          needed.clear();
-          for (std::size_t reader = 0; reader < list->readers.size(); ++reader) {
-            if (needs(*lane, reader, **block, sequence)) needed.push_back(list->readers[reader].id);
-          }
-          visit(list->description, lane->priority, sequence, *(*block)->find(*at), needed);
-        }
-      }
-    }
-    evict();
-  }
-  return {};
-}
-
 }  // namespace pabal::store

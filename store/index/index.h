@@ -139,6 +139,17 @@ class Index {
   using EntryVisitor = std::function<void(const core::ListDescription&, std::uint8_t, std::uint64_t,
                                           const BlockEntry&, const std::vector<core::ReaderId>&)>;
   Result<void> visit_entries(const EntryVisitor& visit);
+  /// The same in portions, beside the work of the other threads: each entry that is there all the
+  /// while is visited once. Where the next portion begins:
+  struct VisitPlace {
+    std::vector<core::ListId> lists;  ///< those there were at the beginning; ascending
+    std::size_t list = 0;             ///< in `lists`
+    std::uint8_t priority = 0;
+    std::uint64_t block = 0;
+  };
+  VisitPlace begin_visit() const;
+  /// At most `blocks_max` blocks; false: that was the last. Errors: as find().
+  Result<bool> visit_some(VisitPlace& place, int blocks_max, const EntryVisitor& visit);
 
  private:
   struct Reader {
@@ -192,6 +203,9 @@ class Index {
   /// The first block at or above `number` that has entries, loaded; null: none.
   Result<Block*> next_block(Lane& lane, std::uint64_t number) PABAL_REQUIRES(mutex_);
   Block& new_block(Lane& lane, std::uint64_t number) PABAL_REQUIRES(mutex_);
+  /// At most `blocks` blocks of the lane from `number` on, which follow the last; false: no more.
+  Result<bool> visit_lane(Lane& lane, std::uint64_t& number, int& blocks, const EntryVisitor& visit)
+      PABAL_REQUIRES(mutex_);
   Result<Block*> load_block(Lane& lane, std::uint64_t number, std::string_view row)
       PABAL_REQUIRES(mutex_);
   void mark_dirty(Lane& lane) PABAL_REQUIRES(mutex_);
