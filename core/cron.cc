@@ -1,5 +1,6 @@
 #include "core/cron.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string>
 
@@ -13,8 +14,9 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::sys_days;
 
-/// 29 February comes at least once in so many years, those around 2100 included.
-constexpr std::chrono::years kSearched{9};
+/// After so many days the calendar repeats, days of the week included. Nothing shorter will do: a
+/// 29 February that is a Sunday may be 40 years away.
+constexpr days kCalendar{146'097};
 
 struct Field {
   std::string_view name;
@@ -48,6 +50,7 @@ bool add_element(const Field& field, std::string_view text, std::bitset<Size>& v
   if (const auto slash = text.find('/'); slash != std::string_view::npos) {
     step = number(text.substr(slash + 1));
     if (!step || *step == 0) return false;
+    step = std::min(*step, field.high + 1);  // all that are so large leave the first alone
     text = text.substr(0, slash);
   }
   unsigned first = field.low;
@@ -116,7 +119,6 @@ Result<Cron> Cron::parse(std::string_view text) {
 }
 
 bool Cron::has_day(std::chrono::year_month_day day) const {
-  if (!months_.test(static_cast<unsigned>(day.month()))) return false;
   const bool in_month = days_.test(static_cast<unsigned>(day.day()));
   const bool in_week = weekdays_.test(std::chrono::weekday(sys_days(day)).c_encoding());
   return any_day_ || any_weekday_ ? in_month && in_week : in_month || in_week;
@@ -125,8 +127,13 @@ bool Cron::has_day(std::chrono::year_month_day day) const {
 std::optional<TimePoint> Cron::find(TimePoint time) const {
   const auto first = std::chrono::floor<minutes>(time) + minutes(1);
   const auto today = std::chrono::floor<days>(first);
-  for (auto day = today; day < today + kSearched; day += days(1)) {
-    if (!has_day(day)) continue;
+  for (auto day = today; day < today + kCalendar; day += days(1)) {
+    const std::chrono::year_month_day date(day);
+    if (!months_.test(static_cast<unsigned>(date.month()))) {
+      day = sys_days(date.year() / date.month() / std::chrono::last);  // on with the next month
+      continue;
+    }
+    if (!has_day(date)) continue;
     const auto from = day == today ? first - day : minutes(0);
     for (auto hour = std::chrono::floor<hours>(from); hour < hours(24); hour += hours(1)) {
       if (!hours_.test(static_cast<std::size_t>(hour.count()))) continue;

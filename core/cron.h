@@ -24,6 +24,7 @@ class Cron {
   [[nodiscard]] TimePoint next(TimePoint time) const;
 
  private:
+  /// Of a month that is one of its own.
   [[nodiscard]] bool has_day(std::chrono::year_month_day day) const;
   [[nodiscard]] std::optional<TimePoint> find(TimePoint time) const;
 

@@ -49,6 +49,13 @@ TEST(CronTest, FindsTheNextTime) {
       {"0 0 13 * 5", at(2026, 1, 9), at(2026, 1, 13)},
       {"0 0 */2 * 1", at(2026, 1, 1), at(2026, 1, 5)},
       {"  0\t0  1 1   * ", at(2026, 1, 1), at(2027, 1, 1)},
+      // A step in one of the kinds of day: both must match, which may take long.
+      {"0 0 */31 3 0", at(2026, 11, 21), at(2037, 3, 1)},
+      {"0 0 29 2 */7", at(2032, 2, 29), at(2060, 2, 29)},
+      {"0 0 29 2 */7", at(2088, 3, 1), at(2128, 2, 29)},
+      // A step beyond the field leaves its first.
+      {"5/4294967295 * * * *", at(2026, 1, 1), at(2026, 1, 1, 0, 5)},
+      {"* * 7/4294967293 * *", at(2026, 1, 2, 12), at(2026, 1, 7)},
   };
   for (const Case& each : cases) {
     const auto cron = Cron::parse(each.entry);
