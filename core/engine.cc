@@ -340,6 +340,7 @@ void Engine::State::forget_work(Scan& scan) {
   std::erase(awaiting_room, &scan);
   scan.awaits_durable = scan.awaits_room = false;
   if (!std::exchange(scan.ready, false)) return;
+  if (std::erase(reading_later, &scan) > 0) return;
   for (std::size_t i = ready_scans.size(); i > 0; --i) {
     Scan* other = ready_scans.front();
     ready_scans.pop_front();
@@ -436,6 +437,7 @@ bool Engine::State::run() {
   ++entry_serial;
   const std::uint32_t budget = limits.steps_per_entry_max;
   std::uint32_t steps = budget;
+  read_back_left = kReadBackBytesPerEntry;
   if (redeliveries_due) release_redeliveries(steps);
   if (!ready_tasks.empty()) run_tasks(steps);
   if (topics_have_room) room_at_topics();
@@ -472,6 +474,8 @@ bool Engine::State::run() {
       break;
     }
   }
+  for (Scan* scan : reading_later) ready_scans.push_back(scan);
+  reading_later.clear();
   flush_acks();
   for (const auto id : lists_to_trim) {
     if (const auto at = lists.find(id); at != lists.end()) trim(*at->second);

@@ -42,6 +42,7 @@ void Engine::State::dispatch_waiting(Scan& scan, std::uint32_t& steps) {
       if (!scan.is_shared() && scan.waiting == WaitReason::empty) caught_up(*scan.member);
       return;
     }
+    if (candidate->is_read_back() && !may_read_back(scan, *candidate->entry->message)) return;
     // Before its time is looked at: what was never wanted leaves no dead letter.
     if (!reader.list.is_queue() && !wants(reader, *candidate->entry->message)) {
       skip_refused(scan, *candidate);
@@ -73,6 +74,18 @@ void Engine::State::dispatch_waiting(Scan& scan, std::uint32_t& steps) {
     if (!entry.is_volatile) reader.list.stored_out_bytes += entry.message->footprint();
     deliver(*receiver.consumer, &reader, candidate->priority, std::move(entry));
   }
+}
+
+/// Counts against what may come from pages in one entry; if that is used up, the scan has its turn
+/// in the next. Who reads a backlog has always work to do, and what is new must not wait for it.
+bool Engine::State::may_read_back(Scan& scan, const Message& message) {
+  if (read_back_left > 0) {
+    read_back_left -= std::min(read_back_left, message.footprint());
+    return true;
+  }
+  scan.waiting = WaitReason::working;
+  if (!std::exchange(scan.ready, true)) reading_later.push_back(&scan);
+  return false;
 }
 
 /// What becomes of the candidate, which may leave, and who gets it. With `stop`, the scan may have
@@ -279,10 +292,14 @@ bool Engine::State::may_leave(Reader& reader, int priority, const Entry& entry, 
   wait.holds_lower = true;
   if (entry.is_volatile) return true;
   ReaderLane& lane = reader.lane(priority);
-  // The next block is touched half a block ahead, so that a backlog does not stop at each border.
+  // What is behind is touched ahead, the farther the more there is, up to what consumers take while
+  // the store syncs twice: with less, syncs would set the pace, and who had once fallen behind
+  // would never catch up with a producer.
   const bool backlog = reader.depth > reader.in_flight + kTouchBlock / 2;
-  if (entry.sequence + (backlog ? kTouchBlock / 2 : 0) >= lane.touched_to) {
-    touch(reader, priority, std::max(entry.sequence, lane.touched_to));
+  const std::uint64_t ahead =
+      backlog ? std::min(reader.depth - reader.in_flight, kTouchAheadMax) : std::uint64_t{0};
+  if (entry.sequence + ahead / 2 >= lane.touched_to) {
+    touch(reader, priority, std::max(entry.sequence + ahead, lane.touched_to));
   }
   while (!lane.touches.empty() && lane.touches.front().ticket <= synced) {
     lane.touches.pop_front();

@@ -653,6 +653,9 @@ class Engine::State {
     int priority = 0;
     enum class From : std::uint8_t { returned, page, spilled_page, window, volatile_ring } from{};
     std::size_t position = 0;  ///< in the ring
+    [[nodiscard]] bool is_read_back() const noexcept {
+      return from == From::page || from == From::spilled_page;
+    }
   };
   void dispatch(Scan& scan, std::uint32_t& steps);
   /// The message to go next; without one, scan.waiting says why.
@@ -683,6 +686,7 @@ class Engine::State {
   };
   Turn turn_of(Scan& scan, const Candidate& candidate, Receiver& receiver);
   void dispatch_waiting(Scan& scan, std::uint32_t& steps);
+  bool may_read_back(Scan& scan, const Message& message);
   bool take_expired(Scan& scan, const Candidate& candidate);
   Subscription* pick_consumer(Scan& scan);
   Subscription* pick_exclusive(Scan& scan);
@@ -1089,6 +1093,8 @@ class Engine::State {
 
   // --- work to do
   Ring<Scan*> ready_scans;
+  std::vector<Scan*> reading_later;  ///< ready, but this entry has read back what it may
+  std::uint64_t read_back_left = 0;  ///< bytes of messages that this entry may take from pages
   Ring<Subscription*> ready_subscriptions;
   std::vector<Scan*> awaiting_durable;
   std::vector<ListId> warming_up;    ///< queues whose dispatch starts with time
@@ -1193,10 +1199,15 @@ class Engine::State {
 
 inline constexpr std::size_t kExpiredWaitingMax = 1024;
 inline constexpr std::uint32_t kPageEntriesMax = 1024;
+/// Footprints of messages from pages that one entry goes through.
+inline constexpr std::uint64_t kReadBackBytesPerEntry = 64ULL << 10;
 /// So many in a row are acknowledged in the store at the latest.
 inline constexpr std::uint64_t kLateAcksMax = 1024;
 inline constexpr std::uint64_t kEverything = ~std::uint64_t{0};
-/// A block of arrivals: how far ahead a touch is logged.
+/// A block of arrivals: touches end at its borders.
 inline constexpr std::uint64_t kTouchBlock = 256;
+/// How far ahead of what leaves a touch is logged at most. After a crash so many messages may carry
+/// the mark of redelivery in vain.
+inline constexpr std::uint64_t kTouchAheadMax = 4096;
 
 }  // namespace pabal::core

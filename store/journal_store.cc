@@ -6,6 +6,7 @@
 #include <mutex>
 #include <pthread.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 #include "store/journal_core.h"
@@ -17,6 +18,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kPause{1000};  // before trying again what failed
 constexpr std::chrono::milliseconds kIdle{200};    // then looks whether segments can go
 constexpr int kGroupsPerReclaim = 32;
+/// How far the threads that nobody waits for to be told "done" step back when the processors are
+/// busy: what is read back must not delay what is new.
+constexpr int kBackgroundNice = 10;
 
 /// A thread's bell: rung by anybody, heard once.
 class Bell {
@@ -168,6 +172,8 @@ class JournalStoreImpl final : public JournalStore, private Waker {
 
   void run_page() {
     pthread_setname_np(pthread_self(), "pager");
+    // On Linux this is of the thread. Without effect it would only be less polite.
+    (void)!::nice(kBackgroundNice);
     while (!page_stops_.load()) {
       while (core_->step(Step::page)) {
       }

@@ -35,6 +35,7 @@ struct Shared {
   std::atomic<unsigned> subscribed{0};
   std::atomic<unsigned> producers_finished{0};
   std::atomic<unsigned> closed{0};  ///< connections after their DISCONNECT
+  std::atomic<bool> enough{false};  ///< producers send no more, as after their duration
 
   std::mutex mutex;
   std::condition_variable changed;  ///< `complete` or a failure: the main thread looks again

@@ -121,7 +121,7 @@ void Producer::fill(std::uint64_t now) {
   if (deadline_ == 0 && shared_.scenario.duration_seconds > 0) {
     deadline_ = shared_.start + static_cast<std::uint64_t>(shared_.scenario.duration_seconds * 1e9);
   }
-  if (deadline_ != 0 && now >= deadline_) {
+  if (shared_.enough || (deadline_ != 0 && now >= deadline_)) {
     units_max_ = units_;
     deadline_ = 0;
   }

@@ -15,6 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 
 std::atomic<bool> interrupted{false};
+std::atomic<bool> enough{false};
 
 double own_cpu_seconds() {
   rusage usage{};
@@ -95,6 +96,7 @@ void Run::supervise() {
         shared_.sent + shared_.confirmed + shared_.delivered + shared_.subscribed;
     if (sum != last_sum_) last_change_ = now;
     last_sum_ = sum;
+    if (enough) shared_.enough = true;
     if (interrupted) {
       shared_.fail("interrupted");
     } else if (static_cast<double>(now - last_change_) > scenario_.timeout_seconds * 1e9) {
@@ -191,12 +193,14 @@ Outcome<RunResult> Run::go() {
   for (Worker& worker : workers_) {
     threads.emplace_back([this, &worker] { worker.run([this] { wake_all(); }); });
   }
-  interrupted = false;
+  interrupted = enough = false;
   const auto old_handler = std::signal(SIGINT, [](int) { interrupted = true; });
+  const auto old_end = std::signal(SIGTERM, [](int) { enough = true; });
   supervise();
   finish();
   for (std::thread& thread : threads) thread.join();
   std::signal(SIGINT, old_handler);
+  std::signal(SIGTERM, old_end);
   sample();
   if (scenario_.broker_pid != 0) {
     const ProcessUsage after = measure_processes(scenario_.broker_pid);

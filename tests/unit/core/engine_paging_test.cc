@@ -133,5 +133,89 @@ TEST_F(EnginePagingTest, AConsumerThatLeavesInMidPageLosesNothing) {
   EXPECT_FALSE(all[100].redelivered);
 }
 
+/// The more waits, the farther ahead it is marked: with a sync for each block a consumer that has
+/// once fallen behind would take no more in a second than the disk syncs blocks.
+TEST_F(EnginePagingTest, ABacklogInMemoryIsTakenWithinAFewSyncs) {
+  store::MemoryStoreOptions options;
+  options.manual_durability = true;
+  open(options, {});
+  const auto who = connect();
+  fill(who, 4000);
+  store_->make_durable(store_->submitted());
+  run();
+  Sub sub;
+  sub.prefetch = 10'000;
+  subscribe(who, sub);
+  std::size_t taken = 0;
+  int syncs = 0;
+  while (taken < 4000) {
+    ASSERT_LT(++syncs, 5);
+    taken += deliveries().size();
+    store_->make_durable(store_->submitted());
+  }
+  // A crash marks what may have been delivered, and nothing that was sent later.
+  engine_->disconnect(who.id, now_);
+  run();
+  restart(store_->submitted());
+  const auto again = connect();
+  Send late;
+  late.body = "late";
+  for (int i = 0; i < 300; ++i) publish(again, late);
+  store_->make_durable(store_->submitted());
+  subscribe(again, sub);
+  for (int round = 0; round < 10; ++round) {
+    for (const auto& delivery : deliveries()) {
+      EXPECT_EQ(delivery.redelivered, delivery.message->body() != "late");
+    }
+    store_->make_durable(store_->submitted());
+  }
+}
+
+TEST_F(EnginePagingTest, WhoReadsABacklogLeavesEveryEntryRoomForOthers) {
+  EngineLimits limits;
+  limits.list_window_bytes_max = 64 << 10;
+  open({}, limits);
+  const auto who = connect();
+  Send send;
+  send.body = std::string(1000, '.');
+  for (int i = 0; i < 5000; ++i) {
+    publish(who, send);
+    if (i % 100 == 0) run();
+  }
+  run();
+  const auto lagging = connect();
+  Sub sub;
+  sub.prefetch = 100'000;
+  sub.mode = AckMode::automatic;
+  const auto reader = subscribe(lagging, sub);
+  const auto prompt = connect();
+  sub.name = "other";
+  const auto other = subscribe(prompt, sub);
+  std::size_t read = 0;
+  std::size_t largest = 0;
+  for (int entry = 0; read < 4000; ++entry) {
+    ASSERT_LT(entry, 1000);
+    Send note;
+    note.name = "other";
+    publish(who, note);
+    engine_->run(now_);
+    std::vector<Delivery> taken;
+    taken.swap(engine_->outbox(HomeId{}).deliveries);
+    const auto of = [&](SubscriptionId id) {
+      return static_cast<std::size_t>(std::count_if(
+          taken.begin(), taken.end(), [&](const auto& each) { return each.subscription == id; }));
+    };
+    EXPECT_EQ(of(other), 1U) << "new messages do not wait for the backlog";
+    largest = std::max(largest, of(reader));
+    read += of(reader);
+    for (const auto& delivery : taken) {
+      engine_->written(delivery.connection, delivery.number, now_);
+    }
+    store_->deliver();
+  }
+  EXPECT_GT(largest, 10U);
+  EXPECT_LT(largest, 100U) << "64 KB of them";
+}
+
 }  // namespace
 }  // namespace pabal::core
