@@ -144,7 +144,7 @@ Result<void> Engine::State::settle(Subscription& subscription, InFlight& deliver
       break;
     }
     case Fate::returned:
-      return_delivery(subscription, delivery);
+      return_delivery(subscription, delivery, batch);
       return {};
     case Fate::delayed:
       if (reader == nullptr) {
@@ -295,9 +295,11 @@ void Engine::State::flush_acks() {
 
 // --- returning -----------------------------------------------------------------------------------
 
-/// Back to its place, to anybody, at once.
-void Engine::State::return_delivery(Subscription& subscription, InFlight& delivery) {
-  if (delivery.reader != nullptr) {
+/// Back to its place, to anybody, at once. Its count goes with `batch`; null: alone.
+void Engine::State::return_delivery(Subscription& subscription, InFlight& delivery, Batch* batch) {
+  if (delivery.reader != nullptr && batch != nullptr) {
+    give_back(delivery, batch->operations);
+  } else if (delivery.reader != nullptr) {
     std::vector<StoreOp> counts;
     give_back(delivery, counts);
     if (!counts.empty()) {

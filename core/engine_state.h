@@ -785,7 +785,11 @@ class Engine::State {
   void release(Reader& reader, int priority, Entry& entry, Batch* batch, bool may_wait = false);
   void release_volatile(Reader& reader, int priority, Entry& entry);
   void give_back(InFlight& delivery, std::vector<StoreOp>& counts);
-  void return_delivery(Subscription& subscription, InFlight& delivery);
+  void return_delivery(Subscription& subscription, InFlight& delivery, Batch* batch = nullptr);
+  using ReturnedPlace =
+      std::pair<Reader*, std::pair<int, std::uint64_t>>;  ///< see Reader::returned
+  std::vector<ReturnedPlace> may_return(Transaction& work);
+  static void hide_returned(const std::vector<ReturnedPlace>& places, Ticket until);
   void put_back(Reader& reader, int priority, Entry entry);
   void return_to_subscription(Subscription& subscription, InFlight& delivery);
   void delivery_done(Subscription& subscription, InFlight& delivery);

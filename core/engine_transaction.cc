@@ -139,20 +139,20 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
     stored_bytes += prepare_copies(*send.message, batch);
   }
   remember_all(transaction, stored_bytes > 0, batch);
+  const auto returning = may_return(transaction);
   for (const auto& ack : transaction.acks) {
     InFlight* delivery = find_delivery(ack);
     if (delivery == nullptr) continue;
     // A dead letter without room stays what it is: refused, and back with its consumer's queue.
     auto& subscription = *subscriptions.find(ack.subscription);
     if (!settle(subscription, *delivery, ack.kind, ack.cause, &batch)) {
-      return_delivery(subscription, *delivery);
+      return_delivery(subscription, *delivery, &batch);
     }
     forget_settled(subscription);
   }
   for (auto& [delivery, ack] : transaction.orphans) {
     if (!delivery.entry.message) continue;
     Reader* reader = delivery.reader;
-    std::vector<StoreOp> counts;
     const bool expired = ack.kind == AckKind::expired;
     const auto cause = dead_letter_cause(ack.kind, ack.cause);
     const Fate fate = fate_of(reader, delivery.entry, ack.kind);
@@ -169,9 +169,8 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
     } else if (fate == Fate::delayed) {
       delay(delivery, batch.operations);
     } else {
-      give_back(delivery, counts);
+      give_back(delivery, batch.operations);
     }
-    if (!counts.empty()) store.append(counts);
   }
 
   if (transaction.branch != nullptr) commit_held(*transaction.branch, batch);
@@ -182,6 +181,7 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
   if (transaction.admitted_bytes > stored_bytes) {
     store.release(transaction.admitted_bytes - stored_bytes);
   }
+  hide_returned(returning, ticket);
   place_jobs(batch, ticket);
   place(batch, ticket, ticket);
   // Subscriptions without a list get theirs directly; they promise nothing over a crash.
@@ -192,6 +192,32 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
   }
   end_transaction(transaction);
   return Outcome{Disposition::done, ticket, std::nullopt};
+}
+
+/// What a prepared branch refused, and so may give back when it commits: if the commit does not
+/// survive, the branch holds it again, and nobody may have seen it meanwhile.
+std::vector<Engine::State::ReturnedPlace> Engine::State::may_return(Transaction& work) {
+  std::vector<ReturnedPlace> places;
+  if (work.branch == nullptr || work.branch->state == BranchState::active) return places;
+  const auto add = [&](const InFlight& delivery, AckKind kind) {
+    if (delivery.reader == nullptr || !needs_message(kind)) return;
+    places.push_back({delivery.reader, {9 - delivery.priority, delivery.entry.sequence}});
+  };
+  for (const auto& ack : work.acks) {
+    if (const InFlight* delivery = find_delivery(ack)) add(*delivery, ack.kind);
+  }
+  for (const auto& [delivery, ack] : work.orphans) add(delivery, ack.kind);
+  return places;
+}
+
+void Engine::State::hide_returned(const std::vector<ReturnedPlace>& places, Ticket until) {
+  for (const auto& [reader, place] : places) {
+    if (const auto at = reader->returned.find(place); at != reader->returned.end()) {
+      at->second.visible_after = until;
+    } else if (const auto later = reader->delayed.find(place); later != reader->delayed.end()) {
+      later->second.entry.visible_after = until;
+    }
+  }
 }
 
 Outcome Engine::State::rollback(TransactionId id) {

@@ -29,6 +29,7 @@ enum class Action : std::uint8_t {
   create_temporary,
   disconnect,
   grant,
+  xa,
 };
 
 const std::vector<std::string> kTopicPatterns = {"news.t0", "news.t1", "news.*", "news.>", ">"};
@@ -88,10 +89,11 @@ void World::client_action(Client& client) {
     case Action::begin:
       return begin(client);
     case Action::commit:
-      if (transaction != nullptr) commit(client, *transaction);
+      if (transaction != nullptr && transaction->branch == 0) commit(client, *transaction);
       return;
     case Action::roll_back:
-      if (transaction != nullptr && random_.one_in(2)) roll_back(client, *transaction);
+      if (transaction == nullptr || transaction->branch != 0) return;
+      if (random_.one_in(2)) roll_back(client, *transaction);
       return;
     case Action::create_temporary:
       return create_temporary(client);
@@ -100,6 +102,8 @@ void World::client_action(Client& client) {
       return;
     case Action::grant:
       return grant(client);
+    case Action::xa:
+      return work_on_branch(client);
   }
 }
 
@@ -141,6 +145,8 @@ void World::disconnect(Client& client) {
                              });
   });
   for (const auto& send : client.unanswered) parked_.erase(send.token);
+  std::erase_if(parked_branches_, [&](const auto& each) { return each.second.connection == id; });
+  const auto branches = model_.branches_of(raw(id));
   model_.disconnected(raw(id), store_->submitted());
   connections_.erase(id);
   client.connection.reset();
@@ -148,6 +154,7 @@ void World::disconnect(Client& client) {
   client.transactions.clear();
   client.unacknowledged.clear();
   client.receipts_awaited = 0;
+  for (const std::uint64_t branch : branches) branch_ended(branch);
 }
 
 void World::create_temporary(Client& client) {
@@ -186,8 +193,10 @@ void World::send(Client& client, OpenTransaction* transaction) {
       scenario_.expiration && random_.one_in(8) && (core::is_queue(target.kind) || !persistent);
   const std::int64_t expiration =
       expires ? core::to_millis(now_) + static_cast<std::int64_t>(random_.between(1, 3000)) : 0;
-  Message& message = model_.create(client.index, target, persistent, priority, expiration,
-                                   connection.details.origin);
+  // What is sent for a branch takes effect when that ends, and so is nobody's in order.
+  const std::uint64_t branch = transaction != nullptr ? transaction->branch : 0;
+  Message& message = model_.create(client.index + branch * 1000, target, persistent, priority,
+                                   expiration, connection.details.origin);
   if (scenario_.groups && core::is_queue(target.kind) && random_.percent(60)) {
     message.group = "g" + std::to_string(random_.below(5));
     message.closes = random_.one_in(8);
@@ -236,17 +245,17 @@ void World::send(Client& client, OpenTransaction* transaction) {
     case Disposition::parked:
       note("  parked");
       ++report_.parked;
-      if (transaction != nullptr) model_.sent_in(raw(*within), message);
+      if (transaction != nullptr) model_.sent_in(transaction->key(), message);
       if (silent) {
         model_.parked_silently(message);
       } else {
-        parked_[token] = {&message, within ? raw(*within) : 0, wants_receipt};
+        parked_[token] = {&message, within ? transaction->key() : 0, wants_receipt};
       }
       break;
     case Disposition::done:
       note("  done after " + std::to_string(raw(outcome.after)));
       if (transaction != nullptr) {
-        model_.sent_in(raw(*within), message);
+        model_.sent_in(transaction->key(), message);
       } else {
         model_.sent(message, outcome.after);
       }
@@ -337,6 +346,9 @@ bool World::subscribe(Client& client, const core::SubscribeOptions& options) {
   if (options_.sabotage == Sabotage::forget_selectors) told.interests.front().selector.clear();
   if (options_.sabotage == Sabotage::forget_exclusive) told.exclusive = false;
   auto made = engine_->subscribe(*client.connection, told, now_);
+  const bool locked =
+      !options.durable_name.empty() && model_.locked(client.client_id, options.durable_name);
+  if (!made && locked && made.error().code == core::Errc::in_use) return false;
   if (!made) {
     model_.violation("cannot subscribe to " + options.interests.front().destination.to_text() +
                      ": " + made.error().text);
@@ -443,6 +455,9 @@ void World::delete_durable(Client& client) {
   const std::string name = "d" + std::to_string(random_.below(2));
   auto done = engine_->delete_durable(client.client_id, name, now_);
   if (!done) return;  // active, or not there
+  if (model_.locked(client.client_id, name)) {
+    model_.violation("deleted " + name + ", of which a prepared branch holds messages");
+  }
   note("client " + std::to_string(client.index) + " deletes " + name);
   model_.durable_deleted(client.client_id, name, store_->submitted());
 }
@@ -468,8 +483,8 @@ void World::acknowledge(Client& client, OpenTransaction* transaction) {
   if (may_die && random_.one_in(12)) {
     kind = core::AckKind::poisoned;
     cause = "cause " + std::to_string(message->number);
-  } else if (transaction == nullptr && random_.one_in(10) &&
-             (may_die || !scenario_.redelivery)) {  // with a policy it may be the end as well
+  } else if (random_.one_in(10) && (may_die || !scenario_.redelivery)) {
+    // With a policy it may be the end as well.
     kind = core::AckKind::requeued;
   }
   std::optional<core::TransactionId> within;
@@ -482,7 +497,7 @@ void World::acknowledge(Client& client, OpenTransaction* transaction) {
       engine_->acknowledge(subscription, range, kind, cause, within, now_);
   if (outcome.disposition == Disposition::failed) {
     note("  refused: " + outcome.error->text);
-    if (kind == core::AckKind::consumed) {  // the others may need room for a dead letter
+    if (kind == core::AckKind::consumed || within) {  // the others may need room for a dead letter
       model_.violation("cannot acknowledge what is out: " + outcome.error->text);
     }
     return;
@@ -490,7 +505,7 @@ void World::acknowledge(Client& client, OpenTransaction* transaction) {
   note("  done after " + std::to_string(raw(outcome.after)));
   forget(range);
   if (within) {
-    model_.acknowledged_in(raw(*within), subscription, range);
+    model_.acknowledged_in(transaction->key(), subscription, range, kind);
     ++transaction->operations;
   } else {
     model_.acknowledged(subscription, range, kind, cause, outcome.after);
@@ -562,6 +577,10 @@ void World::forget_transaction(core::ConnectionId connection, core::TransactionI
   if (at == connections_.end()) return;
   Client& client = clients_[at->second.client];
   std::erase_if(client.transactions, [&](const OpenTransaction& open) { return open.id == id; });
+  collect_unacknowledged(client);
+}
+
+void World::collect_unacknowledged(Client& client) {
   client.unacknowledged.clear();
   for (const auto subscription : client.subscriptions) {
     const Consumer* consumer = model_.consumer(subscription);

@@ -15,6 +15,7 @@ void World::collect() {
   if (spilled > spilled_bytes_) ++report_.spills;
   if (spilled > scenario_.limits.spilled_bytes_max) model_.violation("spills over its limit");
   spilled_bytes_ = spilled;
+  read_branch_ends();
   for (const core::Reply& reply : outbox.replies) replied(reply);
   if (options_.sabotage != Sabotage::none) sabotage(outbox.deliveries);
   for (core::Delivery& delivery : outbox.deliveries) {
@@ -88,6 +89,11 @@ void World::sabotage(std::vector<core::Delivery>& deliveries) {
 void World::replied(const core::Reply& reply) {
   ++replies_;
   mix(reply.token * 4 + static_cast<std::uint64_t>(reply.outcome.disposition));
+  if (const auto branch = parked_branches_.find(reply.token); branch != parked_branches_.end()) {
+    const ParkedBranch parked = branch->second;
+    parked_branches_.erase(branch);
+    return branch_replied(parked, reply.outcome);
+  }
   const auto at = parked_.find(reply.token);
   if (at == parked_.end()) return;  // nobody asked; or its transaction was rolled back
   const Parked parked = at->second;

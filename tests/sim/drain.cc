@@ -58,6 +58,8 @@ void World::drain() {
   everybody_leaves();
   if (broken()) return;
   model_.check_depths(*engine_, now_);
+  finish_branches();
+  if (broken()) return;
 
   // Consuming needs no room that is not there already. (Moving what has expired does.)
   const bool full = !scenario_.expiration && random_.one_in(3);
@@ -75,7 +77,14 @@ void World::drain() {
   if (engine_->snapshot().connections_parked != 0) model_.violation("sends are still parked");
   everybody_leaves();
   if (broken()) return;
-  if (engine_->snapshot().transactions != 0) model_.violation("transactions are left over");
+  const core::EngineSnapshot snapshot = engine_->snapshot();
+  if (snapshot.branches_prepared != 0 || snapshot.branches_heuristic != 0) {
+    model_.violation("branches are left over");
+  }
+  if (snapshot.bytes_held != 0) {
+    model_.violation(std::to_string(snapshot.bytes_held) + " bytes are held by nobody");
+  }
+  if (snapshot.transactions != 0) model_.violation("transactions are left over");
   const core::StoreStatus status = store_->status();
   if (status.bytes_live != 0) {
     model_.violation(std::to_string(status.bytes_live) + " bytes are left in an empty store");

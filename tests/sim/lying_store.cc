@@ -18,12 +18,13 @@ core::Ticket LyingStore::append(std::span<StoreOp> ops) {
     if (sabotage_ == Sabotage::forget_refusals && op.kind == StoreOpKind::count_refusal) {
       op.kind = StoreOpKind::count_delivery;
     }
-    if (drops(op.kind)) op = StoreOp{};
+    if (drops(op)) op = StoreOp{};
   }
   return store_.append(ops);
 }
 
-bool LyingStore::drops(StoreOpKind kind) {
+bool LyingStore::drops(const StoreOp& op) {
+  const StoreOpKind kind = op.kind;
   switch (sabotage_) {
     case Sabotage::lose_durable:
       return kind == StoreOpKind::add && ++seen_ % 16 == 0;
@@ -34,7 +35,9 @@ bool LyingStore::drops(StoreOpKind kind) {
     case Sabotage::forget_counts:
       return kind == StoreOpKind::count_delivery || kind == StoreOpKind::count_refusal;
     case Sabotage::forget_producers:
-      return kind == StoreOpKind::put_attachment;
+      return kind == StoreOpKind::put_attachment && !op.detail->key.starts_with("xa/");
+    case Sabotage::forget_branches:
+      return kind == StoreOpKind::put_attachment && op.detail->key.starts_with("xa/");
     case Sabotage::forget_refusals:
     case Sabotage::none:
     case Sabotage::lose_early:
@@ -50,6 +53,8 @@ bool LyingStore::drops(StoreOpKind kind) {
     case Sabotage::forget_groups:
     case Sabotage::forget_exclusive:
     case Sabotage::forget_identities:
+    case Sabotage::commit_prepared:
+    case Sabotage::free_prepared:
       return false;
   }
   return false;

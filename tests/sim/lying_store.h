@@ -30,7 +30,7 @@ class LyingStore final : public core::Store {
   [[nodiscard]] core::StoreStatus status() const override { return store_.status(); }
 
  private:
-  [[nodiscard]] bool drops(core::StoreOpKind kind);
+  [[nodiscard]] bool drops(const core::StoreOp& op);
 
   core::Store& store_;
   const Sabotage sabotage_;

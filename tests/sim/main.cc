@@ -84,7 +84,7 @@ bool parse(int argc, char** argv, Arguments& arguments) {
 }
 
 using Counter = std::pair<std::uint64_t Report::*, const char*>;
-constexpr std::array<Counter, 12> kCounters = {{
+constexpr std::array<Counter, 13> kCounters = {{
     {&Report::steps, "steps"},
     {&Report::starts, "starts"},
     {&Report::messages, "messages"},
@@ -96,6 +96,7 @@ constexpr std::array<Counter, 12> kCounters = {{
     {&Report::cancelled, "batches cancelled"},
     {&Report::refused, "refused"},
     {&Report::parked, "parked"},
+    {&Report::branches, "branches prepared"},
     {&Report::failures, "failures of the store"},
 }};
 

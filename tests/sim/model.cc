@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace pabal::sim {
 
@@ -246,11 +247,11 @@ void Model::end_consumer(Consumer& consumer, Ticket submitted) {
   for (auto& each : transactions_) {
     TransactionModel& transaction = each.second;
     std::erase_if(transaction.acks, [&](const auto& ack) {
-      if (ack.first != core::raw(consumer.id)) return false;
-      const auto out = consumer.out.find(ack.second);
+      if (ack.consumer != core::raw(consumer.id)) return false;
+      const auto out = consumer.out.find(ack.delivery);
       if (out == consumer.out.end()) return true;
       if (out->second.place->list->kind != ListKind::transient) {
-        transaction.orphans.push_back(out->second.place);
+        transaction.orphans.emplace_back(out->second.place, ack.kind);
       }
       consumer.out.erase(out);
       return true;
@@ -381,14 +382,14 @@ void Model::refused_in(std::uint64_t transaction, Message& message) {
 }
 
 void Model::acknowledged_in(std::uint64_t transaction, core::SubscriptionId id,
-                            core::DeliveryRange range) {
+                            core::DeliveryRange range, AckKind kind) {
   auto& out = consumers_.at(core::raw(id)).out;
   for (auto at = out.lower_bound(core::raw(range.first));
        at != out.end() && at->first <= core::raw(range.last); ++at) {
     if (at->second.transaction != 0) continue;
     at->second.transaction = transaction;
     at->second.place->state = Place::State::in_transaction;
-    transactions_[transaction].acks.emplace_back(core::raw(id), at->first);
+    transactions_[transaction].acks.push_back({core::raw(id), at->first, kind});
   }
 }
 
@@ -397,17 +398,33 @@ void Model::ordered_in(std::uint64_t transaction) {
   for (Message* message : transactions_[transaction].sends) order(*message);
 }
 
+/// A prepared branch that is in doubt again must not hold what others have seen meanwhile.
+void Model::let_go(Place& place, Ticket after) {
+  const bool hidden = std::exchange(place.prepared, false);
+  const bool given_back = place.state == Place::State::here || place.state == Place::State::out;
+  if (hidden && given_back && place.list->kind != ListKind::transient) place.visible_after = after;
+}
+
 void Model::committed(std::uint64_t number, Ticket after) {
   TransactionModel transaction = std::move(transactions_[number]);
   transactions_.erase(number);
-  for (const auto& [consumer, delivery] : transaction.acks) {
-    auto& out = consumers_.at(consumer).out;
-    const auto at = out.find(delivery);
+  const auto settle = [&](Place& place, AckKind kind) {
+    if (place.list->deleted && !place.list->topic()) return;
+    if (kind == AckKind::consumed) {
+      remove(place, after, false);
+    } else {
+      give_back(place, after);
+    }
+    let_go(place, after);
+  };
+  for (const auto& ack : transaction.acks) {
+    auto& out = consumers_.at(ack.consumer).out;
+    const auto at = out.find(ack.delivery);
     if (at == out.end()) continue;
-    remove(*at->second.place, after, false);
+    settle(*at->second.place, ack.kind);
     out.erase(at);
   }
-  for (Place* place : transaction.orphans) remove(*place, after, false);
+  for (const auto& [place, kind] : transaction.orphans) settle(*place, kind);
   for (Message* message : transaction.sends) {
     if (message->order == 0) order(*message);
     place_everywhere(*message, after, after, Place::State::here);
@@ -418,14 +435,19 @@ void Model::rolled_back(std::uint64_t number, Ticket submitted) {
   rollback_entry_ = entry_;
   TransactionModel transaction = std::move(transactions_[number]);
   transactions_.erase(number);
-  for (const auto& [consumer, delivery] : transaction.acks) {
-    auto& out = consumers_.at(consumer).out;
-    const auto at = out.find(delivery);
+  for (const auto& ack : transaction.acks) {
+    auto& out = consumers_.at(ack.consumer).out;
+    const auto at = out.find(ack.delivery);
     if (at == out.end()) continue;
     at->second.transaction = 0;
     at->second.place->state = Place::State::out;
+    let_go(*at->second.place, submitted);
   }
-  for (Place* place : transaction.orphans) give_back(*place, submitted);
+  for (const auto& [place, kind] : transaction.orphans) {
+    if (place->list->deleted && !place->list->topic()) continue;
+    give_back(*place, submitted);
+    let_go(*place, submitted);
+  }
 }
 
 // --- connections ---------------------------------------------------------------------------------
@@ -442,6 +464,12 @@ void Model::disconnected(std::uint64_t connection, Ticket submitted) {
     if (transaction.connection == connection) open.push_back(number);
   }
   for (const std::uint64_t number : open) rolled_back(number, submitted);
+  for (const std::uint64_t number : branches_of(connection)) {
+    branch_rolled_back(number, submitted, false);
+  }
+  for (auto& [number, branch] : branches_) {
+    if (branch.ending_for == connection) branch.ending_for = 0;
+  }
   for (auto at = consumers_.begin(); at != consumers_.end();) {
     if (at->second.connection != connection) {
       ++at;

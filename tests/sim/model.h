@@ -62,6 +62,7 @@ struct Place {
   std::uint32_t refusals = 0;              ///< of `deliveries`
   std::vector<Ticket> refused;             ///< tickets of these, of this epoch
   core::TimePoint not_before{};            ///< refused: not delivered again before
+  bool prepared = false;                   ///< in_transaction: of a prepared XA branch
   std::uint64_t epoch = 0;                 ///< in which it was sent
   bool dispatched = false;                 ///< in this epoch
   bool received = false;                   ///< ever, by a client
@@ -116,10 +117,35 @@ struct Consumer {
 };
 
 struct TransactionModel {
-  std::uint64_t connection = 0;
+  struct Ack {
+    std::uint64_t consumer = 0;
+    std::uint64_t delivery = 0;
+    core::AckKind kind{};
+  };
+  std::uint64_t connection = 0;  ///< zero: an XA branch
   std::vector<Message*> sends;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> acks;  ///< consumer, delivery
-  std::vector<Place*> orphans;  ///< acknowledged in it; their consumer has gone
+  std::vector<Ack> acks;
+  /// Acknowledged in it; their consumer has gone.
+  std::vector<std::pair<Place*, core::AckKind>> orphans;
+};
+
+/// An XA branch. What it sent and acknowledged is a TransactionModel, until it ends.
+struct BranchModel {
+  struct Work {
+    std::uint32_t active = 0;
+    std::uint32_t suspended = 0;
+  };
+  core::BranchState state = core::BranchState::active;
+  bool gone = false;                   ///< but a crash may bring it back
+  std::map<std::uint64_t, Work> work;  ///< while active: by connection
+  bool rollback_only = false;
+  std::uint64_t ending_for = 0;    ///< the connection that waits for its prepare or one phase
+  bool by_hand = false;            ///< it is completed by an operator
+  std::optional<Ticket> prepared;  ///< since this is durable
+  std::optional<Ticket> ended;
+  std::optional<Ticket> forgotten;
+  std::vector<Message*> sends;  ///< as prepared, and as a crash may bring it back: stored ones only
+  std::vector<std::pair<Place*, core::AckKind>> held;  ///< the same
 };
 
 /// What the store handed back at a start: the judge reads it before the engine does.
@@ -174,7 +200,7 @@ class Model {
   void acknowledged(core::SubscriptionId id, core::DeliveryRange range, core::AckKind kind,
                     const std::string& cause, Ticket after);
   void acknowledged_in(std::uint64_t transaction, core::SubscriptionId id,
-                       core::DeliveryRange range);
+                       core::DeliveryRange range, core::AckKind kind);
 
   // --- transactions
   void begun(std::uint64_t transaction, std::uint64_t connection);
@@ -186,6 +212,42 @@ class Model {
   [[nodiscard]] bool open(std::uint64_t transaction) const {
     return transactions_.contains(transaction);
   }
+
+  // --- XA branches, by number (model_xa.cc)
+  /// Of branch `number` where a transaction is asked for.
+  static constexpr std::uint64_t branch_key(std::uint64_t number) { return (1ULL << 62) + number; }
+  /// What each call must answer at least; ok: it may be done.
+  [[nodiscard]] core::XaCode expect_start(std::uint64_t number, std::uint64_t connection,
+                                          core::XaStart how) const;
+  [[nodiscard]] core::XaCode expect_end(std::uint64_t number, std::uint64_t connection,
+                                        core::XaEnd how) const;
+  [[nodiscard]] core::XaCode expect_prepare(std::uint64_t number) const;
+  [[nodiscard]] core::XaCode expect_commit(std::uint64_t number, bool one_phase) const;
+  [[nodiscard]] core::XaCode expect_rollback(std::uint64_t number, std::uint64_t connection) const;
+  [[nodiscard]] core::XaCode expect_by_hand(std::uint64_t number) const;
+  [[nodiscard]] core::XaCode expect_forget(std::uint64_t number) const;
+  void branch_started(std::uint64_t number, std::uint64_t connection, core::XaStart how);
+  void branch_left(std::uint64_t number, std::uint64_t connection, core::XaEnd how);
+  /// A prepare or one-phase commit is parked; by nobody: it is no more.
+  void branch_ending(std::uint64_t number, std::uint64_t connection);
+  void branch_prepared(std::uint64_t number, Ticket after);
+  void branch_read_only(std::uint64_t number);
+  /// Its commit waits for something; or it could not be done, and the branch stays prepared.
+  void branch_committing(std::uint64_t number, bool by_hand);
+  void branch_put_off(std::uint64_t number);
+  void branch_committed(std::uint64_t number, Ticket after, bool by_hand);
+  void branch_rolled_back(std::uint64_t number, Ticket after, bool by_hand);
+  void branch_forgotten(std::uint64_t number, Ticket after);
+  /// The engine wrote the end of one: that must have been asked for.
+  void branch_end_written(std::uint64_t number, Ticket ticket);
+  /// Exactly those in doubt must be listed.
+  void check_branches(const std::vector<core::BranchSnapshot>& views);
+  [[nodiscard]] const BranchModel* branch(std::uint64_t number) const;
+  [[nodiscard]] std::vector<std::uint64_t> branches() const;
+  /// Those that end with the connection.
+  [[nodiscard]] std::vector<std::uint64_t> branches_of(std::uint64_t connection) const;
+  /// Whether a prepared branch holds messages of the durable subscription.
+  [[nodiscard]] bool locked(const std::string& client_id, const std::string& name);
 
   // --- connections
   void temporary_created(const core::Destination& destination, std::uint64_t connection);
@@ -222,7 +284,10 @@ class Model {
   void remove(Place& place, Ticket removed, bool plain);
   void give_back(Place& place, Ticket counted);
   void refuse(Place& place, core::AckKind kind, const std::string& cause, Ticket after);
+  static void let_go(Place& place, Ticket after);
   void end_consumer(Consumer& consumer, Ticket submitted);
+  BranchModel* live_branch(std::uint64_t number);
+  void end_branch(std::uint64_t number, BranchModel& branch, Ticket after, bool by_hand);
   void dead_letter(Place& place, const std::string& cause, bool expired, Ticket after);
   Place* place_of(const core::Delivery& delivery, const Consumer& consumer);
   void check_dispatch(const core::Delivery& delivery, const Consumer& consumer, Place& place,
@@ -237,7 +302,14 @@ class Model {
   struct Found {
     std::map<const Place*, const core::PageEntry*> entries;
     std::set<const List*> lists;
+    std::map<std::uint64_t, int> branches;  ///< number, and the state in its record
   };
+  void match_branches(const core::RecoveredState& state, Found& found);
+  [[nodiscard]] Ticket proven_by_branches(const Found& found, Ticket survivors) const;
+  void settle_branches(const Found& found, Ticket survivors);
+  bool settle_branch(std::uint64_t number, BranchModel& branch, const Found& found,
+                     Ticket survivors);
+  void hold_again();
   Found match(const core::RecoveredState& state, const std::vector<RecoveredLane>& lanes);
   void match_lane(const RecoveredLane& lane, List& list, Found& found);
   List* list_of(const core::ListDescription& list, const core::ReaderDescription& reader);
@@ -254,6 +326,7 @@ class Model {
   std::map<std::uint64_t, Consumer> consumers_;
   std::map<std::uint64_t, List*> consumed_;  ///< by consumer, gone ones too; null: queues
   std::map<std::uint64_t, TransactionModel> transactions_;
+  std::map<std::uint64_t, BranchModel> branches_;
   std::map<std::uint64_t, std::uint64_t> orders_;
   std::vector<Place*> written_;  ///< removed in this entry; the ticket comes at its end
   std::uint64_t epoch_ = 1;
@@ -269,6 +342,9 @@ class Model {
   std::int64_t crashed_at_ = 0;
 };
 
+/// The XID of branch `number`, and the number in it; 0: it is none of ours.
+core::Xid xid_of(std::uint64_t number);
+std::uint64_t number_of(const core::Xid& xid);
 /// The number in a message's body; 0 if there is none.
 std::uint64_t number_of(const core::Message& message);
 /// The body of message `number`: the number, and as much filler as the number says.

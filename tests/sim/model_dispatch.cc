@@ -149,6 +149,8 @@ void Model::check_owner(const Place& place, const Consumer& consumer) {
     const bool held =
         other.state == Place::State::out || other.state == Place::State::in_transaction;
     if (!held || other.with == core::raw(consumer.id)) continue;
+    // Of what a prepared branch holds for a consumer that has gone, only the number is left.
+    if (other.prepared && !consumers_.contains(other.with)) continue;
     violation("group " + group + " is with two: " + text(place) + " and " + text(other));
   }
   const core::Destination& queue = place.list->destination;

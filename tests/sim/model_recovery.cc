@@ -24,9 +24,11 @@ void Model::recovered(const core::RecoveredState& state, const std::vector<Recov
   consumed_.clear();
   transactions_.clear();
   written_.clear();
-  const Found found = match(state, lanes);
+  Found found = match(state, lanes);
+  match_branches(state, found);
   if (violations_.empty()) settle(found, survived(found));
   ++epoch_;
+  if (violations_.empty()) hold_again();
 }
 
 List* Model::list_of(const core::ListDescription& list, const core::ReaderDescription& reader) {
@@ -132,11 +134,16 @@ Ticket Model::survived(const Found& found) const {
         changed = true;
       }
     }
+    const Ticket proven = proven_by_branches(found, survivors);
+    if (proven <= survivors) continue;
+    survivors = proven;
+    changed = true;
   }
   return survivors;
 }
 
 void Model::settle(const Found& found, Ticket survivors) {
+  settle_branches(found, survivors);
   for (const auto& list : lists_) {
     settle_list(*list, found, survivors);
     if (!violations_.empty()) return;
@@ -230,7 +237,7 @@ void Model::settle_place(Place& place, const Found& found, Ticket survivors) {
   place.deliveries = count;
   place.counted.clear();
   place.state = Place::State::here;
-  place.may_be_cancelled = false;
+  place.may_be_cancelled = place.prepared = false;
   place.added = place.removed = place.removed_from = place.visible_after = core::kNoTicket;
   place.dispatched = false;
 }

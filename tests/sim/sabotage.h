@@ -17,6 +17,7 @@ enum class Sabotage : std::uint8_t {
   forget_counts,     ///< delivery counts are not logged
   forget_refusals,   ///< refusals are logged as lost deliveries
   forget_producers,  ///< their numbers are not logged
+  forget_branches,   ///< prepared XA branches are not logged
   resurrect,         ///< every 16th acknowledgement is never stored
   tear_batches,      ///< a batch is stored in two halves
   // --- the disk's (below the journal)
@@ -33,6 +34,8 @@ enum class Sabotage : std::uint8_t {
   forget_groups,      ///< a sender leaves its message groups out
   forget_exclusive,   ///< an exclusive consumer does not say so
   forget_identities,  ///< what is sent again comes without its identity
+  commit_prepared,    ///< an XA branch takes effect when it is prepared
+  free_prepared,      ///< an XA branch lets go what it acknowledged when it is prepared
 };
 
 struct SabotageInfo {
@@ -42,13 +45,14 @@ struct SabotageInfo {
   bool journal = true;  ///< and on the journal, which writes a batch that is torn in one piece
 };
 
-inline constexpr std::array<SabotageInfo, 19> kSabotages{{
+inline constexpr std::array<SabotageInfo, 22> kSabotages{{
     {Sabotage::lose_durable, "lose_durable"},
     {Sabotage::lose_early, "lose_early"},
     {Sabotage::forget_touches, "forget_touches"},
     {Sabotage::forget_counts, "forget_counts"},
     {Sabotage::forget_refusals, "forget_refusals"},
     {Sabotage::forget_producers, "forget_producers"},
+    {Sabotage::forget_branches, "forget_branches"},
     {Sabotage::resurrect, "resurrect"},
     {Sabotage::tear_batches, "tear_batches", true, false},
     {Sabotage::skip_sync, "skip_sync", false, true},
@@ -62,6 +66,8 @@ inline constexpr std::array<SabotageInfo, 19> kSabotages{{
     {Sabotage::forget_groups, "forget_groups"},
     {Sabotage::forget_exclusive, "forget_exclusive"},
     {Sabotage::forget_identities, "forget_identities"},
+    {Sabotage::commit_prepared, "commit_prepared"},
+    {Sabotage::free_prepared, "free_prepared"},
 }};
 
 }  // namespace pabal::sim

@@ -41,7 +41,26 @@ const char* name_of(core::StoreOpKind kind) {
 
 }  // namespace
 
+/// The record of a branch goes, or says that it was completed by hand.
+std::optional<core::Xid> Tap::branch_ended_by(const core::StoreOp& op) {
+  constexpr std::string_view kPrefix = "xa/";
+  constexpr std::string_view kFirst = "/000000";
+  const bool record = op.kind == core::StoreOpKind::put_attachment ||
+                      op.kind == core::StoreOpKind::delete_attachment;
+  if (!record || !op.detail->key.starts_with(kPrefix) || !op.detail->key.ends_with(kFirst)) {
+    return std::nullopt;
+  }
+  const bool goes = op.kind == core::StoreOpKind::delete_attachment || op.detail->value[1] != 0;
+  if (!goes) return std::nullopt;
+  std::string_view text = op.detail->key;
+  text.remove_prefix(kPrefix.size());
+  text.remove_suffix(kFirst.size());
+  const auto xid = core::Xid::parse(text);
+  return xid ? std::optional(*xid) : std::nullopt;
+}
+
 core::Ticket Tap::append(std::span<core::StoreOp> ops) {
+  std::vector<core::Xid> ended;
   for (const core::StoreOp& op : ops) {
     for (const std::uint64_t value :
          {static_cast<std::uint64_t>(op.kind), static_cast<std::uint64_t>(op.priority),
@@ -49,6 +68,7 @@ core::Ticket Tap::append(std::span<core::StoreOp> ops) {
       mix(value);
     }
     if (op.message) mix(number_of(*op.message));
+    if (auto xid = branch_ended_by(op)) ended.push_back(std::move(*xid));
     if (!verbose_) continue;
     std::printf("      %s list %llu reader %llu priority %d %llu..%llu%s%s\n", name_of(op.kind),
                 static_cast<unsigned long long>(core::raw(op.list)),
@@ -58,6 +78,7 @@ core::Ticket Tap::append(std::span<core::StoreOp> ops) {
                 op.message ? std::to_string(number_of(*op.message)).c_str() : "");
   }
   const core::Ticket ticket = store_.append(ops);
+  for (auto& xid : ended) branch_ends_.emplace_back(std::move(xid), ticket);
   if (verbose_) {
     std::printf("      = ticket %llu\n", static_cast<unsigned long long>(core::raw(ticket)));
   }

@@ -1,6 +1,11 @@
 #pragma once
 
+#include <optional>
+#include <utility>
+#include <vector>
+
 #include "core/store.h"
+#include "core/xa.h"
 
 namespace pabal::sim {
 
@@ -27,12 +32,19 @@ class Tap final : public core::Store {
   [[nodiscard]] core::Ticket submitted() const noexcept override { return store_.submitted(); }
   [[nodiscard]] core::Ticket durable() const noexcept override { return store_.durable(); }
   void read(const core::PageRequest& request) override;
+  /// Of XA branches: whose ends were appended since the last call, and the tickets of these.
+  std::vector<std::pair<core::Xid, core::Ticket>> take_branch_ends() {
+    return std::exchange(branch_ends_, {});
+  }
   [[nodiscard]] core::StoreStatus status() const override { return store_.status(); }
 
  private:
   void mix(std::uint64_t value) { hash_ = (hash_ ^ value) * 0x100000001B3ULL; }
 
+  static std::optional<core::Xid> branch_ended_by(const core::StoreOp& op);
+
   core::Store& store_;
+  std::vector<std::pair<core::Xid, core::Ticket>> branch_ends_;
   bool verbose_;
   core::RecoveredState state_;
   std::uint64_t hash_ = 0xCBF29CE484222325ULL;

@@ -22,9 +22,11 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
   scenario.expiration = random.one_in(2);
   scenario.selectors = random.one_in(3);
   scenario.groups = random.one_in(3);
+  scenario.xa = random.one_in(3);
+  if (scenario.xa) scenario.kill_permille /= 3;  // a branch takes its time
   //                         send in_tx ack in_tx sub dur unsub del begin commit back temp leave
-  //                         grant
-  scenario.client_weights = {30, 12, 30, 10, 6, 4, 1, 1, 4, 4, 2, 1, 1, 4};
+  //                         grant xa
+  scenario.client_weights = {30, 12, 30, 10, 6, 4, 1, 1, 4, 4, 2, 1, 1, 4, scenario.xa ? 45U : 0U};
   if (random.one_in(3)) scenario.client_weights[0] = 80;  // deep queues
   if (random.one_in(3)) scenario.client_weights[12] = 6;  // restless clients
 
@@ -43,6 +45,11 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
   limits.steps_per_entry_max =
       static_cast<std::uint32_t>(random.one_in(2) ? 4096 : random.between(1, 40));
   limits.send_fail_if_no_space = random.one_in(6);
+  if (random.one_in(2)) limits.prepared_bytes_max = random.between(100, 3000);
+  if (random.one_in(6)) {
+    limits.prepared_branches_max = static_cast<std::uint32_t>(random.between(1, 4));
+    limits.prepared_acknowledgements_max = static_cast<std::uint32_t>(random.between(1, 20));
+  }
   auto policy = std::make_shared<core::DestinationPolicy>();
   if (random.one_in(3)) {
     policy->memory_limit = random.one_in(2) ? random.between(1000, 20'000) : 0;
@@ -153,6 +160,7 @@ void World::step() {
       return enter([&] { engine_->tick(now_); });
     }
     case 6:
+      model_.check_branches(engine_->branches(nullptr, 1000, false));
       return model_.check_depths(*engine_, now_);
     case 7:
       if (random_.one_in(4)) drain();
@@ -188,6 +196,7 @@ void World::start() {
   engine_->configure(scenario_.settings, now_);
   more_work_ = true;
   if (!broken()) model_.check_depths(*engine_, now_);
+  if (!broken()) model_.check_branches(engine_->branches(nullptr, 1000, false));
 }
 
 /// All that every reader has not acknowledged, by the same calls that the engine would make.
@@ -240,6 +249,7 @@ void World::crash() {
   store_.reset();
   connections_.clear();
   parked_.clear();
+  parked_branches_.clear();
   for (Client& client : clients_) {
     Client fresh;
     fresh.index = client.index;

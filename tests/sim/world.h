@@ -45,6 +45,7 @@ struct Report {
   std::uint64_t refused = 0;      ///< sends and commits
   std::uint64_t parked = 0;
   std::uint64_t failures = 0;  ///< of the store, each ending a process
+  std::uint64_t branches = 0;  ///< prepared ones
 };
 
 /// What the seed decides about a run as a whole.
@@ -60,6 +61,7 @@ struct Scenario {
   bool selectors = false;
   bool groups = false;      ///< and exclusive consumers
   bool identities = false;  ///< clients send again what was not answered
+  bool xa = false;
   std::optional<core::RedeliveryPolicy> redelivery;
   std::vector<unsigned> client_weights;  ///< per kind of client action
   core::EngineLimits limits;
@@ -87,7 +89,13 @@ struct Connection {
 struct OpenTransaction {
   core::TransactionId id{};
   std::uint64_t operations = 0;
-  bool closing = false;  ///< a commit is parked
+  bool closing = false;      ///< a commit is parked
+  std::uint64_t branch = 0;  ///< of XA; zero: the connection's own
+
+  /// Its name in the model.
+  [[nodiscard]] std::uint64_t key() const {
+    return branch != 0 ? Model::branch_key(branch) : core::raw(id);
+  }
 };
 
 /// A program that uses the broker.
@@ -190,8 +198,38 @@ class World final : private core::StoreListener {
   void commit(Client& client, OpenTransaction& transaction);
   void roll_back(Client& client, OpenTransaction& transaction);
   void create_temporary(Client& client);
+  void collect_unacknowledged(Client& client);
   Connection& connection_of(Client& client);
   void forget_transaction(core::ConnectionId connection, core::TransactionId id);
+
+  // --- clients_xa.cc: transaction managers, and who works for them
+  enum class BranchCall : std::uint8_t { prepare, one_phase, commit };
+  struct ParkedBranch {
+    std::uint64_t branch = 0;
+    BranchCall call{};
+    core::ConnectionId connection{};
+  };
+  bool answered(const char* call, std::uint64_t branch, core::XaCode expected, core::XaCode code);
+  void work_on_branch(Client& client);
+  enum class XaCall : std::uint8_t;
+  XaCall sensible_call(const BranchModel& branch, std::uint64_t connection);
+  void call_for_branch(Client& client, std::uint64_t number, XaCall call);
+  void sync_branch(std::uint64_t number);
+  void start_branch(Client& client, std::uint64_t number, core::XaStart how);
+  void leave_branch(Client& client, std::uint64_t number, core::XaEnd how);
+  void end_all_work(Client& client, std::uint64_t number);
+  void prepare_branch(Client& client, std::uint64_t number);
+  void prepare_answered(std::uint64_t number, const core::Outcome& outcome);
+  void lie_about_prepared(std::uint64_t number);
+  void commit_branch(Client& client, std::uint64_t number, bool one_phase);
+  void commit_answered(std::uint64_t number, bool one_phase, const core::Outcome& outcome);
+  void roll_back_branch(Client& client, std::uint64_t number);
+  void complete_by_hand(std::uint64_t number, bool commit);
+  void forget_branch(std::uint64_t number);
+  void branch_replied(const ParkedBranch& parked, const core::Outcome& outcome);
+  void read_branch_ends();
+  void branch_ended(std::uint64_t number);
+  void finish_branches();
 
   struct Parked {
     Message* message = nullptr;  ///< null: a commit
@@ -210,7 +248,9 @@ class World final : private core::StoreListener {
   core::TimePoint now_{core::milliseconds{1'700'000'000'000}};
   std::map<core::ConnectionId, Connection> connections_;
   std::vector<Client> clients_;
-  std::map<std::uint64_t, Parked> parked_;  ///< by token
+  std::map<std::uint64_t, Parked> parked_;                 ///< by token
+  std::map<std::uint64_t, ParkedBranch> parked_branches_;  ///< by token
+  std::uint64_t last_branch_ = 0;
   std::uint64_t last_token_ = 0;
   std::deque<core::Page> pages_;
   std::uint64_t spilled_bytes_ = 0;  ///< as last seen

@@ -148,6 +148,30 @@ TEST_F(EngineTransactionTest, PoisonInATransactionIsOneBatchWithTheRest) {
   EXPECT_EQ(view("queue://q").depth, 0U);
 }
 
+TEST_F(EngineTransactionTest, WhatIsGivenBackIsCountedInTheBatchToo) {
+  store::MemoryStoreOptions options;
+  options.manual_durability = true;
+  open(options);
+  const auto who = connect();
+  const auto stays = subscribe(who, {});
+  fill(who, 2);
+  store_->make_durable(store_->submitted());
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 2U);
+  const auto first = begin(who);
+  ack(stays, got[0], AckKind::requeued, first);
+  const auto committed = engine_->commit(first, 0, now_);
+  EXPECT_EQ(committed.after, store_->submitted()) << "the count, too, is to be durable first";
+  EXPECT_NE(committed.after, kNoTicket);
+
+  const auto second = begin(who);
+  ack(stays, got[1], AckKind::requeued, second);
+  ASSERT_TRUE(engine_->unsubscribe(stays, now_));
+  const auto before = raw(store_->submitted());
+  EXPECT_EQ(raw(engine_->commit(second, 0, now_).after), before + 1);
+  EXPECT_EQ(raw(store_->submitted()), before + 1);
+}
+
 TEST_F(EngineTransactionTest, PoisonOutlivesItsTopicSubscription) {
   const auto who = connect();
   Sub sub;

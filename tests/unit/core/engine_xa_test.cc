@@ -413,6 +413,40 @@ TEST_F(EngineXaTest, APoisonedMessageDiesWhenTheBranchCommits) {
   EXPECT_TRUE(back[0].redelivered);
 }
 
+TEST_F(EngineXaTest, WhatACommitGivesBackIsSeenByNobodyBeforeItIsDurable) {
+  store::MemoryStoreOptions options;
+  options.manual_durability = true;
+  open(options);
+  const auto who = connect();
+  const auto goes = subscribe(who, {});
+  fill(who, 1, "q", false);  // kept with its branch, for it cannot be read back
+  fill(who, 1);
+  store_->make_durable(store_->submitted());
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 2U);
+  for (const bool leaves : {false, true}) {
+    const int number = leaves ? 2 : 1;
+    const auto work = start(who, number);
+    ASSERT_EQ(ack(goes, got[leaves ? 1 : 0], AckKind::requeued, work).disposition,
+              Disposition::done);
+    end(who, number);
+    prepare(who, 0, number);
+  }
+  ASSERT_TRUE(engine_->unsubscribe(goes, now_));
+  store_->make_durable(store_->submitted());
+  subscribe(who, {});
+  EXPECT_TRUE(deliveries().empty());
+  // If this is lost, both branches are in doubt again and hold what they held.
+  auto outcome = commit(who, false, 0, 1);
+  EXPECT_TRUE(deliveries().empty());
+  commit(who, false, 0, 2);
+  EXPECT_TRUE(deliveries().empty());
+  store_->make_durable(outcome.after);
+  EXPECT_EQ(deliveries().size(), 1U);
+  store_->make_durable(store_->submitted());
+  EXPECT_EQ(deliveries().size(), 1U);
+}
+
 TEST_F(EngineXaTest, SendsOfLargeBranchesLeaveMemoryAndAreReadBack) {
   EngineLimits limits;
   limits.prepared_bytes_max = 500;
