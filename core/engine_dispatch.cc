@@ -242,8 +242,8 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Scan& scan, 
   consider_first(lane.volatile_entries, Candidate::From::volatile_ring);
 
   if (!scan.is_shared() && (best ? best->entry->sequence : known) >= end) return std::nullopt;
-  // Read ahead: the next page comes while this one is delivered.
-  if (!window_is_near && cursor.page.size() < kPageEntriesMax / 4) {
+  // Read ahead: the next page is on its way as soon as this one is delivered.
+  if (!window_is_near && cursor.page.size() < kPageEntriesMax) {
     request_page(scan, priority);
   }
   if (!best) {
@@ -427,6 +427,7 @@ void Engine::State::took_ahead(Scan& scan, int priority, const Entry& entry) {
 void Engine::State::forget_ahead(Reader& reader, int priority, std::uint64_t sequence) {
   const auto& lane = reader.lanes[static_cast<std::size_t>(priority)];
   if (!lane || lane->taken_ahead.erase(sequence) == 0) return;
+  lane->acked_ahead = std::max(lane->acked_ahead, sequence + 1);
   reader.for_each_scan([&](Scan& scan) {
     const auto& cursor = scan.cursors[static_cast<std::size_t>(priority)];
     if (cursor && cursor->page_request != 0) cursor->gone.push_back(sequence);
@@ -659,7 +660,7 @@ void Engine::State::trim(MessageList& list) {
     }
     if (behind == kEverything) continue;
     while (!lane.window.empty() && lane.window.front().sequence < behind) {
-      lane.window_begin = lane.window.front().sequence + 1;
+      MessageList::leave_window(lane, lane.window.front());
       window_removed(list, lane.window.front());
       lane.window.pop_front();
     }

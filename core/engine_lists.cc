@@ -258,7 +258,7 @@ void Engine::State::evict(MessageList& list, std::uint64_t down_to_bytes) {
     if (!lane) continue;
     while (!lane->window.empty() && list.window_bytes > down_to_bytes) {
       const Entry entry = take_front(lane->window, lane->window_gaps);
-      lane->window_begin = entry.sequence + 1;
+      MessageList::leave_window(*lane, entry);
       window_removed(list, entry);
     }
     lane->window.shrink();

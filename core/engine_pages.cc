@@ -30,12 +30,19 @@ void Engine::State::request_page(Scan& scan, int priority) {
   Cursor& cursor = scan.cursor(priority);
   if (cursor.page_request != 0 || cursor.damaged) return;
   const Reader& reader = scan.reader;
+  const Lane& lane = *reader.list.lanes[static_cast<std::size_t>(priority)];
   PageRequest request;
   request.list = reader.list.id;
   request.reader = reader.id;
   request.priority = static_cast<std::uint8_t>(priority);
   request.first = std::max(cursor.next, cursor.page_end);
-  request.end = reader.list.lanes[static_cast<std::size_t>(priority)]->window_begin;
+  request.end = lane.window_begin;
+  // The page must have what has left the window, and nothing that is acknowledged. Behind the front
+  // cursor nothing is asked for, and above it nothing is acknowledged but what was taken ahead; so
+  // a reader that takes everything in turn need not wait until the store has synced what is new.
+  const auto& known = reader.lanes[static_cast<std::size_t>(priority)];
+  request.after =
+      known && request.first < known->acked_ahead ? everything_submitted() : lane.left_window;
   cursor.page_request =
       ask_for_page(scan, request, {reader.list.id, reader.id, priority, 0, false, 0, 0, {}, 0});
 }
@@ -56,8 +63,6 @@ std::uint64_t Engine::State::ask_for_page(Scan& scan, PageRequest& request, Page
 std::uint64_t Engine::State::send_request(PageRequest& request, const PageFor& place) {
   request.id = ++last_page;
   request.entries_max = kPageEntriesMax;
-  flush_acks();
-  request.after = store.submitted();
   pages_requested[request.id] = place;
   store.read(request);
   return request.id;
@@ -189,6 +194,12 @@ void Engine::State::take_page(Scan& scan, int priority, Page& page) {
   mark_ready(scan);
 }
 
+/// The ticket of all that has been said by now, acknowledgements that are still gathered included.
+Ticket Engine::State::everything_submitted() {
+  flush_acks();
+  return store.submitted();
+}
+
 void Engine::State::recall(Reader& reader, int priority, std::uint64_t first, std::uint64_t last) {
   PageRequest request;
   request.list = reader.list.id;
@@ -197,6 +208,7 @@ void Engine::State::recall(Reader& reader, int priority, std::uint64_t first, st
   request.first = first;
   request.end = last + 1;
   request.bytes_max = kPageBytesMax;
+  request.after = everything_submitted();
   send_request(request, {reader.list.id, reader.id, priority, last, false, first, 0, {}, 0});
 }
 

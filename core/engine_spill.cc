@@ -150,6 +150,7 @@ std::uint64_t Engine::State::known_spilled(Scan& scan, int priority) {
     request.priority = static_cast<std::uint8_t>(priority);
     request.first = known;
     request.end = lane.spilled->end;
+    request.after = everything_submitted();
     pages.page_request =
         ask_for_page(scan, request, {list.id, scan.reader.id, priority, 0, true, 0, 0, {}, 0});
   }

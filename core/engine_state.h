@@ -717,6 +717,7 @@ class Engine::State {
   void request_page(Scan& scan, int priority);
   std::uint64_t ask_for_page(Scan& scan, PageRequest& request, PageFor place);
   std::uint64_t send_request(PageRequest& request, const PageFor& place);
+  Ticket everything_submitted();
   std::uint64_t room_for_pages(const Scan* asking);
   void await_page(Scan& scan);
   void list_as_blocked(Scan& scan);

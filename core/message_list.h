@@ -95,6 +95,7 @@ struct Spill {
 struct Lane {
   std::uint64_t next_sequence = 1;
   std::uint64_t window_begin = 1;  ///< every live stored entry from here on is in `window`
+  Ticket left_window = kNoTicket;  ///< what is below can be read back once this is durable
   // Ascending. A null message is a gap, left by what went out of its turn; never the first.
   Ring<Entry> window;  ///< stored
   Ring<Entry> volatile_entries;
@@ -151,8 +152,8 @@ class Scan {
   bool yields = false;          ///< leaves its next message to a consumer with a higher priority
   /// Of one member that is behind: it takes nothing but its groups' messages. Null: shared.
   GroupMember* member = nullptr;
-  bool awaits_page = false;     ///< stands in the list to wake when a page may have room
-  bool page_listed = false;     ///< stands in the list of those whose pages may be dropped
+  bool awaits_page = false;  ///< stands in the list to wake when a page may have room
+  bool page_listed = false;  ///< stands in the list of those whose pages may be dropped
 
   [[nodiscard]] bool active() const noexcept { return !consumers.empty(); }
   [[nodiscard]] bool is_front() const noexcept;
@@ -195,6 +196,8 @@ struct ReaderLane {
   /// What stands above the front scan's cursor and is out (with an XA branch too, over restarts),
   /// or in Reader::returned.
   std::set<std::uint64_t> taken_ahead;
+  std::uint64_t acked_ahead =
+      0;  ///< everything that was in taken_ahead and is acknowledged is below
   // Durable subscriptions with a selector: it has looked at everything from here on as it came …
   std::uint64_t filtered_from = 1;
   AckLate refused;  ///< … and refused these
@@ -340,6 +343,11 @@ class MessageList {
     auto& lane = lanes[static_cast<std::size_t>(priority)];
     if (!lane) lane = std::make_unique<Lane>();
     return *lane;
+  }
+  /// The oldest of a lane's window leaves memory: from now on it is read back.
+  static void leave_window(Lane& lane, const Entry& entry) noexcept {
+    lane.window_begin = entry.sequence + 1;
+    lane.left_window = std::max({lane.left_window, entry.stored, entry.visible_after});
   }
   /// Null: no such reader. They stand in the order in which they were made, and ids ascend.
   [[nodiscard]] Reader* find_reader(ReaderId reader_id) const noexcept {

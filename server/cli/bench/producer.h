@@ -54,6 +54,7 @@ class Producer final : public Connection {
   std::vector<std::size_t> time_columns_;
   std::size_t receipt_column_ = 0;
 
+  std::uint64_t filled_ = 0;    ///< ns; when units were last patched
   std::uint64_t units_ = 0;     ///< patched so far
   std::uint64_t tail_ = 0;      ///< bytes of the endless stream of units written so far
   std::uint64_t receipts_ = 0;  ///< units answered

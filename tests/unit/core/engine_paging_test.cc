@@ -217,5 +217,84 @@ TEST_F(EnginePagingTest, WhoReadsABacklogLeavesEveryEntryRoomForOthers) {
   EXPECT_LT(largest, 100U) << "64 KB of them";
 }
 
+class EngineUnsyncedPagingTest : public EngineFixture {
+ protected:
+  void SetUp() override {
+    store::MemoryStoreOptions options;
+    options.manual_durability = true;
+    EngineLimits limits;
+    limits.list_window_bytes_max = 4000;
+    open(options, limits);
+    who_ = connect();
+    for (int i = 1; i <= 500; ++i) {
+      Send send;
+      send.body = std::to_string(i);
+      send.color = i % 2 == 0 ? "even" : "odd";
+      publish(who_, send);
+    }
+    sync();
+  }
+  void sync() {
+    store_->make_durable(store_->submitted());
+    run();
+  }
+  ConnectionDetails who_;
+};
+
+TEST_F(EngineUnsyncedPagingTest, APageDoesNotWaitForWhatIsNew) {
+  fill(who_, 1);
+  subscribe(who_, {});
+  engine_->run(now_);
+  ASSERT_EQ(store_->pages_waiting(), 1U);
+  store_->deliver_pages();
+  EXPECT_EQ(store_->pages_waiting(), 0U);
+}
+
+TEST_F(EngineUnsyncedPagingTest, APageWaitsForWhatIsAcknowledgedInTheMiddle) {
+  Sub sub;
+  sub.selector = "color = 'even'";
+  const auto selective = subscribe(who_, sub);
+  engine_->run(now_);
+  store_->deliver_pages();
+  sync();
+  auto even = deliveries();
+  while (even.empty()) {
+    sync();
+    even = deliveries();
+  }
+  for (const auto& delivery : even) ack(selective, delivery);
+  ASSERT_TRUE(engine_->unsubscribe(selective, now_));
+
+  subscribe(who_, {});
+  engine_->run(now_);
+  ASSERT_EQ(store_->pages_waiting(), 1U);
+  store_->deliver_pages();
+  EXPECT_EQ(store_->pages_waiting(), 1U) << "it would bring them again";
+  std::vector<std::string> odd;
+  for (int round = 0; round < 10; ++round) {
+    sync();
+    for (const auto& delivery : deliveries()) odd.emplace_back(delivery.message->body());
+  }
+  ASSERT_FALSE(odd.empty());
+  for (const auto& delivery : even) {
+    EXPECT_EQ(std::count(odd.begin(), odd.end(), delivery.message->body()), 0);
+  }
+}
+
+/// What left memory before it was stored is on its way: its page must have it.
+TEST_F(EngineUnsyncedPagingTest, APageWaitsForWhatLeftMemoryUnsynced) {
+  fill(who_, 300);
+  run();
+  subscribe(who_, {});
+  std::vector<Delivery> got;
+  for (int round = 0; round < 10; ++round) {
+    for (auto& delivery : deliveries()) got.push_back(delivery);
+    sync();
+  }
+  ASSERT_EQ(got.size(), 800U);
+  got.erase(got.begin(), got.begin() + 500);
+  EXPECT_EQ(bodies(got), numbers(1, 300));
+}
+
 }  // namespace
 }  // namespace pabal::core
