@@ -6,11 +6,6 @@
 #include "core/engine_state.h"
 
 namespace pabal::core {
-namespace {
-
-constexpr milliseconds kExpirySweepPeriod{30'000};
-
-}  // namespace
 
 std::string_view to_string(WaitReason reason) noexcept {
   switch (reason) {
@@ -377,7 +372,6 @@ void Engine::State::see_durable() {
 
 void Engine::State::tick() {
   acknowledge_all_late();
-  if (!planned(Timer::expiry)) wake_at(Timer::expiry, now + kExpirySweepPeriod);
   for (std::size_t i = 0; i < timers.size(); ++i) {
     if (timers[i] > now) continue;
     timers[i] = TimePoint::max();
@@ -394,8 +388,7 @@ void Engine::State::fire(Timer timer) {
       end_warm_ups();
       return;
     case Timer::expiry:
-      if (!sweep_at && !lists.empty()) sweep_at = lists.begin()->first;
-      wake_at(Timer::expiry, now + kExpirySweepPeriod);
+      expiry_due = true;
       return;
     case Timer::schedule:
       schedule.due = true;
@@ -440,6 +433,13 @@ bool Engine::State::run() {
   read_back_left = kReadBackBytesPerEntry;
   if (redeliveries_due) release_redeliveries(steps);
   if (!ready_tasks.empty()) run_tasks(steps);
+  if (expiry_due && steps > 0) {
+    // A part of the entry, however busy it is; more if there is nothing else to do.
+    std::uint32_t part = std::max<std::uint32_t>(1, steps / 8);
+    const std::uint32_t rest = steps - part;
+    expire_due(part);
+    steps = rest + part;
+  }
   if (topics_have_room) room_at_topics();
   while (steps > 0) {
     if (!ready_scans.empty()) {
@@ -466,8 +466,8 @@ bool Engine::State::run() {
       collect(steps);
     } else if (offline_at) {
       expire_durables(steps);
-    } else if (sweep_at) {
-      sweep(steps);
+    } else if (expiry_due) {
+      expire_due(steps);
     } else if (wants_to_spill()) {
       spill(steps);
     } else {
@@ -489,20 +489,7 @@ bool Engine::State::run() {
   return !ready_scans.empty() || !ready_subscriptions.empty() || !ready_tasks.empty() ||
          room_changed || parked_turns > 0 || redeliveries_due || schedule.due ||
          !destinations_to_retry.empty() || slow_checks_due || collect_at || offline_at ||
-         sweep_at || wants_to_spill();
-}
-
-void Engine::State::sweep(std::uint32_t& steps) {
-  const auto at = lists.lower_bound(*sweep_at);
-  if (at == lists.end()) {
-    sweep_at.reset();
-    return;
-  }
-  // Copied: expiring may create the dead-letter queue, but a map keeps its other iterators.
-  const auto next = std::next(at);
-  sweep_at = next == lists.end() ? std::nullopt : std::optional<ListId>(next->first);
-  if (sweep_list(*at->second, steps)) sweep_at = at->first;
-  steps -= std::min<std::uint32_t>(steps, 16);  // for having looked
+         expiry_due || wants_to_spill();
 }
 
 }  // namespace pabal::core

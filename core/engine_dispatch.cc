@@ -48,6 +48,7 @@ void Engine::State::dispatch_waiting(Scan& scan, std::uint32_t& steps) {
       skip_refused(scan, *candidate);
       continue;
     }
+    if (!reader.list.is_queue() && skip_expired(scan, *candidate)) continue;
     if (candidate->entry->message->expired(now)) {
       if (!take_expired(scan, *candidate)) return;
       continue;
@@ -205,7 +206,7 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Scan& scan, 
                                                                     LaneWait& wait) {
   Lane& lane = scan.reader.list.lane(priority);
   Cursor& cursor = scan.cursor(priority);
-  if (scan.reader.list.is_queue()) drop_gone(scan, priority, cursor);
+  drop_gone(scan, priority, cursor);
   // Who is behind looks no farther than where the shared scan stands.
   const std::uint64_t end = scan.is_shared()
                                 ? kEverything
@@ -433,6 +434,7 @@ void Engine::State::forget_ahead(Reader& reader, int priority, std::uint64_t seq
     if (cursor && cursor->page_request != 0) cursor->gone.push_back(sequence);
   });
   for (auto* walk : reader.walks) walk->forget(priority, sequence);
+  if (!expiry_pages.empty()) gone_while_expiring(reader, priority, sequence, false);
 }
 
 // --- to whom -------------------------------------------------------------------------------------
@@ -660,9 +662,9 @@ void Engine::State::trim(MessageList& list) {
     }
     if (behind == kEverything) continue;
     while (!lane.window.empty() && lane.window.front().sequence < behind) {
-      MessageList::leave_window(lane, lane.window.front());
-      window_removed(list, lane.window.front());
-      lane.window.pop_front();
+      const Entry entry = take_front(lane.window, lane.window_gaps);
+      MessageList::leave_window(lane, entry);
+      window_removed(list, entry);
     }
   }
 }

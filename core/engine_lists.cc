@@ -198,6 +198,7 @@ void Engine::State::remove_list(MessageList& list) {
       if (message) unhold(*message);
     }
   }
+  expiry.forget(list.id);
   window_bytes -= list.window_bytes;
   if (list.window_listed) windows.remove(list.id);
   if (list.spill_listed) spillable.erase(list.id);
@@ -333,6 +334,7 @@ void Engine::State::recover(RecoveredState recovered) {
         reader.depth_bytes += found_cursor.bytes;
       }
     }
+    recover_expiry(list, found.expiry);
     // A crash came between the batches that make or take away a list and its one reader.
     if (list.readers.empty()) remove_list(list);
   }

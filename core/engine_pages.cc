@@ -123,7 +123,7 @@ void Engine::State::grant_pages() {
 // --- what comes ----------------------------------------------------------------------------------
 
 void Engine::State::page_loaded(Page page) {
-  if (take_schedule_page(page)) return;
+  if (take_schedule_page(page) || take_expiry_page(page)) return;
   const auto asked = pages_requested.find(page.request);
   if (asked == pages_requested.end()) return;
   const PageFor place = asked->second;

@@ -114,6 +114,7 @@ void Engine::State::delay(InFlight& delivery, std::vector<StoreOp>& counts) {
   }
   DelayedEntry waiting;
   waiting.due = now + wait;
+  if (entry.message->expiration() != 0) note_expiry(reader.list, priority, entry);
   if (!entry.is_volatile) {
     waiting.bytes = static_cast<std::uint32_t>(entry.message->flat().size());
     unhold(*entry.message);

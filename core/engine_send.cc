@@ -221,6 +221,7 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
       reader->depth_bytes += bytes;
       mark_ready(*reader);
     }
+    if (entry.message->expiration() != 0) note_expiry(list, priority, entry);
     if (!entry.is_volatile) {
       entry.stored = stored;
       add_to_window(list, lane, std::move(entry));

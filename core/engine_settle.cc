@@ -266,6 +266,7 @@ void Engine::State::release_volatile(Reader& reader, int priority, Entry& entry)
   if (at == ring.size() || ring[at].sequence != entry.sequence || !ring[at].message) return;
   if (--ring[at].references > 0) return;
   reader.list.volatile_bytes -= ring[at].message->footprint();
+  forget_expired(reader.list, priority, entry.sequence);
   unhold(*ring[at].message);
   leave_gap(ring, lane.volatile_gaps, at);
 }
@@ -329,6 +330,7 @@ void Engine::State::give_back(InFlight& delivery, std::vector<StoreOp>& counts) 
 void Engine::State::put_back(Reader& reader, int priority, Entry entry) {
   const auto sequence = entry.sequence;
   entry.counted_in_group = false;
+  if (entry.message->expiration() != 0) note_expiry(reader.list, priority, entry);
   reader.returned.emplace(std::pair(9 - priority, sequence), std::move(entry));
   for (const auto& scan : reader.selective) {
     auto& from = scan->cursor(priority).returned_from;
@@ -383,51 +385,6 @@ void Engine::State::retry_expired(std::uint32_t& steps) {
     mark_ready(*scan);
   }
   awaiting_room.clear();
-}
-
-/// Takes expired messages out of a queue's memory, a bounded number; true: there may be more. Those
-/// on disk are found when they are read back.
-bool Engine::State::sweep_list(MessageList& list, std::uint32_t& steps) {
-  if (!list.is_queue()) return false;
-  for (int priority = 0; priority < kPriorities; ++priority) {
-    if (!list.lanes[static_cast<std::size_t>(priority)]) continue;
-    Lane& lane = list.lane(priority);
-    for (auto* ring : {&lane.window, &lane.volatile_entries}) {
-      const auto expired = [&](const Entry& entry) {
-        return entry.message && entry.message->expired(now) && entry.visible_after <= durable;
-      };
-      bool any = false;
-      for (std::size_t i = 0; i < ring->size() && !any; ++i) any = expired((*ring)[i]);
-      if (!any) continue;
-      bool going = true;
-      Ring<Entry> kept;
-      for (std::size_t i = 0; i < ring->size(); ++i) {
-        Entry& entry = (*ring)[i];
-        if (going && steps > 0 && expired(entry)) {
-          --steps;
-          going = sweep_entry(list, priority, entry);
-          if (going) continue;
-        }
-        if (entry.message) kept.push_back(std::move(entry));
-      }
-      *ring = std::move(kept);
-      (ring == &lane.window ? lane.window_gaps : lane.volatile_gaps) = 0;
-      if (!going) return false;
-      if (steps == 0) return true;
-    }
-  }
-  return false;
-}
-
-bool Engine::State::sweep_entry(MessageList& list, int priority, Entry& entry) {
-  if (entry.is_volatile) return expire(list.reader(), priority, entry);
-  held_bytes += entry.message->footprint();  // as if delivered
-  if (!expire(list.reader(), priority, entry)) {
-    held_bytes -= entry.message->footprint();
-    return false;
-  }
-  window_removed(list, entry);
-  return true;
 }
 
 }  // namespace pabal::core

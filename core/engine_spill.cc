@@ -198,6 +198,7 @@ void Engine::State::leave_spill(Reader& reader, int priority, const Entry& entry
   list.volatile_bytes += entry.message->footprint();
   forget_spilled(list, priority, entry);
   for (auto* walk : reader.walks) walk->forget_spilled(priority, entry.sequence);
+  if (!expiry_pages.empty()) gone_while_expiring(reader, priority, entry.sequence, true);
   reader.for_each_scan([&](Scan& other) {
     const auto& cursor = other.cursors[static_cast<std::size_t>(priority)];
     if (&other == taker || !cursor || !cursor->spilled) return;

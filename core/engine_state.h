@@ -17,6 +17,7 @@
 
 #include "core/engine.h"
 #include "core/engine_xa.h"
+#include "core/expiry_index.h"
 #include "core/message_list.h"
 #include "core/queue_walk.h"
 #include "core/ring.h"
@@ -40,7 +41,8 @@
 //   engine_schedule.cc      scheduled delivery: what waits for its time, and when that comes
 //   engine_schedule_order.cc  what is scheduled, shown and removed
 //   engine_pages.cc         reading back what is not in memory
-//   engine_settle.cc        acknowledgements, returning, expiry
+//   engine_settle.cc        acknowledgements, returning
+//   engine_expiry.cc        what expires before its turn
 //   engine_redelivery.cc    what was refused: whether, when and how it is tried again
 //   engine_dead_letter.cc   where goes what cannot be delivered, and how it comes back
 //   engine_spill.cc         non-persistent messages that memory has no room for
@@ -416,6 +418,9 @@ enum class Fate : std::uint8_t {
   dead,      ///< it goes where its dead-letter strategy says
 };
 
+/// Of ExpiryIndex, some 10 MB: 16 million messages that expire; of more, parts are larger.
+inline constexpr std::size_t kExpiryPartsMax = 65'536;
+
 class Engine::State {
  public:
   State(Store& store, EngineLimits limits, std::uint32_t homes);
@@ -448,7 +453,6 @@ class Engine::State {
   void mark_ready(Subscription& subscription);
   void mark_ready(QueueTask& task);
   void forget_work(Scan& scan);
-  void sweep(std::uint32_t& steps);
 
   // --- engine_send.cc
   Outcome publish(ConnectionId id, MessageRef message, const SendOptions& options);
@@ -816,8 +820,6 @@ class Engine::State {
   bool expire(Reader& reader, int priority, Entry& entry);
   void retry_expired(std::uint32_t& steps);
   void auto_acknowledge(Subscription& subscription, std::uint64_t first, std::uint64_t last);
-  bool sweep_list(MessageList& list, std::uint32_t& steps);
-  bool sweep_entry(MessageList& list, int priority, Entry& entry);
 
   // --- engine_redelivery.cc
   /// What an acknowledgement of that kind means for a delivery, by the policy of its destination.
@@ -952,6 +954,49 @@ class Engine::State {
                             std::vector<std::string>& reasons);
   void explain_producers(QueueExplanation& told);
   void explain_reasons(Reader& reader, QueueExplanation& told) const;
+
+  // --- engine_expiry.cc
+  /// A page of what has expired, under way.
+  struct ExpiryPage {
+    ListId list{};
+    ReaderId reader{};
+    int priority = 0;
+    std::uint64_t begin = 0;  ///< of the part that is looked at
+    std::uint64_t end = 0;
+    std::uint64_t first = 0;          ///< of `reader`: what is below was looked at
+    bool spilled = false;             ///< of what the list has spilled
+    std::vector<std::uint64_t> gone;  ///< acknowledged since it was asked for
+  };
+  void note_expiry(const MessageList& list, int priority, const Entry& entry);
+  void plan_expiry(TimePoint at);
+  void recover_expiry(const MessageList& list, const std::vector<RecoveredExpiry>& found);
+  void expire_due(std::uint32_t& steps);
+  void expire_part(const ExpiryIndex::Part& part, std::uint32_t& steps);
+  void expire_returned(Reader& reader, const ExpiryIndex::Part& part, std::uint32_t& steps);
+  void expire_in_ring(MessageList& list, const Ring<Entry>& ring, const ExpiryIndex::Part& part,
+                      std::uint32_t& steps);
+  void expire_waiting(Reader& reader, int priority, std::uint64_t sequence, bool is_volatile,
+                      const Entry* read_back);
+  static bool somebody_comes_to(const MessageList& list, const ExpiryIndex::Part& part,
+                                const Entry& entry);
+  void expire_in_topic(MessageList& list, int priority, const Entry& entry);
+  void expire_or_keep(Reader& reader, int priority, Entry entry);
+  bool skip_expired(Scan& scan, const Candidate& candidate);
+  static void forget_expired(MessageList& list, int priority, std::uint64_t sequence);
+  static std::pair<std::uint64_t, std::uint64_t> range_on_disk(const Reader& reader,
+                                                               const ExpiryPage& page);
+  bool expire_on_disk(MessageList& list, ReaderId from, ExpiryPage page);
+  void gone_while_expiring(const Reader& reader, int priority, std::uint64_t sequence,
+                           bool spilled);
+  bool take_expiry_page(Page& page);
+  void expire_loaded(Reader& reader, const ExpiryPage& asked, PageEntry& loaded);
+  /// The lowest sequence of a lane in Reader::returned or Reader::delayed; kEverything: none.
+  template <class Kept>
+  static std::uint64_t first_kept(const Kept& kept, int priority) {
+    const auto at = kept.lower_bound({9 - priority, 0});
+    const bool there = at != kept.end() && at->first.first == 9 - priority;
+    return there ? at->first.second : ~std::uint64_t{0};
+  }
 
   // --- engine_transaction.cc
   Result<TransactionId> begin(ConnectionId id);
@@ -1152,7 +1197,10 @@ class Engine::State {
   std::uint64_t pages_reserved = 0;   ///< for pages that are on their way
   Ring<Scan*> awaiting_pages;         ///< found no room for one
   Ring<Scan*> blocked_with_pages;     ///< their consumers took no more when last seen
-  std::optional<ListId> sweep_at;     ///< the expiry sweep goes on here
+  ExpiryIndex expiry{kExpiryPartsMax};
+  bool expiry_due = false;                           ///< there is something to look at
+  std::map<std::uint64_t, ExpiryPage> expiry_pages;  ///< by PageRequest::id; few
+  TimePoint expiry_not_before{};  ///< so that a part is not looked at for each of its messages
   /// Expired messages, taken and held, whose dead letter had no room; tried again when there is. At
   /// most kExpiredWaitingMax: then their readers stop at the next one.
   struct ExpiredWaiting {

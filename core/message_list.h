@@ -194,7 +194,8 @@ struct ReaderLane {
   std::uint64_t recovered_touched_to = 0;  ///< the same, as found at start: below this, mark
   Ring<Touch> touches;                     ///< those under way, ascending
   /// What stands above the front scan's cursor and is out (with an XA branch too, over restarts),
-  /// or in Reader::returned.
+  /// or in Reader::returned, or left out of its turn because it had expired. Until it is
+  /// acknowledged; of a topic list's volatile entries, until they are gone.
   std::set<std::uint64_t> taken_ahead;
   std::uint64_t acked_ahead =
       0;  ///< everything that was in taken_ahead and is acknowledged is below

@@ -96,6 +96,9 @@ struct PageRequest {
   std::uint32_t entries_max = 0;
   std::uint64_t bytes_max = 0;  ///< stop after passing this many message bytes
   Ticket after = kNoTicket;     ///< the page must include the effect of everything up to here
+  /// Not zero: only messages that expire by then (ms since 1970); of the others the page says when
+  /// they do. Such a page may cover less than it could, so that nobody waits for it long.
+  std::int64_t due_by = 0;
 };
 
 struct PageEntry {
@@ -111,6 +114,9 @@ struct Page {
   /// Nothing unacknowledged below this, and at or above PageRequest::first, is missing from
   /// entries.
   std::uint64_t covered_to = 0;
+  /// With PageRequest::due_by: a sequence for each block of arrivals (256 of them) that was covered
+  /// and has messages that expire later, and the earliest time of those.
+  std::vector<std::pair<std::uint64_t, std::int64_t>> later;
   std::optional<Error>
       error;  ///< store_io: a damaged or unreadable message; entries before it are good
   std::uint64_t damaged = 0;  ///< with `error`: the sequence of that message
@@ -131,9 +137,19 @@ struct RecoveredReader {
   std::vector<RecoveredCursor> cursors;  ///< only priorities that were ever used
 };
 
+/// When stored messages of a part of a list expire.
+struct RecoveredExpiry {
+  std::uint8_t priority = 0;
+  std::uint64_t first = 0;  ///< sequences of the part
+  std::uint64_t last = 0;
+  std::int64_t earliest = 0;  ///< ms since 1970; not later than the first of its times
+};
+
 struct RecoveredList {
   ListDescription description;
   std::vector<RecoveredReader> readers;  ///< a queue: exactly kQueueReader
+  /// Everything unacknowledged that expires is in one of these.
+  std::vector<RecoveredExpiry> expiry;
 };
 
 struct RecoveredState {

@@ -46,6 +46,7 @@ Result<std::optional<core::Page>> Pager::step(core::Ticket applied) {
       return std::optional<core::Page>();
     }
     page.covered_to = found->covered_to;
+    page.later = std::move(found->later);
     if (load(*found, page)) break;
     if (attempt == kAttempts) {
       page.error = Error{Errc::store_io, "a segment of the journal has gone"};

@@ -10,6 +10,8 @@
 namespace pabal::store {
 
 inline constexpr std::uint64_t kBlockEntries = 256;
+/// What expires is counted for so many sequences together.
+inline constexpr std::uint64_t kSpanEntries = 64 * kBlockEntries;
 
 constexpr std::uint64_t block_of(std::uint64_t sequence) noexcept {
   return sequence / kBlockEntries;

@@ -261,8 +261,8 @@ Result<void> Index::load_rows() {
     good = load_list_row(key, value);
     return good;
   };
-  // Lists before their readers, readers before their lanes.
-  for (const char kind : {kListRow, kReaderRow, kLaneRow, kSegmentRow}) {
+  // Lists before their readers, readers before their lanes, lanes before what expires in them.
+  for (const char kind : {kListRow, kReaderRow, kLaneRow, kExpiryRow, kSegmentRow}) {
     auto scanned =
         rows_->scan(std::string(1, kind), std::string(1, static_cast<char>(kind + 1)), visit);
     if (!scanned) return scanned.error();
@@ -324,6 +324,15 @@ bool Index::load_list_row(std::string_view key, std::string_view value) {
     return in.complete();
   }
   if (key.size() < 10 || static_cast<std::uint8_t>(key[9]) >= core::kPriorities) return false;
+  if (key[0] == kExpiryRow) {
+    Lane* there = find_lane(list, static_cast<std::uint8_t>(key[9]));
+    if (there == nullptr || key.size() != 18) return false;
+    ExpirySpan& span = there->expiry.emplace_back();  // rows come in their order
+    span.number = get_key_number(key, 10);
+    span.count = static_cast<std::uint32_t>(in.varint());
+    span.earliest = unzigzag(in.varint());
+    return in.complete() && span.count > 0 && span.count <= kSpanEntries;
+  }
   Lane& lane = lane_of(list, static_cast<std::uint8_t>(key[9]));
   lane.next = in.varint();
   lane.touched_to = in.varint();
@@ -367,6 +376,14 @@ core::RecoveredState Index::recovered() {
                                .bytes = cursor.bytes});
       }
     }
+    for (const auto& lane : list->lanes) {
+      for (const ExpirySpan& span : lane->expiry) {
+        if (span.count == 0) continue;
+        const std::uint64_t first = span.number * kSpanEntries;
+        recovered.expiry.push_back(
+            {lane->priority, first, first + kSpanEntries - 1, span.earliest});
+      }
+    }
   }
   std::sort(state.lists.begin(), state.lists.end(),
             [](const auto& a, const auto& b) { return a.description.id < b.description.id; });
@@ -392,6 +409,25 @@ core::RecoveredState Index::recovered() {
   return state;
 }
 
+namespace {
+
+/// Whether an entry has expired; if it does later, the page says so.
+bool is_due(const core::PageRequest& request, const Block& block, std::uint32_t position,
+            FoundPage& page) {
+  const std::int64_t expiration = block.find(position)->expiration;
+  if (expiration == 0) return false;
+  if (expiration <= request.due_by) return true;
+  const std::uint64_t first = block.first_sequence();
+  if (page.later.empty() || page.later.back().first < first) {
+    page.later.emplace_back(first + position, expiration);
+  } else {
+    page.later.back().second = std::min(page.later.back().second, expiration);
+  }
+  return false;
+}
+
+}  // namespace
+
 Result<FoundPage> Index::find(const core::PageRequest& request) {
   MutexLock lock(mutex_);
   FoundPage page;
@@ -406,7 +442,13 @@ Result<FoundPage> Index::find(const core::PageRequest& request) {
   if (memory_bytes_ > memory_bytes_max_) evict();
   std::uint64_t bytes = 0;
   std::uint64_t sequence = std::max(request.first, lane->cursors[reader].first);
-  while (sequence < end) {
+  // Blocks of which nothing is due are looked at without the page growing.
+  constexpr int kDueBlocksMax = 64;
+  for (int blocks = 0; sequence < end; ++blocks) {
+    if (request.due_by != 0 && blocks == kDueBlocksMax) {
+      page.covered_to = sequence;
+      return page;
+    }
     auto block = next_block(*lane, block_of(sequence));
     if (!block) return block.error();
     if (*block == nullptr) break;
@@ -415,6 +457,7 @@ Result<FoundPage> Index::find(const core::PageRequest& request) {
     for (; at && (*block)->first_sequence() + *at < end; at = (*block)->next(*at + 1)) {
       sequence = (*block)->first_sequence() + *at;
       if (!needs(*lane, reader, **block, sequence)) continue;
+      if (request.due_by != 0 && !is_due(request, **block, *at, page)) continue;
       if (page.entries.size() >= request.entries_max || bytes > request.bytes_max) {
         page.covered_to = sequence;
         return page;

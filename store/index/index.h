@@ -48,6 +48,7 @@ struct FoundEntry {
 struct FoundPage {
   std::vector<FoundEntry> entries;
   std::uint64_t covered_to = 0;
+  std::vector<std::pair<std::uint64_t, std::int64_t>> later;  ///< core::Page::later
 };
 
 /// What a rebuild learned in its first pass over the journal; see rebuild.h.
@@ -158,6 +159,14 @@ class Index {
     std::unique_ptr<core::ReaderDescription> description;  // null: a queue's own
   };
   struct List;
+  /// 64 blocks of a lane, in which something expires.
+  struct ExpirySpan {
+    std::uint64_t number = 0;   // sequences divided by kSpanEntries
+    std::uint32_t count = 0;    // entries there that expire
+    std::int64_t earliest = 0;  // not later than the first of them
+    bool dirty = false;
+    bool flushing = false;
+  };
   struct Lane {
     List* list = nullptr;
     std::uint8_t priority = 0;
@@ -169,6 +178,7 @@ class Index {
     std::uint64_t absent = ~0ULL;       // a block that was looked for and is not in LevelDB either
     std::vector<ReaderCursor> cursors;  // as List::readers
     std::map<std::uint64_t, std::unique_ptr<Block>> blocks;
+    std::vector<ExpirySpan> expiry;  // ascending by number
   };
   struct List {
     core::ListDescription description;
@@ -217,6 +227,9 @@ class Index {
   // index_apply.cc
   Result<void> apply_op(JournalOp& op) PABAL_REQUIRES(mutex_);
   Result<void> add(const JournalOp& op, const Place& place) PABAL_REQUIRES(mutex_);
+  static ExpirySpan& expiry_span(Lane& lane, std::uint64_t sequence);
+  static void count_expiring(Lane& lane, std::uint64_t sequence, std::int64_t expiration);
+  static void uncount_expiring(Lane& lane, std::uint64_t sequence);
   Result<Block*> block_for_add(Lane& lane, std::uint64_t number) PABAL_REQUIRES(mutex_);
   Result<void> relocate(const JournalOp& op, const Place& place) PABAL_REQUIRES(mutex_);
   Result<void> acknowledge(const JournalOp& op) PABAL_REQUIRES(mutex_);
@@ -252,6 +265,7 @@ class Index {
   std::optional<MainRow> read_main(std::optional<IndexUnusable>& unusable) PABAL_REQUIRES(mutex_);
   void flush_lists() PABAL_REQUIRES(mutex_);
   void flush_lane(Lane& lane) PABAL_REQUIRES(mutex_);
+  void flush_expiry(Lane& lane) PABAL_REQUIRES(mutex_);
   void flush_rest() PABAL_REQUIRES(mutex_);
   void forget_gone() PABAL_REQUIRES(mutex_);
   void clear() PABAL_REQUIRES(mutex_);

@@ -100,6 +100,32 @@ Result<Block*> Index::block_for_add(Lane& lane, std::uint64_t number) {
   return &new_block(lane, number);
 }
 
+Index::ExpirySpan& Index::expiry_span(Lane& lane, std::uint64_t sequence) {
+  const std::uint64_t number = sequence / kSpanEntries;
+  auto& spans = lane.expiry;
+  if (!spans.empty() && spans.back().number == number) return spans.back();  // nearly always
+  const auto at = std::lower_bound(
+      spans.begin(), spans.end(), number,
+      [](const ExpirySpan& each, std::uint64_t wanted) { return each.number < wanted; });
+  if (at != spans.end() && at->number == number) return *at;
+  ExpirySpan span;
+  span.number = number;
+  return *spans.insert(at, span);
+}
+
+void Index::count_expiring(Lane& lane, std::uint64_t sequence, std::int64_t expiration) {
+  ExpirySpan& span = expiry_span(lane, sequence);
+  span.earliest = span.count == 0 ? expiration : std::min(span.earliest, expiration);
+  ++span.count;
+  span.dirty = true;
+}
+
+void Index::uncount_expiring(Lane& lane, std::uint64_t sequence) {
+  ExpirySpan& span = expiry_span(lane, sequence);
+  if (span.count > 0) --span.count;
+  span.dirty = true;
+}
+
 Result<void> Index::add(const JournalOp& op, const Place& place) {
   List* list = find_list(place.list);
   if (list == nullptr) return {};
@@ -127,6 +153,7 @@ Result<void> Index::add(const JournalOp& op, const Place& place) {
   const std::uint32_t position = position_of(place.sequence);
   if ((*block)->find(position) != nullptr) return {};  // written twice: the first counts
   (*block)->put(position, entry);
+  if (entry.expiration != 0) count_expiring(lane, place.sequence, entry.expiration);
   for (std::size_t at = 0; at < list->readers.size(); ++at) {
     if (needed_by(at)) {
       // An emptied cursor stands anywhere below; exact again from its first entry on.
@@ -231,6 +258,7 @@ Result<void> Index::acknowledge_in(Lane& lane, Block& block, std::size_t reader,
     cursor.bytes -= entry.bytes;
     if (--entry.needed > 0) continue;
     change_live(entry.segment, -share(entry));
+    if (entry.expiration != 0) uncount_expiring(lane, start + *at);
     block.erase(*at);
   }
   if (!changed) return {};
@@ -408,6 +436,10 @@ void Index::remove_list(List& list) {
       memory_bytes_ -= block->charged;
     }
     lane->blocks.clear();
+    for (const ExpirySpan& span : lane->expiry) {
+      removed_keys_.push_back(expiry_key(id, lane->priority, span.number));
+    }
+    lane->expiry.clear();
   }
   list.gone = true;
   const auto found = lists_.find(core::raw(id));

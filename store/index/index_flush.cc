@@ -89,6 +89,23 @@ void Index::flush_lane(Lane& lane) {
     put_varint(row, cursor.bytes);
   }
   flush_.put(lane_key(list, lane.priority), std::move(row));
+  flush_expiry(lane);
+}
+
+void Index::flush_expiry(Lane& lane) {
+  const core::ListId list = lane.list->description.id;
+  for (ExpirySpan& span : lane.expiry) {
+    if (!std::exchange(span.dirty, false)) continue;
+    span.flushing = true;
+    if (span.count == 0) {
+      flush_.remove(expiry_key(list, lane.priority, span.number));
+      continue;
+    }
+    std::string row;
+    put_varint(row, span.count);
+    put_varint(row, zigzag(span.earliest));
+    flush_.put(expiry_key(list, lane.priority, span.number), std::move(row));
+  }
 }
 
 void Index::flush_rest() {
@@ -154,6 +171,10 @@ void Index::end_flush(bool written) {
         if (flushed && !at->second->dirty && at->second->live() == 0) forget_block(*lane, at);
       }
     }
+    for (Lane* lane : flush_lanes_) {
+      for (ExpirySpan& span : lane->expiry) span.flushing = false;
+      std::erase_if(lane->expiry, [](const auto& each) { return each.count == 0 && !each.dirty; });
+    }
     std::erase_if(attachments_, [](const auto& each) { return each.second.flushing; });
     std::erase_if(segments_,
                   [](const auto& each) { return each.second.live == 0 && !each.second.dirty; });
@@ -165,6 +186,9 @@ void Index::end_flush(bool written) {
     for (Lane* lane : flush_lanes_) {
       for (auto& [number, block] : lane->blocks) {
         if (std::exchange(block->flushing, false)) block->dirty = true;
+      }
+      for (ExpirySpan& span : lane->expiry) {
+        if (std::exchange(span.flushing, false)) span.dirty = true;
       }
       mark_dirty(*lane);
     }

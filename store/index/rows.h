@@ -10,11 +10,12 @@
 /// of one list stand together and in order.
 namespace pabal::store {
 
-inline constexpr std::uint32_t kIndexFormatVersion = 1;
+inline constexpr std::uint32_t kIndexFormatVersion = 2;
 
 inline constexpr char kAttachmentRow = 'A';
 inline constexpr char kBlockRow = 'B';
 inline constexpr char kLaneRow = 'C';
+inline constexpr char kExpiryRow = 'E';
 inline constexpr char kFlushRow = 'F';
 inline constexpr char kListRow = 'L';
 inline constexpr char kMainRow = 'M';
@@ -53,6 +54,12 @@ inline std::string block_key(core::ListId list, std::uint8_t priority, std::uint
   std::string key = row_key(kBlockRow, core::raw(list));
   key.push_back(static_cast<char>(priority));
   put_key_number(key, block);
+  return key;
+}
+inline std::string expiry_key(core::ListId list, std::uint8_t priority, std::uint64_t span) {
+  std::string key = row_key(kExpiryRow, core::raw(list));
+  key.push_back(static_cast<char>(priority));
+  put_key_number(key, span);
   return key;
 }
 inline std::string attachment_key(std::string_view key) {

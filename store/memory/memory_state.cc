@@ -167,6 +167,23 @@ void MemoryState::delete_reader(ListId id, ReaderId reader) {
   }
 }
 
+namespace {
+
+constexpr std::uint64_t kPart = 256;
+/// With PageRequest::due_by, so many entries are looked at for one page.
+constexpr std::uint64_t kLooksMax = 16'384;
+
+/// Page::later, by parts as the index has them.
+void note_later(core::Page& page, std::uint64_t sequence, std::int64_t expiration) {
+  if (page.later.empty() || page.later.back().first / kPart != sequence / kPart) {
+    page.later.emplace_back(sequence, expiration);
+  } else {
+    page.later.back().second = std::min(page.later.back().second, expiration);
+  }
+}
+
+}  // namespace
+
 core::Page MemoryState::read(const core::PageRequest& request) const {
   core::Page page;
   page.request = request.id;
@@ -184,6 +201,15 @@ core::Page MemoryState::read(const core::PageRequest& request) const {
         std::find_if(entry->second.readers.begin(), entry->second.readers.end(),
                      [&](const PendingReader& each) { return each.reader == request.reader; });
     if (pending == entry->second.readers.end()) continue;
+    if (request.due_by != 0) {
+      if (entry->first - request.first >= kLooksMax) {
+        page.covered_to = entry->first;
+        return page;
+      }
+      const std::int64_t expiration = entry->second.message->expiration();
+      if (expiration > request.due_by) note_later(page, entry->first, expiration);
+      if (expiration == 0 || expiration > request.due_by) continue;
+    }
     if (page.entries.size() >= request.entries_max || bytes > request.bytes_max) {
       page.covered_to = entry->first;
       return page;
@@ -223,6 +249,18 @@ core::RecoveredState MemoryState::recovered() const {
           cursor.bytes += entry.message->flat().size();
         }
         reader.cursors.push_back(cursor);
+      }
+    }
+    for (const auto& [priority, lane] : list.lanes) {
+      for (const auto& [sequence, entry] : lane.entries) {
+        const std::int64_t time = entry.message->expiration();
+        if (time == 0) continue;
+        auto& parts = recovered.expiry;
+        const std::uint64_t first = sequence - sequence % kPart;
+        if (parts.empty() || parts.back().priority != priority || parts.back().first != first) {
+          parts.push_back({priority, first, first + kPart - 1, time});
+        }
+        parts.back().earliest = std::min(parts.back().earliest, time);
       }
     }
   }

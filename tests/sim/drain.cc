@@ -58,6 +58,7 @@ void World::drain() {
   everybody_leaves();
   if (broken()) return;
   model_.check_depths(*engine_, now_);
+  if (scenario_.expiration) expire_everything();
   finish_branches();
   if (broken()) return;
 
@@ -92,6 +93,24 @@ void World::drain() {
   if (status.segments > kSegmentsOfAnEmptyStore) {
     model_.violation(std::to_string(status.segments) + " segments of an empty store");
   }
+}
+
+/// Nobody has anything, but prepared branches: what expires leaves by itself, wherever it is, and
+/// after a start too.
+void World::expire_everything() {
+  note("EXPIRE");
+  if (random_.one_in(3)) crash();
+  host_->calm();
+  pump_everything();
+  now_ += core::milliseconds(random_.between(1, 4000));
+  const core::TimePoint by = now_;
+  for (int beats = 0; beats < 8 && !broken(); ++beats) {
+    enter([&] { engine_->tick(now_); });
+    pump_everything();
+    now_ += core::milliseconds(300);
+  }
+  // Where there is no room for dead letters they wait for it.
+  if (!broken() && scenario_.bytes_max == 0) model_.check_expired(*engine_, by);
 }
 
 void World::everybody_leaves() {

@@ -23,6 +23,20 @@ core::Ticket LyingStore::append(std::span<StoreOp> ops) {
   return store_.append(ops);
 }
 
+core::RecoveredState LyingStore::recovered() {
+  core::RecoveredState state = store_.recovered();
+  if (sabotage_ == Sabotage::forget_expiry) {
+    for (auto& list : state.lists) list.expiry.clear();
+  }
+  return state;
+}
+
+void LyingStore::read(const core::PageRequest& request) {
+  core::PageRequest asked = request;
+  if (sabotage_ == Sabotage::hide_expired && asked.due_by != 0) asked.first = asked.end;
+  store_.read(asked);
+}
+
 bool LyingStore::drops(const StoreOp& op) {
   const StoreOpKind kind = op.kind;
   switch (sabotage_) {
@@ -39,6 +53,8 @@ bool LyingStore::drops(const StoreOp& op) {
     case Sabotage::forget_branches:
       return kind == StoreOpKind::put_attachment && op.detail->key.starts_with("xa/");
     case Sabotage::forget_refusals:
+    case Sabotage::forget_expiry:
+    case Sabotage::hide_expired:
     case Sabotage::none:
     case Sabotage::lose_early:
     case Sabotage::tear_batches:

@@ -10,7 +10,7 @@ class LyingStore final : public core::Store {
  public:
   LyingStore(core::Store& store, Sabotage sabotage) : store_(store), sabotage_(sabotage) {}
 
-  core::RecoveredState recovered() override { return store_.recovered(); }
+  core::RecoveredState recovered() override;
   [[nodiscard]] std::uint64_t epoch() const noexcept override { return store_.epoch(); }
   core::Admission admit(std::uint64_t bytes, core::Purpose purpose) override {
     return store_.admit(bytes, purpose);
@@ -26,7 +26,7 @@ class LyingStore final : public core::Store {
   [[nodiscard]] core::Ticket durable() const noexcept override {
     return sabotage_ == Sabotage::lose_early ? store_.submitted() : store_.durable();
   }
-  void read(const core::PageRequest& request) override { store_.read(request); }
+  void read(const core::PageRequest& request) override;
   [[nodiscard]] core::StoreStatus status() const override { return store_.status(); }
 
  private:

@@ -259,6 +259,8 @@ class Model {
 
   // --- what must hold
   void check_depths(const core::Engine& engine, core::TimePoint now);
+  /// Nothing may wait any more that had expired by `by`.
+  void check_expired(const core::Engine& engine, core::TimePoint by);
   /// Nothing may be left, in place or with a consumer.
   void check_drained(core::TimePoint now);
   /// Nothing that kRedOnly asks for may be left in any queue.

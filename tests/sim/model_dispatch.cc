@@ -300,6 +300,29 @@ void Model::check_depths(const core::Engine& engine, core::TimePoint now) {
   }
 }
 
+void Model::check_expired(const core::Engine& engine, core::TimePoint by) {
+  const auto check = [&](const List& list, std::uint64_t depth) {
+    std::uint64_t most = 0;
+    for (const auto& [number, place] : list.places) {
+      const std::int64_t expiration = place.message->expiration;
+      const bool expired = expiration != 0 && expiration <= core::to_millis(by);
+      const bool waits = place.state == Place::State::here || place.state == Place::State::parked;
+      if (place.state != Place::State::gone && !(waits && expired)) ++most;
+    }
+    if (depth <= most) return;
+    violation(list.text() + ": what expired long ago is there: depth " + std::to_string(depth) +
+              " instead of at most " + std::to_string(most));
+  };
+  for (const auto& view : engine.destinations("", 10'000)) {
+    if (!core::is_queue(view.destination.kind)) continue;
+    List& list = queue(view.destination);
+    if (list.kind != ListKind::dead_letters) check(list, view.depth);
+  }
+  for (const auto& view : engine.durable_subscriptions(10'000)) {
+    if (const List* list = durable(view.client_id, view.name)) check(*list, view.depth);
+  }
+}
+
 void Model::check_drained(core::TimePoint now) {
   for (const auto& list : lists_) check_gone(*list, false, now);
 }

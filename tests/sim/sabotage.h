@@ -18,6 +18,8 @@ enum class Sabotage : std::uint8_t {
   forget_refusals,   ///< refusals are logged as lost deliveries
   forget_producers,  ///< their numbers are not logged
   forget_branches,   ///< prepared XA branches are not logged
+  forget_expiry,     ///< what was stored before a start is not known to expire
+  hide_expired,      ///< of what is on disk nothing is said to have expired
   resurrect,         ///< every 16th acknowledgement is never stored
   tear_batches,      ///< a batch is stored in two halves
   // --- the disk's (below the journal)
@@ -45,7 +47,7 @@ struct SabotageInfo {
   bool journal = true;  ///< and on the journal, which writes a batch that is torn in one piece
 };
 
-inline constexpr std::array<SabotageInfo, 22> kSabotages{{
+inline constexpr std::array<SabotageInfo, 24> kSabotages{{
     {Sabotage::lose_durable, "lose_durable"},
     {Sabotage::lose_early, "lose_early"},
     {Sabotage::forget_touches, "forget_touches"},
@@ -53,6 +55,8 @@ inline constexpr std::array<SabotageInfo, 22> kSabotages{{
     {Sabotage::forget_refusals, "forget_refusals"},
     {Sabotage::forget_producers, "forget_producers"},
     {Sabotage::forget_branches, "forget_branches"},
+    {Sabotage::forget_expiry, "forget_expiry"},
+    {Sabotage::hide_expired, "hide_expired"},
     {Sabotage::resurrect, "resurrect"},
     {Sabotage::tear_batches, "tear_batches", true, false},
     {Sabotage::skip_sync, "skip_sync", false, true},

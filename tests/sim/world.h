@@ -151,6 +151,7 @@ class World final : private core::StoreListener {
   void pump_everything();
   [[nodiscard]] std::string why_waiting() const;
   void everybody_leaves();
+  void expire_everything();
   void consume_everything();
   void consume_what_comes();
   void acknowledge_everything(Client& client);
