@@ -21,7 +21,6 @@ using Op = SelectorOp;
 /// A value on the stack. `unknown` is SQL's NULL; `other` is something that no operator can use.
 struct Value {
   enum class Kind : std::uint8_t { unknown, boolean, integer, real, text, other };
-  // Without initial values, so that a stack of them costs nothing to have.
   Kind kind;
   bool boolean;
   std::int64_t integer;
@@ -218,20 +217,20 @@ class Evaluation {
     for (std::size_t at = 0; at < instructions.size(); ++at) {
       const auto [op, operand] = instructions[at];
       if (op == Op::jump_if_false || op == Op::jump_if_true) {
-        const Value& top = stack_[height_ - 1];
+        const Value& top = stack_[height_ - 1].value;
         // What is jumped over would end in one value in the place of this one.
         if (op == Op::jump_if_false ? top.is_false() : top.is_true()) at = operand - 1;
         continue;
       }
       execute(op, operand);
     }
-    return height_ == 1 && stack_[0].is_true();
+    return height_ == 1 && stack_[0].value.is_true();
   }
 
  private:
-  void push(const Value& value) noexcept { stack_[height_++] = value; }
-  Value pop() noexcept { return stack_[--height_]; }
-  Value& top() noexcept { return stack_[height_ - 1]; }
+  void push(const Value& value) noexcept { stack_[height_++].value = value; }
+  Value pop() noexcept { return stack_[--height_].value; }
+  Value& top() noexcept { return stack_[height_ - 1].value; }
 
   void execute(Op op, std::uint32_t operand) {
     switch (op) {
@@ -485,7 +484,13 @@ class Evaluation {
   const SelectorProgram& program_;
   const Message& message_;
   const Selector::DeliveryState& state_;
-  std::array<Value, SelectorProgram::kStackMax> stack_;
+  /// Nothing is in it before it is pushed: clearing all of them would cost more than most
+  /// selectors.
+  union Slot {
+    Slot() noexcept {}
+    Value value;
+  };
+  std::array<Slot, SelectorProgram::kStackMax> stack_;
   std::size_t height_ = 0;
   std::array<char, 512> room_;
   std::size_t room_used_ = 0;

@@ -18,9 +18,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kPause{1000};  // before trying again what failed
 constexpr std::chrono::milliseconds kIdle{200};    // then looks whether segments can go
 constexpr int kGroupsPerReclaim = 32;
-/// How far the threads that nobody waits for to be told "done" step back when the processors are
-/// busy: what is read back must not delay what is new.
-constexpr int kBackgroundNice = 10;
+/// How far the thread that reads back steps back when the processors are busy: what is new goes
+/// first, but on a machine that others keep busy it must not come to a stop.
+constexpr int kBackgroundNice = 3;
 
 /// A thread's bell: rung by anybody, heard once.
 class Bell {
