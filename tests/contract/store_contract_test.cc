@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -858,6 +860,99 @@ TEST_P(StoreContract, APageOfWhatDoesNotExistIsEmpty) {
   EXPECT_EQ(page.covered_to, 10U);
   queue();
   EXPECT_EQ(contents(kOrders, ReaderId{4}), "");
+}
+
+// --- expiry --------------------------------------------------------------------------------------
+
+TEST_P(StoreContract, SaysWhatHasExpiredAndWhenTheRestDoes) {
+  queue();
+  topic_list();
+  append(create_reader(kNews, kAnna, "a"), create_reader(kNews, kBen, "b"));
+  const auto expiration = [](std::uint64_t sequence) {
+    return sequence % 10 == 0 ? static_cast<std::int64_t>(100'000 - sequence) : 0;
+  };
+  std::vector<std::uint64_t> sequences;
+  for (std::uint64_t sequence = 1; sequence <= 600; ++sequence) sequences.push_back(sequence);
+  for (std::uint64_t sequence = 40'000; sequence <= 40'100; ++sequence) {
+    sequences.push_back(sequence);
+  }
+  for (const std::uint64_t sequence : sequences) {
+    MessageBuilder builder;
+    builder.destination_name = "orders";
+    builder.persistent = true;
+    builder.expiration = expiration(sequence);
+    auto built = builder.build().value();
+    ASSERT_EQ(store().admit(built->flat().size()), Admission::granted);
+    append(add(kOrders, sequence, built), add_reference(kNews, sequence));
+  }
+  append(acknowledge(kNews, kBen, 1, 300));
+
+  const std::vector<std::tuple<ListId, ReaderId, std::uint64_t>> readers{
+      {kOrders, kQueueReader, 1}, {kNews, kAnna, 1}, {kNews, kBen, 301}};
+  for (const auto& [list, reader, begin] : readers) {
+    now_and_after_reopening([&, list = list, reader = reader, begin = begin] {
+      const std::int64_t due_by = 99'700;  // by then 300 and later ones, of the first part
+      std::vector<std::uint64_t> due;
+      std::vector<std::pair<std::uint64_t, std::int64_t>> later;
+      std::uint64_t first = 1;
+      for (int pages = 0; first < 50'000 && pages < 2000; ++pages) {
+        PageRequest wanted = request(list, reader, first, 50'000);
+        wanted.entries_max = 7;
+        wanted.due_by = due_by;
+        const Page page = read(wanted);
+        for (const auto& entry : page.entries) due.push_back(entry.sequence);
+        later.insert(later.end(), page.later.begin(), page.later.end());
+        ASSERT_GT(page.covered_to, first);
+        first = page.covered_to;
+      }
+      std::vector<std::uint64_t> expected;
+      for (const std::uint64_t sequence : sequences) {
+        const std::int64_t time = expiration(sequence);
+        if (time == 0 || sequence < begin) continue;
+        if (time <= due_by) {
+          expected.push_back(sequence);
+          continue;
+        }
+        EXPECT_TRUE(std::any_of(later.begin(), later.end(), [&](const auto& each) {
+          return each.first / 256 == sequence / 256 && each.second <= time && each.second > due_by;
+        })) << sequence;
+      }
+      EXPECT_EQ(due, expected);
+    });
+  }
+}
+
+TEST_P(StoreContract, AStartSaysWhereSomethingExpiresAndWhen) {
+  queue();
+  for (std::uint64_t sequence = 1; sequence <= 40'000; sequence += 39) {
+    MessageBuilder builder;
+    builder.destination_name = "orders";
+    builder.persistent = true;
+    builder.expiration = sequence > 20'000 ? static_cast<std::int64_t>(1'000'000 - sequence) : 0;
+    auto built = builder.build().value();
+    ASSERT_EQ(store().admit(built->flat().size()), Admission::granted);
+    append(add(kOrders, sequence, built));
+  }
+  const auto parts = [&] {
+    const RecoveredState state = reopen();
+    return state.lists.at(0).expiry;
+  };
+  for (int starts = 0; starts < 2; ++starts) {
+    const auto found = parts();
+    for (std::uint64_t sequence = 1; sequence <= 40'000; sequence += 39) {
+      if (sequence <= 20'000) continue;
+      EXPECT_TRUE(std::any_of(found.begin(), found.end(), [&](const RecoveredExpiry& part) {
+        return part.priority == 4 && part.first <= sequence && sequence <= part.last &&
+               part.earliest <= static_cast<std::int64_t>(1'000'000 - sequence);
+      })) << sequence;
+    }
+    for (const auto& part : found) EXPECT_GT(part.last, 16'000U) << "nothing expires there";
+  }
+  append(acknowledge(kOrders, kQueueReader, 30'000, 40'000));
+  for (const auto& part : parts()) EXPECT_LE(part.first, 30'000U) << "nothing is left there";
+  append(acknowledge(kOrders, kQueueReader, 20'001, 29'999));
+  EXPECT_TRUE(parts().empty());
+  EXPECT_TRUE(parts().empty());
 }
 
 // --- admission -----------------------------------------------------------------------------------
