@@ -158,6 +158,16 @@ const QueueTaskView* Engine::task(TaskId id) const {
 std::optional<QueueTaskView> Engine::take_task(TaskId id) {
   return state_->take_task(id);
 }
+Result<TaskId> Engine::start_schedule_task(ScheduleTaskOptions options, TimePoint now) {
+  return at(now).start_schedule_task(std::move(options));
+}
+const ScheduleTaskView* Engine::schedule_task(TaskId id) const {
+  const auto task = state_->schedule.tasks.find(id);
+  return task == state_->schedule.tasks.end() ? nullptr : &task->second;
+}
+std::optional<ScheduleTaskView> Engine::take_schedule_task(TaskId id) {
+  return state_->take_schedule_task(id);
+}
 Result<QueueExplanation> Engine::explain(const Destination& queue) const {
   return state_->explain(queue);
 }

@@ -443,6 +443,13 @@ class Engine {
   [[nodiscard]] const QueueTaskView* task(TaskId id) const;
   /// Takes its result along, and cancels it if it has not ended: what took effect stays.
   std::optional<QueueTaskView> take_task(TaskId id);
+  /// Lists or cancels what is scheduled, with every run(). Errors: invalid_argument (destination),
+  /// quota_exceeded.
+  Result<TaskId> start_schedule_task(ScheduleTaskOptions options, TimePoint now);
+  /// How far it is; null: there is none. Valid until the next call.
+  [[nodiscard]] const ScheduleTaskView* schedule_task(TaskId id) const;
+  /// Takes its result along, and ends it: what it has cancelled stays cancelled.
+  std::optional<ScheduleTaskView> take_schedule_task(TaskId id);
   /// Why its messages wait. Errors: not_found.
   [[nodiscard]] Result<QueueExplanation> explain(const Destination& queue) const;
   /// The same of one message that a list command found. Errors: not_found (queue).

@@ -3,9 +3,9 @@
 
 #include "core/engine_state.h"
 
-// What is scheduled, shown and removed: messages to the topic ActiveMQ.Scheduler.Management, as
-// ActiveMQ has them. An order goes through the buckets page by page, one order at a time; while it
-// is in a bucket, that one's jobs wait.
+// What is scheduled, shown and removed: by messages to the topic ActiveMQ.Scheduler.Management, as
+// ActiveMQ has them, and by operators' commands. An order goes through the buckets page by page,
+// one order at a time; while it is in a bucket, that one's jobs wait.
 
 namespace pabal::core {
 namespace {
@@ -33,10 +33,88 @@ Outcome Engine::State::order_schedule(const Message& message, const SendOptions&
   return Outcome{};
 }
 
+Result<TaskId> Engine::State::start_schedule_task(ScheduleTaskOptions options) {
+  if (schedule.walks.size() >= limits.schedule_orders_max) {
+    return Error{Errc::quota_exceeded,
+                 "schedule_orders_max: " + std::to_string(schedule.walks.size()) +
+                     " orders to the scheduler are waiting"};
+  }
+  if (!options.destination.name.empty()) {
+    const auto valid = validate_destination_name(options.destination.name);
+    if (!valid) return valid.error();
+  }
+  auto& tasks = schedule.tasks;
+  if (tasks.size() >= limits.tasks_max) {
+    const auto ended = std::find_if(tasks.begin(), tasks.end(),
+                                    [](const auto& each) { return each.second.ended; });
+    if (ended == tasks.end()) {
+      return Error{Errc::quota_exceeded, "tasks_max: " + std::to_string(tasks.size()) +
+                                             " commands are being carried out"};
+    }
+    tasks.erase(ended);
+  }
+  ScheduleWalk walk;
+  walk.order.remove = options.cancel;
+  walk.order.job_id = std::move(options.job_id);
+  walk.order.destination = std::move(options.destination);
+  walk.limit = options.limit;
+  if (!options.cancel) {
+    walk.limit = walk.limit == 0 ? kListedJobsMax : std::min(walk.limit, kListedJobsMax);
+    walk.from = options.from;
+  }
+  if (walk.from.in_memory) walk.memory_behind = {walk.from.time, walk.from.sequence};
+  walk.task = TaskId{++last_task};
+  ScheduleTaskView& view = schedule.tasks[walk.task];
+  view.id = walk.task;
+  view.next = walk.from;
+  schedule.walks.push_back(std::move(walk));
+  schedule.due = true;  // to be entered for it
+  return view.id;
+}
+
+std::optional<ScheduleTaskView> Engine::State::take_schedule_task(TaskId id) {
+  const auto at = schedule.tasks.find(id);
+  if (at == schedule.tasks.end()) return std::nullopt;
+  ScheduleTaskView view = std::move(at->second);
+  schedule.tasks.erase(at);
+  for (auto& walk : schedule.walks) {
+    if (walk.task == id) walk.ended_early = true;
+  }
+  return view;
+}
+
+/// One job that the order is for.
+void Engine::State::note_job(ScheduleWalk& walk, const Message& packed, const SchedulePlace& next) {
+  const auto task = schedule.tasks.find(walk.task);
+  if (task == schedule.tasks.end()) return;
+  ScheduleTaskView& view = task->second;
+  ++view.affected;
+  view.next = next;
+  if (walk.limit != 0 && view.affected >= walk.limit) {
+    walk.ended_early = true;
+    view.more = true;
+  }
+  if (walk.order.remove) return;
+  if (auto listed = listed_job(packed)) {
+    view.jobs.push_back(std::move(*listed));
+  } else {
+    view.damage = listed.error().text;
+  }
+}
+
 bool Engine::State::walk_schedule(std::uint32_t& steps) {
   ScheduleWalk& walk = schedule.walks.front();
   if (walk.inside) return false;
-  auto at = walk.behind ? schedule.buckets.upper_bound(*walk.behind) : schedule.buckets.begin();
+  if (walk.ended_early) {
+    end_walk();
+    return true;
+  }
+  if (walk.from.in_memory) return walk_memory(walk, steps);
+  const ScheduleBook::Place from{walk.from.time, walk.from.level};
+  const bool begins_inside = walk.from != SchedulePlace{};
+  auto at = walk.behind     ? schedule.buckets.upper_bound(*walk.behind)
+            : begins_inside ? schedule.buckets.lower_bound(from)
+                            : schedule.buckets.begin();
   for (; at != schedule.buckets.end(); ++at) {
     if (steps == 0) {
       schedule.due = true;  // to be entered again
@@ -45,10 +123,12 @@ bool Engine::State::walk_schedule(std::uint32_t& steps) {
     --steps;
     ScheduleBucket& bucket = at->second;
     const bool in_range = bucket.time.begin() <= walk.order.to;
-    if (bucket.entries > 0 && in_range) {
+    std::uint64_t first = bucket.first_sequence;
+    if (begins_inside && at->first == from) first = std::max(first, walk.from.sequence);
+    if (bucket.entries > 0 && in_range && first < bucket.next_sequence) {
       if (bucket.reading != ScheduleBucket::Reading::nothing) return false;  // it is being loaded
       walk.inside = true;
-      bucket.read_to = bucket.first_sequence;
+      bucket.read_to = first;
       bucket.read_end = bucket.next_sequence;
       request_jobs(bucket, ScheduleBook::Asked::For::walk);
       return false;
@@ -61,7 +141,7 @@ bool Engine::State::walk_schedule(std::uint32_t& steps) {
 bool Engine::State::walk_memory(ScheduleWalk& walk, std::uint32_t& steps) {
   auto& jobs = schedule.in_memory.jobs;
   auto at = walk.memory_behind ? jobs.upper_bound(*walk.memory_behind) : jobs.begin();
-  while (at != jobs.end()) {
+  while (at != jobs.end() && !walk.ended_early) {
     if (steps == 0) {
       schedule.due = true;  // to be entered again
       return true;
@@ -70,11 +150,14 @@ bool Engine::State::walk_memory(ScheduleWalk& walk, std::uint32_t& steps) {
     walk.memory_behind = at->first;
     const auto job = at++;
     const MessageRef packed = job->second.packed;
+    note_looked_at(walk, 1);
     if (!walk.order.is_for(*packed)) continue;
+    const auto [time, sequence] = *walk.memory_behind;
+    note_job(walk, *packed, {true, time, 0, sequence});
     if (walk.order.remove) {
       ++walk.removed;
       forget_job(schedule.in_memory, job);
-    } else {
+    } else if (raw(walk.task) == 0) {
       show_job(walk, *packed);
     }
   }
@@ -82,21 +165,37 @@ bool Engine::State::walk_memory(ScheduleWalk& walk, std::uint32_t& steps) {
   return true;
 }
 
+void Engine::State::note_looked_at(const ScheduleWalk& walk, std::uint64_t jobs) {
+  const auto task = schedule.tasks.find(walk.task);
+  if (task != schedule.tasks.end()) task->second.looked_at += jobs;
+}
+
 /// Nothing of the bucket has been delivered since the page was asked for: it waits for the order.
 void Engine::State::take_walk_page(ScheduleBucket& bucket, Page& page) {
   ScheduleWalk& walk = schedule.walks.front();
+  const auto behind = [&](std::uint64_t sequence) {
+    return SchedulePlace{false, bucket.time.begin(), bucket.time.level, sequence + 1};
+  };
   for (const auto& entry : page.entries) {
+    if (walk.ended_early) break;
+    note_looked_at(walk, 1);
     if (!walk.order.is_for(*entry.message)) continue;
+    note_job(walk, *entry.message, behind(entry.sequence));
     if (walk.order.remove) {
       ++walk.removed;
       remove_job(bucket, entry.sequence, *entry.message);
-    } else {
+    } else if (raw(walk.task) == 0) {
       show_job(walk, *entry.message);
     }
   }
   const bool further = page.covered_to > bucket.read_to;
   bucket.read_to = std::max(bucket.read_to, page.covered_to);
-  if (!page.error && further && bucket.read_to < bucket.read_end) {
+  const auto task = schedule.tasks.find(walk.task);
+  if (task != schedule.tasks.end()) {
+    if (!walk.ended_early && further) task->second.next = behind(bucket.read_to - 1);
+    if (page.error) task->second.damage = page.error->text;
+  }
+  if (!walk.ended_early && !page.error && further && bucket.read_to < bucket.read_end) {
     return request_jobs(bucket, ScheduleBook::Asked::For::walk);
   }
   bucket.reading = ScheduleBucket::Reading::nothing;
@@ -136,6 +235,8 @@ void Engine::State::show_job(ScheduleWalk& walk, const Message& packed) {
 void Engine::State::end_walk() {
   ScheduleWalk walk = std::move(schedule.walks.front());
   schedule.walks.erase(schedule.walks.begin());
+  const auto task = schedule.tasks.find(walk.task);
+  if (task != schedule.tasks.end()) task->second.ended = true;
   if (!walk.order.wants_end) return;
   MessageBuilder builder;
   builder.destination_kind = walk.order.reply_to.kind;

@@ -613,6 +613,10 @@ class Engine::State {
   bool walk_schedule(std::uint32_t& steps);
   bool walk_memory(ScheduleWalk& walk, std::uint32_t& steps);
   void take_walk_page(ScheduleBucket& bucket, Page& page);
+  Result<TaskId> start_schedule_task(ScheduleTaskOptions options);
+  std::optional<ScheduleTaskView> take_schedule_task(TaskId id);
+  void note_job(ScheduleWalk& walk, const Message& packed, const SchedulePlace& next);
+  void note_looked_at(const ScheduleWalk& walk, std::uint64_t jobs);
   void remove_job(ScheduleBucket& bucket, std::uint64_t sequence, const Message& packed);
   void show_job(ScheduleWalk& walk, const Message& packed);
   void end_walk();

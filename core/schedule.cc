@@ -295,7 +295,33 @@ Result<ScheduleOrder> ScheduleOrder::read(const Message& message) {
 
 bool ScheduleOrder::is_for(const Message& packed) const {
   const TimePoint at = time_of_job(packed);
-  return at >= from && at <= to && (job_id.empty() || packed.id() == job_id);
+  if (at < from || at > to || (!job_id.empty() && packed.id() != job_id)) return false;
+  if (destination.name.empty()) return true;
+  const auto goes_there = [&](const Destination& target) {
+    return target.kind == destination.kind && matches(destination.name, target.name);
+  };
+  const auto job = unpack_job(packed);
+  if (!job) return false;
+  if (job->targets.empty()) return goes_there(packed.destination());
+  return std::any_of(job->targets.begin(), job->targets.end(), goes_there);
+}
+
+Result<ListedJob> listed_job(const Message& packed) {
+  auto job = unpack_job(packed);
+  if (!job) return job.error();
+  ListedJob listed;
+  listed.id = packed.id();
+  listed.at = job->at;
+  listed.targets = std::move(job->targets);
+  if (listed.targets.empty()) listed.targets.push_back(packed.destination());
+  listed.delay = job->delay;
+  listed.period = job->period;
+  listed.repeat = job->repeat;
+  listed.cron = std::move(job->cron);
+  listed.persistent = packed.persistent();
+  listed.bytes = packed.flat().size();
+  listed.timestamp = packed.timestamp();
+  return listed;
 }
 
 Result<MessageRef> shown_job(const ScheduleOrder& order, const Message& packed,

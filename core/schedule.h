@@ -12,6 +12,7 @@
 #include "core/ids.h"
 #include "core/message.h"
 #include "core/result.h"
+#include "core/schedule_task.h"
 
 // Scheduled delivery: what a client asks for, how a message waits for its time, and where.
 //
@@ -141,12 +142,15 @@ struct ScheduleOrder {
   TimePoint to = TimePoint::max();
   Destination reply_to;
   std::string correlation;
-  bool wants_end = false;  ///< one more message, when all were shown or removed
+  bool wants_end = false;   ///< one more message, when all were shown or removed
+  Destination destination;  ///< only what goes there; may be a pattern; without a name: anywhere
 
   /// Errors: invalid_argument, not_supported (an action that is none).
   static Result<ScheduleOrder> read(const Message& message);
   [[nodiscard]] bool is_for(const Message& packed) const;
 };
+/// What an operator's list shows of a job. Errors: store_io.
+Result<ListedJob> listed_job(const Message& packed);
 /// Where orders are sent.
 inline constexpr std::string_view kSchedulerTopic = "ActiveMQ.Scheduler.Management";
 /// What an order to show jobs gets for one. Errors: store_io, invalid_argument.
@@ -162,6 +166,12 @@ struct ScheduleWalk {
   std::optional<ScheduleBucket::Key> memory_behind;  ///< the same, of what is not stored
   std::uint64_t removed = 0;
   std::uint64_t shown = 0;
+
+  // Of an operator's command:
+  TaskId task{};            ///< zero: a client's order
+  std::uint64_t limit = 0;  ///< so many jobs; 0: all
+  SchedulePlace from;
+  bool ended_early = false;  ///< its limit is reached, or nobody wants it any more
 };
 
 /// All that is scheduled.
@@ -179,8 +189,9 @@ struct ScheduleBook {
   std::map<std::uint64_t, Asked> asked;
   std::size_t reading_one = 0;
 
-  std::vector<ScheduleWalk> walks;  ///< the first is under way
-  bool due = false;                 ///< there is work
+  std::vector<ScheduleWalk> walks;           ///< the first is under way
+  std::map<TaskId, ScheduleTaskView> tasks;  ///< limit: tasks_max
+  bool due = false;                          ///< there is work
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;
   std::uint64_t packed_bytes = 0;  ///< of stored jobs, in memory

@@ -234,7 +234,7 @@ ApiAnswer answer_api(EngineGate& gate, const ApiCall& call) {
   if (path.size() > kSegmentsMax) return ApiAnswer::failure(404, "not_found", "no such path");
   bool path_known = false;
   std::vector<std::string_view> arguments;
-  for (const auto routes : {kQueueRoutes, kXaRoutes}) {
+  for (const auto routes : {kQueueRoutes, kScheduleRoutes, kXaRoutes}) {
     for (const ApiRoute& route : routes) {
       if (!matches(route.path, path, arguments)) continue;
       path_known = true;
@@ -263,8 +263,10 @@ ApiAnswer answer_api(EngineGate& gate, const ApiCall& call) {
     }
   }
   if (path_known) return ApiAnswer::failure(405, "not_supported", "not by that method");
-  return ApiAnswer::failure(404, "not_found",
-                            "no such path; see /api/queues, /api/topics and /api/explain");
+  return ApiAnswer::failure(
+      404, "not_found",
+      "no such path; see /api/queues, /api/topics, /api/schedule, /api/xa and "
+      "/api/explain");
 }
 
 }  // namespace pabal::server

@@ -1,14 +1,13 @@
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include <Poco/Base64Encoder.h>
 #include <Poco/JSON/Array.h>
 
 #include "server/api.h"
+#include "server/api_support.h"
 #include "server/utf8.h"
 
 // Queues and topics over HTTP: what there is, what is in them, commands, and why messages wait. A
@@ -20,42 +19,14 @@ namespace {
 
 using Poco::JSON::Array;
 using Poco::JSON::Object;
-using Clock = std::chrono::steady_clock;
 
-constexpr std::uint64_t kPageDefault = 100;
-constexpr std::uint64_t kPageMax = 1000;
-constexpr std::uint64_t kWaitMillisDefault = 2000;
-constexpr std::uint64_t kWaitMillisMax = 5000;
 constexpr std::uint64_t kAny = ~std::uint64_t{0} >> 1;
 constexpr std::size_t kPreviewBytes = 256;
 constexpr std::size_t kBodyBytesMax = 256 << 10;
 
-Object::Ptr object() {
-  return new Object(Poco::JSON_PRESERVE_KEY_ORDER);
-}
-Poco::UInt64 number(std::uint64_t value) {
-  return value;
-}
-
-/// A queue by its name, or any destination as logs ("topic://a") or STOMP ("/topic/a") write it.
-core::Destination target_of(const std::string& name) {
-  using enum core::DestinationKind;
-  constexpr std::pair<std::string_view, core::DestinationKind> kPrefixes[] = {
-      {"queue://", queue},
-      {"/queue/", queue},
-      {"topic://", topic},
-      {"/topic/", topic},
-      {"temp-queue://", temporary_queue},
-  };
-  for (const auto& [prefix, kind] : kPrefixes) {
-    if (name.starts_with(prefix)) return {kind, name.substr(prefix.size())};
-  }
-  return {queue, name};
-}
-
 /// Of the path, where a queue is meant.
 core::Destination queue_of(const std::string& name) {
-  core::Destination destination = target_of(name);
+  core::Destination destination = destination_named(name);
   if (core::is_queue(destination.kind)) return destination;
   return {core::DestinationKind::queue, name};
 }
@@ -63,20 +34,20 @@ core::Destination queue_of(const std::string& name) {
 // --- formats -------------------------------------------------------------------------------------
 
 Object::Ptr destination_json(const core::DestinationSnapshot& view) {
-  auto json = object();
+  auto json = json_object();
   json->set("name", to_utf8(view.destination.name));
   json->set("destination", to_utf8(view.destination.to_text()));
-  json->set("depth", number(view.depth));
-  json->set("depthBytes", number(view.depth_bytes));
-  json->set("inFlight", number(view.in_flight));
+  json->set("depth", json_number(view.depth));
+  json->set("depthBytes", json_number(view.depth_bytes));
+  json->set("inFlight", json_number(view.in_flight));
   json->set("consumers", static_cast<int>(view.consumers));
   json->set("waiting", std::string(core::to_string(view.waiting)));
-  json->set("enqueued", number(view.counters.enqueued));
-  json->set("dequeued", number(view.counters.dequeued));
-  json->set("dispatched", number(view.counters.dispatched));
-  json->set("expired", number(view.counters.expired));
-  json->set("deadLettered", number(view.counters.dead_lettered));
-  json->set("redelivered", number(view.counters.redelivered));
+  json->set("enqueued", json_number(view.counters.enqueued));
+  json->set("dequeued", json_number(view.counters.dequeued));
+  json->set("dispatched", json_number(view.counters.dispatched));
+  json->set("expired", json_number(view.counters.expired));
+  json->set("deadLettered", json_number(view.counters.dead_lettered));
+  json->set("redelivered", json_number(view.counters.redelivered));
   return json;
 }
 
@@ -96,7 +67,7 @@ std::optional<core::QueuePosition> read_position(std::string_view text) {
 void set_body(Object& json, const core::Message& message, std::size_t bytes_max) {
   const std::string_view whole = message.body();
   std::string_view shown = whole.substr(0, bytes_max);
-  json.set("bodyBytes", number(whole.size()));
+  json.set("bodyBytes", json_number(whole.size()));
   // A cut may be within a character: up to three bytes go.
   for (int i = 0; i < 3 && shown.size() < whole.size() && !is_utf8(shown); ++i) {
     shown.remove_suffix(1);
@@ -116,7 +87,7 @@ void set_body(Object& json, const core::Message& message, std::size_t bytes_max)
 
 void set_properties(Object& json, const core::Message& message) {
   if (message.property_encoding() != core::Encoding::native) return;
-  auto properties = object();
+  auto properties = json_object();
   core::PropertyReader reader(message.properties());
   while (const auto property = reader.next()) {
     std::string text;
@@ -128,7 +99,7 @@ void set_properties(Object& json, const core::Message& message) {
 
 Object::Ptr message_json(const core::ListedMessage& listed, std::size_t body_bytes_max) {
   const core::Message& message = *listed.message;
-  auto json = object();
+  auto json = json_object();
   json->set("id", to_utf8(message.id()));
   json->set("position", position_text(listed.position));
   json->set("state", std::string(core::to_string(listed.standing)));
@@ -136,7 +107,7 @@ Object::Ptr message_json(const core::ListedMessage& listed, std::size_t body_byt
   json->set("persistent", message.persistent());
   json->set("timestamp", Poco::Int64{message.timestamp()});
   json->set("expiration", Poco::Int64{message.expiration()});
-  json->set("deliveries", number(listed.deliveries));
+  json->set("deliveries", json_number(listed.deliveries));
   json->set("redelivered", listed.redelivered);
   json->set("destination", to_utf8(message.destination().to_text()));
   if (!message.type().empty()) json->set("type", to_utf8(message.type()));
@@ -153,18 +124,18 @@ Object::Ptr message_json(const core::ListedMessage& listed, std::size_t body_byt
 }
 
 Object::Ptr task_json(const core::QueueTaskView& view) {
-  auto json = object();
-  json->set("task", number(core::raw(view.id)));
+  auto json = json_object();
+  json->set("task", json_number(core::raw(view.id)));
   json->set("command", std::string(core::to_string(view.command)));
   json->set("queue", to_utf8(view.queue.to_text()));
   json->set("state", std::string(core::to_string(view.state)));
   if (!view.text.empty()) json->set("text", to_utf8(view.text));
-  json->set("lookedAt", number(view.looked_at));
-  json->set("affected", number(view.affected));
-  json->set("skippedInFlight", number(view.skipped_out));
-  json->set("skippedOther", number(view.skipped_other));
+  json->set("lookedAt", json_number(view.looked_at));
+  json->set("affected", json_number(view.affected));
+  json->set("skippedInFlight", json_number(view.skipped_out));
+  json->set("skippedOther", json_number(view.skipped_other));
   if (!view.skipped_why.empty()) json->set("skippedWhy", to_utf8(view.skipped_why));
-  json->set("damaged", number(view.damaged));
+  json->set("damaged", json_number(view.damaged));
   if (!view.damage.empty()) json->set("damage", to_utf8(view.damage));
   return json;
 }
@@ -176,46 +147,46 @@ Array::Ptr texts_json(const std::vector<std::string>& texts) {
 }
 
 Object::Ptr explanation_json(const core::QueueExplanation& told) {
-  auto json = object();
+  auto json = json_object();
   json->set("queue", to_utf8(told.queue.to_text()));
-  json->set("depth", number(told.depth));
-  json->set("depthBytes", number(told.depth_bytes));
-  json->set("inFlight", number(told.in_flight));
+  json->set("depth", json_number(told.depth));
+  json->set("depthBytes", json_number(told.depth_bytes));
+  json->set("inFlight", json_number(told.in_flight));
   json->set("oldestInFlightSince", Poco::Int64{told.oldest_out_since});
-  json->set("inTransactions", number(told.in_transactions));
-  json->set("returned", number(told.returned));
-  json->set("delayed", number(told.delayed));
-  json->set("expiredWithoutRoom", number(told.expired_without_room));
-  json->set("windowBytes", number(told.window_bytes));
+  json->set("inTransactions", json_number(told.in_transactions));
+  json->set("returned", json_number(told.returned));
+  json->set("delayed", json_number(told.delayed));
+  json->set("expiredWithoutRoom", json_number(told.expired_without_room));
+  json->set("windowBytes", json_number(told.window_bytes));
   json->set("paused", told.paused);
   json->set("waiting", told.waiting);
   if (!told.next.empty()) json->set("next", to_utf8(told.next));
   json->set("reasons", texts_json(told.reasons));
-  json->set("browsers", number(told.browsers));
-  json->set("consumersTotal", number(told.consumers_total));
+  json->set("browsers", json_number(told.browsers));
+  json->set("consumersTotal", json_number(told.consumers_total));
   Array::Ptr consumers = new Array;
   for (const auto& each : told.consumers) {
-    auto consumer = object();
+    auto consumer = json_object();
     consumer->set("clientId", to_utf8(each.client_id));
     consumer->set("remote", to_utf8(each.remote));
     consumer->set("protocol", to_utf8(each.protocol));
     consumer->set("destination", to_utf8(each.destination));
     consumer->set("selector", to_utf8(each.selector));
     consumer->set("priority", each.priority);
-    consumer->set("prefetch", number(each.prefetch));
-    consumer->set("unacknowledged", number(each.out));
+    consumer->set("prefetch", json_number(each.prefetch));
+    consumer->set("unacknowledged", json_number(each.out));
     consumer->set("oldestSince", Poco::Int64{each.oldest_since});
     consumer->set("blocked", each.blocked);
     consumers->add(consumer);
   }
   json->set("consumers", consumers);
-  json->set("producersTotal", number(told.producers_total));
+  json->set("producersTotal", json_number(told.producers_total));
   Array::Ptr producers = new Array;
   for (const auto& each : told.producers) {
-    auto producer = object();
+    auto producer = json_object();
     producer->set("clientId", to_utf8(each.client_id));
     producer->set("remote", to_utf8(each.remote));
-    producer->set("parkedBytes", number(each.parked_bytes));
+    producer->set("parkedBytes", json_number(each.parked_bytes));
     producers->add(producer);
   }
   json->set("producers", producers);
@@ -223,7 +194,7 @@ Object::Ptr explanation_json(const core::QueueExplanation& told) {
 }
 
 Object::Ptr explanation_json(const core::MessageExplanation& told) {
-  auto json = object();
+  auto json = json_object();
   json->set("state", std::string(core::to_string(told.standing)));
   json->set("reasons", texts_json(told.reasons));
   if (!told.client_id.empty()) {
@@ -232,12 +203,12 @@ Object::Ptr explanation_json(const core::MessageExplanation& told) {
     json->set("since", Poco::Int64{told.since});
   }
   if (told.due != 0) json->set("due", Poco::Int64{told.due});
-  if (told.transaction != 0) json->set("transaction", number(told.transaction));
+  if (told.transaction != 0) json->set("transaction", json_number(told.transaction));
   Array::Ptr matches = new Array;
   for (const auto& each : told.matches) {
-    auto match = object();
+    auto match = json_object();
     match->set("selector", to_utf8(each.selector));
-    match->set("consumers", number(each.consumers));
+    match->set("consumers", json_number(each.consumers));
     match->set("matches", each.matches);
     matches->add(match);
   }
@@ -268,12 +239,12 @@ struct Progress {
 };
 
 /// How far a command is, waiting for its end until `deadline`; nullopt: there is none.
-std::optional<Progress> wait_for(EngineGate& gate, core::TaskId id, Clock::time_point deadline) {
+std::optional<Progress> wait_for(EngineGate& gate, core::TaskId id, ApiClock::time_point deadline) {
   std::optional<core::Ticket> ticket;
-  for (auto pause = std::chrono::microseconds(200);;
-       pause = std::min(pause * 2, std::chrono::microseconds(std::chrono::milliseconds(20)))) {
-    Progress progress;
-    const bool there = gate.inspect([&](const core::Engine& engine) {
+  Progress progress;
+  bool there = true;
+  progress.ended = wait_until(deadline, [&] {
+    there = gate.inspect([&](const core::Engine& engine) {
       const auto* view = engine.task(id);
       if (view == nullptr) return false;
       progress.view = *view;
@@ -281,17 +252,10 @@ std::optional<Progress> wait_for(EngineGate& gate, core::TaskId id, Clock::time_
       if (view->ended() && !ticket) ticket = engine.submitted();
       return true;
     });
-    if (!there) return std::nullopt;
-    progress.ended = ticket && gate.durable() >= *ticket;
-    if (progress.ended || Clock::now() >= deadline) return progress;
-    std::this_thread::sleep_for(pause);
-  }
-}
-
-core::Result<Clock::time_point> deadline_of(const ApiRequest& request) {
-  const auto wait = request.number("wait", kWaitMillisDefault, kWaitMillisMax);
-  if (!wait) return wait.error();
-  return Clock::now() + std::chrono::milliseconds(*wait);
+    return !there || (ticket && gate.durable() >= *ticket);
+  });
+  if (!there) return std::nullopt;
+  return progress;
 }
 
 ApiAnswer answer_progress(EngineGate& gate, core::TaskId id, const ApiRequest& request) {
@@ -317,7 +281,7 @@ ApiAnswer run_command(EngineGate& gate, const ApiRequest& request, core::QueueCo
     if (request.text("to").empty()) {
       return ApiAnswer::failure(400, "invalid_argument", "'to' says where the messages go");
     }
-    options.to = target_of(request.text("to"));
+    options.to = destination_named(request.text("to"));
   }
   const auto id = start(gate, std::move(options));
   if (!id) return ApiAnswer::failure(id.error());
@@ -340,7 +304,7 @@ ApiAnswer post_retry(EngineGate& gate, const ApiRequest& request) {
 /// A short change, answered when it is on disk.
 template <class Change>
 ApiAnswer change(EngineGate& gate, const ApiRequest& request, Change change) {
-  auto json = object();
+  auto json = json_object();
   core::Result<void> done;
   core::Ticket ticket{};
   gate.visit([&](core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role) {
@@ -350,10 +314,7 @@ ApiAnswer change(EngineGate& gate, const ApiRequest& request, Change change) {
   if (!done) return ApiAnswer::failure(done.error());
   const auto deadline = deadline_of(request);
   if (!deadline) return ApiAnswer::failure(deadline.error());
-  while (gate.durable() < ticket && Clock::now() < *deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  const bool durable = gate.durable() >= ticket;
+  const bool durable = wait_until(*deadline, [&] { return gate.durable() >= ticket; });
   json->set("ended", durable);
   return ApiAnswer::ok(*json, durable ? 200 : 202);
 }
@@ -396,7 +357,7 @@ ApiAnswer post_delete(EngineGate& gate, const ApiRequest& request) {
     if (!deleted) return core::Result<void>(deleted.error());
     json.set("queue", to_utf8(queue.to_text()));
     json.set("deleted", true);
-    json.set("messages", number(*deleted));
+    json.set("messages", json_number(*deleted));
     return core::Result<void>();
   });
 }
@@ -469,7 +430,7 @@ ApiAnswer get_queue(EngineGate& gate, const ApiRequest& request) {
 /// Carries a list command out; errors: those of starting, and quota_exceeded when it takes too
 /// long.
 core::Result<core::QueueTaskView> list(EngineGate& gate, core::QueueTaskOptions options,
-                                       Clock::time_point deadline) {
+                                       ApiClock::time_point deadline) {
   options.command = core::QueueCommand::list;
   const auto id = start(gate, std::move(options));
   if (!id) return id.error();
@@ -497,7 +458,7 @@ ApiAnswer get_messages(EngineGate& gate, const ApiRequest& request) {
   if (!view) return ApiAnswer::failure(view.error());
   Object json(Poco::JSON_PRESERVE_KEY_ORDER);
   json.set("queue", to_utf8(view->queue.to_text()));
-  json.set("lookedAt", number(view->looked_at));
+  json.set("lookedAt", json_number(view->looked_at));
   // Cut short by the deadline it goes on where it was; nothing is found twice.
   const bool cut = view->state == core::TaskState::cancelled;
   if (view->more || cut) json.set("next", position_text(view->next));
@@ -533,7 +494,7 @@ ApiAnswer explain_message(EngineGate& gate, const ApiRequest& request,
   if (!told) return ApiAnswer::failure(told.error());
   auto json = explanation_json(*told);
   json->set("queue", to_utf8(queue.to_text()));
-  json->set("ahead", number(view->looked_at - 1));
+  json->set("ahead", json_number(view->looked_at - 1));
   json->set("message", message_json(listed, kBodyBytesMax));
   return ApiAnswer::ok(*json);
 }

@@ -58,6 +58,12 @@ Object::Ptr engine_json(const StatusReport& report) {
   json->set("bytesHeld", number(engine.bytes_held));
   json->set("bytesWindow", number(engine.bytes_window));
   json->set("bytesSpilled", number(engine.bytes_spilled));
+  json->set("bytesRemembered", number(engine.bytes_remembered));
+  json->set("scheduled", number(engine.scheduled));
+  json->set("scheduledBytes", number(engine.scheduled_bytes));
+  if (!engine.scheduled_waiting.empty()) {
+    json->set("scheduledWaiting", to_utf8(engine.scheduled_waiting));
+  }
   json->set("slowConsumersAborted", number(engine.slow_consumers_aborted));
   json->set("destinationsCollected", number(engine.destinations_collected));
   json->set("durableSubscriptionsExpired", number(engine.durable_subscriptions_expired));
@@ -262,6 +268,12 @@ void engine_metrics(Metrics& metrics, const StatusReport& report) {
                  engine.bytes_window);
   metrics.single("pabal_messages_spilled_bytes", "gauge",
                  "Non-persistent messages moved to the store's disk.", engine.bytes_spilled);
+  metrics.single("pabal_scheduled", "gauge", "Messages that wait for their time.",
+                 engine.scheduled);
+  metrics.single("pabal_scheduled_bytes", "gauge", "Their bytes.", engine.scheduled_bytes);
+  metrics.single("pabal_scheduled_held_up", "gauge",
+                 "1: one that was due could not be delivered, the last time.",
+                 engine.scheduled_waiting.empty() ? 0 : 1);
   metrics.single("pabal_enqueued_total", "counter", "Messages accepted.", engine.totals.enqueued);
   metrics.single("pabal_dequeued_total", "counter", "Messages settled.", engine.totals.dequeued);
   metrics.single("pabal_dispatched_total", "counter", "Deliveries.", engine.totals.dispatched);

@@ -1,10 +1,10 @@
 #include <chrono>
 #include <optional>
-#include <thread>
 
 #include <Poco/JSON/Array.h>
 
 #include "server/api.h"
+#include "server/api_support.h"
 #include "server/utf8.h"
 
 // XA branches over HTTP: which are in doubt, and an operator's word instead of the transaction
@@ -15,20 +15,10 @@ namespace {
 
 using Poco::JSON::Array;
 using Poco::JSON::Object;
-using Clock = std::chrono::steady_clock;
-
-constexpr std::uint64_t kPageDefault = 100;
-constexpr std::uint64_t kPageMax = 1000;
-constexpr std::uint64_t kWaitMillisDefault = 2000;
-constexpr std::uint64_t kWaitMillisMax = 5000;
-
-Object::Ptr object() {
-  return new Object(Poco::JSON_PRESERVE_KEY_ORDER);
-}
 
 Object::Ptr branch_json(const core::BranchSnapshot& view) {
   const auto age = std::chrono::system_clock::now() - view.since;
-  auto json = object();
+  auto json = json_object();
   json->set("xid", view.xid.to_text());
   json->set("state", std::string(core::to_string(view.state)));
   json->set("since", Poco::Int64{core::to_millis(view.since)});
@@ -57,7 +47,7 @@ ApiAnswer get_branches(EngineGate& gate, const ApiRequest& request) {
   });
   Array::Ptr branches = new Array;
   for (const auto& view : views) branches->add(branch_json(view));
-  auto json = object();
+  auto json = json_object();
   json->set("branches", branches);
   if (!views.empty() && views.size() == *limit) json->set("next", views.back().xid.to_text());
   return ApiAnswer::ok(*json);
@@ -68,15 +58,14 @@ template <class Change>
 ApiAnswer finish(EngineGate& gate, const ApiRequest& request, Change change) {
   const auto xid = core::Xid::parse(request.arguments[0]);
   if (!xid) return ApiAnswer::failure(xid.error());
-  const auto wait = request.number("wait", kWaitMillisDefault, kWaitMillisMax);
-  if (!wait) return ApiAnswer::failure(wait.error());
+  const auto deadline = deadline_of(request);
+  if (!deadline) return ApiAnswer::failure(deadline.error());
   core::Outcome outcome;
   gate.visit([&](core::Engine& engine, core::TimePoint now)
                  PABAL_REQUIRES(core::engine_role) { outcome = change(engine, *xid, now); });
   if (outcome.disposition == core::Disposition::failed) return ApiAnswer::failure(*outcome.error);
-  const auto deadline = Clock::now() + std::chrono::milliseconds(*wait);
   core::BranchState state = core::BranchState::committing;
-  const auto ended = [&] {
+  const bool done = wait_until(*deadline, [&] {
     if (outcome.disposition == core::Disposition::done) return gate.durable() >= outcome.after;
     // A commit that reads its messages back first.
     const auto views = gate.inspect(
@@ -85,17 +74,12 @@ ApiAnswer finish(EngineGate& gate, const ApiRequest& request, Change change) {
       if (view.xid == *xid) state = view.state;
     }
     return state != core::BranchState::committing;
-  };
-  bool done = ended();
-  while (!done && Clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    done = ended();
-  }
+  });
   if (done && state == core::BranchState::prepared) {
     return ApiAnswer::failure(
         {core::Errc::store_full, "it could not be committed and stays prepared; ask again"});
   }
-  auto json = object();
+  auto json = json_object();
   json->set("xid", xid->to_text());
   json->set("ended", done);
   return ApiAnswer::ok(*json, done ? 200 : 202);

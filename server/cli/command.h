@@ -45,6 +45,8 @@ extern const Command kQueueDeleteCommand;
 extern const Command kQueueCreateCommand;
 extern const Command kTopicListCommand;
 extern const Command kExplainCommand;
+extern const Command kScheduleListCommand;
+extern const Command kScheduleCancelCommand;
 extern const Command kXaListCommand;
 extern const Command kXaCommitCommand;
 extern const Command kXaRollbackCommand;

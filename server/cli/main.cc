@@ -29,6 +29,8 @@ int main(int count, char** words) {
       &cli::kQueueCreateCommand,
       &cli::kTopicListCommand,
       &cli::kExplainCommand,
+      &cli::kScheduleListCommand,
+      &cli::kScheduleCancelCommand,
       &cli::kXaListCommand,
       &cli::kXaCommitCommand,
       &cli::kXaRollbackCommand,

@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <ostream>
 #include <string>
+#include <utility>
 
 #include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
 
-#include "server/cli/api_client.h"
-#include "server/cli/command.h"
+#include "server/cli/api_output.h"
 
 // `pabal queue …`, `pabal topic list` and `pabal explain`: the API's words, on a command line.
 
@@ -24,8 +24,9 @@ constexpr Option kSelectorOption{
     .name = "selector",
     .value = "SQL",
     .help = "only messages that it matches: \"color = 'red' AND n > 3\""};
-constexpr Option kToOption{
-    .name = "to", .value = "DESTINATION", .help = "a queue by its name, /queue/NAME or /topic/NAME"};
+constexpr Option kToOption{.name = "to",
+                           .value = "DESTINATION",
+                           .help = "a queue by its name, /queue/NAME or /topic/NAME"};
 
 constexpr Option kListOptions[] = {
     kApiOption,
@@ -74,71 +75,24 @@ std::string queue_path(const Arguments& arguments, std::string_view rest = {}) {
   return "/api/queues/" + path_segment(arguments.positional()[0]) + std::string(rest);
 }
 
-std::string text_of(const Object& json, const char* name) {
-  return json.has(name) && !json.isNull(name) ? json.get(name).convert<std::string>() : "";
-}
-
-std::uint64_t number_of(const Object& json, const char* name) {
-  return json.has(name) ? json.get(name).convert<std::uint64_t>() : 0;
-}
-
-bool is_true(const Object& json, const char* name) {
-  return json.has(name) && json.get(name).convert<bool>();
-}
-
-void print_text(const std::string& text, Terminal& terminal) {
-  terminal.out << text << (text.ends_with('\n') ? "" : "\n");
-}
-
 // --- looking -------------------------------------------------------------------------------------
 
-/// All pages of a list of destinations, as one.
 int list_destinations(const Arguments& arguments, Terminal& terminal, const char* member,
-                      std::string_view command) {
-  const ApiClient client(arguments);
-  const std::uint64_t limit = arguments.given("limit") ? arguments.number("limit") : 0;
-  Poco::JSON::Array::Ptr all = new Poco::JSON::Array;
-  std::string after = arguments.text("after");
-  for (;;) {
-    const std::uint64_t page =
-        limit == 0 ? 1000 : std::min<std::uint64_t>(limit - all->size(), 1000);
-    const auto reply = client.get(std::string("/api/") + member,
-                                  {{"after", after}, {"limit", std::to_string(page)}});
-    if (!reply) return report(reply.error(), command, arguments.flag("json"), terminal);
-    const auto some = reply->json->getArray(member);
-    for (std::size_t i = 0; i < some->size(); ++i) all->add(some->get(static_cast<unsigned>(i)));
-    after = text_of(*reply->json, "next");
-    if (after.empty() || (limit != 0 && all->size() >= limit)) break;
-  }
-  if (arguments.flag("json")) {
-    Object json(Poco::JSON_PRESERVE_KEY_ORDER);
-    json.set(member, all);
-    json.stringify(terminal.out);
-    terminal.out << '\n';
-  } else if (all->size() == 0) {
-    terminal.out << "no " << member << '\n';
-  } else {
-    print_table(*all, terminal.out);
-  }
-  return 0;
+                      std::string_view command, std::string_view nothing) {
+  ListRequest request;
+  request.path = std::string("/api/") + member;
+  request.member = member;
+  request.after = arguments.text("after");
+  if (arguments.given("limit")) request.limit = arguments.number("limit");
+  request.nothing = nothing;
+  return list_all(std::move(request), arguments, terminal, command);
 }
 
 int run_queue_list(const Arguments& arguments, Terminal& terminal) {
-  return list_destinations(arguments, terminal, "queues", "queue list");
+  return list_destinations(arguments, terminal, "queues", "queue list", "no queues");
 }
 int run_topic_list(const Arguments& arguments, Terminal& terminal) {
-  return list_destinations(arguments, terminal, "topics", "topic list");
-}
-
-int show(const Outcome<ApiReply>& reply, const Arguments& arguments, Terminal& terminal,
-         std::string_view command) {
-  if (!reply) return report(reply.error(), command, arguments.flag("json"), terminal);
-  if (arguments.flag("json")) {
-    print_text(reply->text, terminal);
-  } else {
-    print_object(*reply->json, "", terminal.out);
-  }
-  return 0;
+  return list_destinations(arguments, terminal, "topics", "topic list", "no topics");
 }
 
 int run_queue_show(const Arguments& arguments, Terminal& terminal) {

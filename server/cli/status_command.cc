@@ -1,7 +1,4 @@
-#include <ostream>
-
-#include "server/cli/api_client.h"
-#include "server/cli/command.h"
+#include "server/cli/api_output.h"
 
 namespace pabal::cli {
 namespace {
@@ -19,19 +16,11 @@ constexpr Option kOptions[] = {
 };
 
 int run_status(const Arguments& arguments, Terminal& terminal) {
-  const bool json = arguments.flag("json");
   ApiClient::Parameters parameters;
   for (const char* const name : {"limit", "after"}) {
     if (arguments.given(name)) parameters.emplace_back(name, arguments.text(name));
   }
-  const auto reply = ApiClient(arguments).get("/api/status", parameters);
-  if (!reply) return report(reply.error(), "status", json, terminal);
-  if (json) {
-    terminal.out << reply->text << (reply->text.ends_with('\n') ? "" : "\n");
-  } else {
-    print_object(*reply->json, "", terminal.out);
-  }
-  return 0;
+  return show(ApiClient(arguments).get("/api/status", parameters), arguments, terminal, "status");
 }
 
 }  // namespace

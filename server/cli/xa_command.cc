@@ -1,11 +1,9 @@
-#include <ostream>
 #include <string>
+#include <utility>
 
-#include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
 
-#include "server/cli/api_client.h"
-#include "server/cli/command.h"
+#include "server/cli/api_output.h"
 
 // `pabal xa …`: branches in doubt, and an operator's word about them.
 
@@ -24,44 +22,18 @@ constexpr Option kListOptions[] = {
 constexpr Option kPlainOptions[] = {kApiOption, kApiTimeoutOption, kJsonOption, kHelpOption};
 
 int run_list(const Arguments& arguments, Terminal& terminal) {
-  const ApiClient client(arguments);
-  const bool json = arguments.flag("json");
-  Poco::JSON::Array::Ptr all = new Poco::JSON::Array;
-  std::string after;
-  do {
-    const auto reply = client.get(
-        "/api/xa",
-        {{"after", after}, {"limit", "1000"}, {"active", arguments.flag("active") ? "true" : ""}});
-    if (!reply) return report(reply.error(), "xa list", json, terminal);
-    const auto some = reply->json->getArray("branches");
-    for (std::size_t i = 0; i < some->size(); ++i) all->add(some->get(static_cast<unsigned>(i)));
-    after = reply->json->has("next") ? reply->json->getValue<std::string>("next") : "";
-  } while (!after.empty());
-  if (json) {
-    Object whole(Poco::JSON_PRESERVE_KEY_ORDER);
-    whole.set("branches", all);
-    whole.stringify(terminal.out);
-    terminal.out << '\n';
-  } else if (all->size() == 0) {
-    terminal.out << "no branches\n";
-  } else {
-    print_table(*all, terminal.out);
-  }
-  return 0;
+  ListRequest request;
+  request.path = "/api/xa";
+  request.member = "branches";
+  request.parameters = {{"active", arguments.flag("active") ? "true" : ""}};
+  request.nothing = "no branches";
+  return list_all(std::move(request), arguments, terminal, "xa list");
 }
 
 int finish(const Arguments& arguments, Terminal& terminal, const std::string& verb) {
-  const ApiClient client(arguments);
-  const bool json = arguments.flag("json");
-  const auto reply =
-      client.post("/api/xa/" + path_segment(arguments.positional()[0]) + "/" + verb, Object());
-  if (!reply) return report(reply.error(), "xa " + verb, json, terminal);
-  if (json) {
-    terminal.out << reply->text << (reply->text.ends_with('\n') ? "" : "\n");
-  } else {
-    print_object(*reply->json, "", terminal.out);
-  }
-  return 0;
+  const auto reply = ApiClient(arguments).post(
+      "/api/xa/" + path_segment(arguments.positional()[0]) + "/" + verb, Object());
+  return show(reply, arguments, terminal, "xa " + verb);
 }
 
 int run_commit(const Arguments& arguments, Terminal& terminal) {

@@ -519,5 +519,131 @@ TEST_F(EngineScheduleOrderTest, OrdersThatWaitAreLimited) {
   EXPECT_EQ(drain("answers").size(), 16U);
 }
 
+// --- operators' commands -------------------------------------------------------------------------
+
+class EngineScheduleTaskTest : public EngineScheduleTest {
+ protected:
+  ScheduleTaskView carry_out(ScheduleTaskOptions options) {
+    const auto id = engine_->start_schedule_task(std::move(options), now_);
+    EXPECT_TRUE(id) << (id ? "" : id.error().text);
+    if (!id) return {};
+    run();
+    EXPECT_NE(engine_->schedule_task(*id), nullptr);
+    auto view = engine_->take_schedule_task(*id);
+    EXPECT_EQ(engine_->schedule_task(*id), nullptr);
+    return view ? *view : ScheduleTaskView{};
+  }
+  ScheduleTaskView cancel(std::string id, const std::string& queue = "") {
+    ScheduleTaskOptions options;
+    options.cancel = true;
+    options.job_id = std::move(id);
+    options.destination.name = queue;
+    return carry_out(options);
+  }
+  void plan_for(const std::string& queue, const std::string& body, std::int64_t delay,
+                bool persistent = true) {
+    Send send;
+    send.name = queue;
+    send.body = body;
+    send.persistent = persistent;
+    ASSERT_EQ(schedule(who_, send, after(delay)).disposition, Disposition::done);
+  }
+};
+
+TEST_F(EngineScheduleTaskTest, ListsWhatWaitsWithItsTimesByPages) {
+  plan("soon", after(5'000, 1'000, 3));
+  const std::string id = last_->id();
+  plan("cron", by_cron("0 4 * * *"));
+  for (int i = 0; i < 5; ++i) plan("far", after((i + 2) * 3'600'000LL));
+  for (int i = 0; i < 3; ++i) plan("volatile", after(7'000), false);
+  const auto all = carry_out({});
+  ASSERT_EQ(all.jobs.size(), 10U);
+  EXPECT_TRUE(all.ended);
+  EXPECT_FALSE(all.more);
+  EXPECT_EQ(all.looked_at, 10U);
+  const ListedJob& first = all.jobs.front();
+  EXPECT_EQ(first.id, id);
+  EXPECT_EQ(first.at, now_ + milliseconds(5'000));
+  EXPECT_EQ(first.period, milliseconds(1'000));
+  EXPECT_EQ(first.repeat, 3);
+  EXPECT_TRUE(first.persistent);
+  ASSERT_EQ(first.targets.size(), 1U);
+  EXPECT_EQ(first.targets[0].to_text(), "queue://q");
+  EXPECT_FALSE(all.jobs.back().persistent);
+
+  // The same by pages of every size, none twice and none left out.
+  for (std::uint64_t limit = 1; limit <= 10; ++limit) {
+    std::vector<std::string> ids;
+    ScheduleTaskOptions options;
+    options.limit = limit;
+    for (int page = 0; page < 12; ++page) {
+      const auto some = carry_out(options);
+      EXPECT_LE(some.jobs.size(), limit);
+      for (const auto& job : some.jobs) ids.push_back(job.id);
+      if (!some.more) break;
+      options.from = some.next;
+    }
+    ASSERT_EQ(ids.size(), 10U) << limit;
+    for (std::size_t i = 0; i < ids.size(); ++i) EXPECT_EQ(ids[i], all.jobs[i].id);
+  }
+  advance(milliseconds(8'000));
+  EXPECT_EQ(there().size(), 7U);  // nothing was taken
+}
+
+TEST_F(EngineScheduleTaskTest, CancelsByIdAndByDestination) {
+  plan_for("a.x", "one", 5'000);
+  const std::string id = last_->id();
+  plan_for("a.x", "two", 5'000);
+  plan_for("a.y", "three", 5'000, false);
+  plan_for("b", "four", 5'000);
+  EXPECT_EQ(cancel("no such id").affected, 0U);
+  EXPECT_EQ(cancel(id, "b").affected, 0U);
+  EXPECT_EQ(cancel(id, "a.*").affected, 1U);
+  EXPECT_EQ(cancel(id).affected, 0U);
+  EXPECT_EQ(scheduled(), 3U);
+  EXPECT_EQ(cancel("", "a.>").affected, 2U);
+  restart(store_->durable());
+  begin();
+  EXPECT_EQ(scheduled(), 1U);
+  advance(milliseconds(5'000));
+  EXPECT_EQ(there("a.x"), Bodies{});
+  EXPECT_EQ(there("a.y"), Bodies{});
+  EXPECT_EQ(there("b"), Bodies{"four"});
+}
+
+TEST_F(EngineScheduleTaskTest, ACompositeIsForEachOfItsTargets) {
+  Send send;
+  send.body = "both";
+  last_ = message(who_, send);
+  SendOptions options;
+  options.targets = std::make_shared<const std::vector<Destination>>(std::vector<Destination>{
+      {DestinationKind::queue, "left"}, {DestinationKind::topic, "right"}});
+  options.schedule = std::make_shared<const ScheduleRequest>(after(5'000));
+  ASSERT_EQ(engine_->publish(who_.id, last_, options, now_).disposition, Disposition::done);
+  ScheduleTaskOptions asked;
+  asked.destination = {DestinationKind::topic, "right"};
+  const auto view = carry_out(asked);
+  ASSERT_EQ(view.jobs.size(), 1U);
+  EXPECT_EQ(view.jobs[0].targets.size(), 2U);
+  EXPECT_EQ(cancel("", "q").affected, 0U);  // the message's own name does not count
+  EXPECT_EQ(cancel("", "left").affected, 1U);
+}
+
+TEST_F(EngineScheduleTaskTest, WhoGivesUpLeavesNothingBehind) {
+  for (int i = 0; i < 20; ++i) plan("far", after((i + 2) * 3'600'000LL));
+  for (int round = 0; round < 100; ++round) {
+    const auto id = engine_->start_schedule_task({}, now_);
+    ASSERT_TRUE(id) << id.error().text;
+    if (round % 2 == 0) engine_->run(now_);
+    ASSERT_TRUE(engine_->take_schedule_task(*id));
+    run();
+  }
+  int taken = 0;
+  while (taken < 100 && engine_->start_schedule_task({}, now_)) ++taken;
+  EXPECT_EQ(taken, 16);  // schedule_orders_max
+  run();
+  EXPECT_EQ(carry_out({}).jobs.size(), 20U);
+}
+
 }  // namespace
 }  // namespace pabal::core
