@@ -4,6 +4,32 @@
 namespace pabal::server {
 namespace {
 
+/// Options that two names stand for.
+constexpr Option frame_bytes_max(std::string_view name) {
+  return honoured(
+      "transportConnector", name, Type::memory, "115343360", {4096, kNumberMax}, kReload,
+      "largest frame in bytes, headers and body; a larger one is answered with ERROR and closed",
+      [](Target& t, const Value& v, const SourceLocation&) {
+        t.listener->stomp.frame_bytes_max = number(v);
+      },
+      {}, 1LL << 30);
+}
+constexpr Option body_bytes_max(std::string_view name) {
+  return honoured(
+      "transportConnector", name, Type::memory, "104857600", {1, kNumberMax}, kReload,
+      "STOMP: largest body in bytes",
+      [](Target& t, const Value& v, const SourceLocation&) {
+        t.listener->stomp.body_bytes_max = number(v);
+      },
+      {}, 1LL << 30);
+}
+
+/// What OpenWire's peers agree on.
+constexpr Option negotiated(std::string_view name, Type type, std::string_view default_text) {
+  return unmet("transportConnector", name, type, default_text, Status::not_yet, "",
+               "OpenWire negotiation", "OpenWire is not built");
+}
+
 constexpr Option kOptions[] = {
     honoured("transportConnector", "name", Type::text, "from the URI", {1, 200}, kRestart,
              "name of the listener, as in the line `pabal ready`; unique",
@@ -65,36 +91,10 @@ constexpr Option kOptions[] = {
              [](Target& t, const Value& v, const SourceLocation&) {
                t.listener->connections_max = static_cast<std::uint32_t>(v.number);
              }),
-    honoured(
-        "transportConnector", "uri?wireFormat.maxFrameSize", Type::memory, "115343360",
-        {4096, kNumberMax}, kReload,
-        "largest frame in bytes, headers and body; a larger one is answered with ERROR and closed",
-        [](Target& t, const Value& v, const SourceLocation&) {
-          t.listener->stomp.frame_bytes_max = number(v);
-        },
-        {}, 1LL << 30),
-    honoured(
-        "transportConnector", "uri?wireFormat.maxDataLength", Type::memory, "104857600",
-        {1, kNumberMax}, kReload, "STOMP: largest body in bytes",
-        [](Target& t, const Value& v, const SourceLocation&) {
-          t.listener->stomp.body_bytes_max = number(v);
-        },
-        {}, 1LL << 30),
-    honoured(
-        "transportConnector", "uri?transport.maxFrameSize", Type::memory, "115343360",
-        {4096, kNumberMax}, kReload,
-        "largest frame in bytes, headers and body; a larger one is answered with ERROR and closed",
-        [](Target& t, const Value& v, const SourceLocation&) {
-          t.listener->stomp.frame_bytes_max = number(v);
-        },
-        {}, 1LL << 30),
-    honoured(
-        "transportConnector", "uri?transport.maxDataLength", Type::memory, "104857600",
-        {1, kNumberMax}, kReload, "STOMP: largest body in bytes",
-        [](Target& t, const Value& v, const SourceLocation&) {
-          t.listener->stomp.body_bytes_max = number(v);
-        },
-        {}, 1LL << 30),
+    frame_bytes_max("uri?wireFormat.maxFrameSize"),
+    body_bytes_max("uri?wireFormat.maxDataLength"),
+    frame_bytes_max("uri?transport.maxFrameSize"),
+    body_bytes_max("uri?transport.maxDataLength"),
     honoured("transportConnector", "uri?transport.connectAttemptTimeout", Type::milliseconds,
              "30000", {0, 3600000}, kReload,
              "a peer that has not connected after this time is dropped; 0: never",
@@ -118,24 +118,15 @@ constexpr Option kOptions[] = {
              }),
     unmet("transportConnector", "uri?wireFormat.maxFrameSizeEnabled", Type::boolean, "true",
           Status::not_yet, "true", "", "frames are always limited"),
-    unmet("transportConnector", "uri?wireFormat.maxInactivityDuration", Type::integer, "30000",
-          Status::not_yet, "", "OpenWire negotiation", "OpenWire is not built"),
-    unmet("transportConnector", "uri?wireFormat.maxInactivityDurationInitalDelay", Type::integer,
-          "10000", Status::not_yet, "", "OpenWire negotiation", "OpenWire is not built"),
-    unmet("transportConnector", "uri?wireFormat.cacheSize", Type::integer, "1024", Status::not_yet,
-          "", "OpenWire negotiation", "OpenWire is not built"),
-    unmet("transportConnector", "uri?wireFormat.version", Type::integer, "12", Status::not_yet, "",
-          "OpenWire negotiation", "OpenWire is not built"),
-    unmet("transportConnector", "uri?wireFormat.cacheEnabled", Type::boolean, "true",
-          Status::not_yet, "", "OpenWire negotiation", "OpenWire is not built"),
-    unmet("transportConnector", "uri?wireFormat.tightEncodingEnabled", Type::boolean, "true",
-          Status::not_yet, "", "OpenWire negotiation", "OpenWire is not built"),
-    unmet("transportConnector", "uri?wireFormat.sizePrefixDisabled", Type::boolean, "false",
-          Status::not_yet, "", "OpenWire negotiation", "OpenWire is not built"),
-    unmet("transportConnector", "uri?wireFormat.stackTraceEnabled", Type::boolean, "true",
-          Status::not_yet, "", "OpenWire negotiation", "OpenWire is not built"),
-    unmet("transportConnector", "uri?wireFormat.tcpNoDelayEnabled", Type::boolean, "true",
-          Status::not_yet, "", "OpenWire negotiation", "OpenWire is not built"),
+    negotiated("uri?wireFormat.maxInactivityDuration", Type::integer, "30000"),
+    negotiated("uri?wireFormat.maxInactivityDurationInitalDelay", Type::integer, "10000"),
+    negotiated("uri?wireFormat.cacheSize", Type::integer, "1024"),
+    negotiated("uri?wireFormat.version", Type::integer, "12"),
+    negotiated("uri?wireFormat.cacheEnabled", Type::boolean, "true"),
+    negotiated("uri?wireFormat.tightEncodingEnabled", Type::boolean, "true"),
+    negotiated("uri?wireFormat.sizePrefixDisabled", Type::boolean, "false"),
+    negotiated("uri?wireFormat.stackTraceEnabled", Type::boolean, "true"),
+    negotiated("uri?wireFormat.tcpNoDelayEnabled", Type::boolean, "true"),
     unmet("transportConnector", "uri?transport.closeAsync", Type::boolean, "true",
           Status::meaningless, "", "how a connection is closed",
           "event loops never wait for a close"),
