@@ -256,7 +256,9 @@ struct DestinationCounters {
   std::uint64_t dead_lettered = 0;
   std::uint64_t redelivered = 0;
   std::uint64_t duplicates = 0;  ///< sends that were taken before (in totals only)
-  std::uint64_t dropped = 0;  ///< waited for a topic consumer that fell behind (PendingLimit)
+  /// Waited for a topic consumer that fell behind (PendingLimit), or came to a queue without room
+  /// from a topic that leaves such queues out (VirtualTopic).
+  std::uint64_t dropped = 0;
 };
 
 struct DestinationSnapshot {
@@ -319,6 +321,9 @@ struct EngineSnapshot {
   std::uint64_t slow_consumers_aborted = 0;
   std::uint64_t destinations_collected = 0;
   std::uint64_t durable_subscriptions_expired = 0;
+  std::uint64_t damaged_reads = 0;    ///< that met a stored message that cannot be read
+  std::uint64_t damaged_skipped = 0;  ///< of these messages, deleted unread by an operator
+  std::string damage;                 ///< the last: where, and what; empty: none since the start
   std::uint64_t steps_longest_entry = 0;
 };
 

@@ -31,6 +31,8 @@ std::string_view to_string(QueueCommand command) noexcept {
       return "copy";
     case QueueCommand::retry:
       return "retry";
+    case QueueCommand::skip_damaged:
+      return "skip-damaged";
   }
   PABAL_UNREACHABLE();
 }
@@ -236,6 +238,9 @@ void Engine::State::end_task(QueueTask& task, TaskState state, std::string text)
   task.view.text = std::move(text);
   task.view.damaged = task.walk.damaged;
   task.view.damage = task.walk.damage;
+  if (task.options.command == QueueCommand::skip_damaged && task.walk.reader != nullptr) {
+    read_damaged_again(*task.walk.reader);
+  }
   end_walk(task.walk);
 }
 
@@ -315,7 +320,9 @@ Engine::State::TaskStep Engine::State::apply_task(QueueTask& task, const WalkSte
   if (stands == Standing::gone) return TaskStep::on;
   if (task.options.command == QueueCommand::list) return list_message(task, step, stands);
   if (stands == Standing::invisible) return TaskStep::on;
-  if (stands == Standing::out && task.options.command != QueueCommand::copy) {
+  const bool takes = task.options.command != QueueCommand::copy &&
+                     task.options.command != QueueCommand::skip_damaged;
+  if (stands == Standing::out && takes) {
     ++view.skipped_out;
     return TaskStep::on;
   }
@@ -346,6 +353,8 @@ Engine::State::TaskStep Engine::State::apply_task(QueueTask& task, const WalkSte
       }
       return send_on(task, step, std::move(*revived));
     }
+    case QueueCommand::skip_damaged:  // this one was read
+      return TaskStep::on;
     case QueueCommand::list:
       break;
   }

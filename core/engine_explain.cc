@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <map>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "core/engine_state.h"
@@ -43,7 +46,13 @@ Result<QueueExplanation> Engine::State::explain(const Destination& queue) {
     if (walk->browser != nullptr) ++told.browsers;
   }
   if (const Entry* next = next_in_memory(reader)) told.next = next->message->id();
+  told.damaged = damage_of(reader);
   explain_consumers(reader, told);
+  if (const Subscription* owner = exclusive_owner(reader)) {
+    told.exclusive_client = owner->connection.client_id;
+    told.exclusive_remote = owner->connection.options.remote;
+  }
+  explain_groups(reader, told);
   explain_producers(told);
   explain_reasons(reader, told);
   return told;
@@ -145,21 +154,96 @@ void Engine::State::explain_owner(const Reader& reader, const Message& message,
   }
 }
 
-/// Connections with sends parked, the first of which goes to this queue.
-void Engine::State::explain_producers(QueueExplanation& told) {
+/// Who has which message group, and of which groups the most wait: by the messages in memory that
+/// come next, a bounded number.
+void Engine::State::explain_groups(Reader& reader, QueueExplanation& told) {
+  constexpr std::uint64_t kLookedAtMax = 8192;
+  constexpr std::size_t kAllMax = 4096;
+  if (reader.groups == nullptr) return;
+  told.groups_total = reader.groups->remembered();
+  std::map<std::string_view, std::uint64_t> waiting;
+  const auto look_at = [&](const Entry& entry) {
+    if (!entry.message) return;
+    ++told.groups_looked_at;
+    if (const auto id = entry.message->group_id(); !id.empty()) ++waiting[id];
+  };
+  for (const auto& [place, entry] : reader.returned) {
+    if (told.groups_looked_at >= kLookedAtMax) break;
+    look_at(entry);
+  }
+  for (auto lane = reader.list.lanes.rbegin(); lane != reader.list.lanes.rend(); ++lane) {
+    if (!*lane) continue;
+    for (const auto* ring : {&(*lane)->window, &(*lane)->volatile_entries}) {
+      for (std::size_t i = 0; i < ring->size() && told.groups_looked_at < kLookedAtMax; ++i) {
+        look_at((*ring)[i]);
+      }
+    }
+  }
+  const auto tell = [&](std::string_view id, const MessageGroup* group, std::uint64_t count) {
+    GroupExplanation each;
+    each.id = id;
+    each.waiting = count;
+    if (group != nullptr) {
+      each.out = group->out;
+      if (group->owner != nullptr) {
+        each.client_id = group->owner->subscription->connection.client_id;
+        each.remote = group->owner->subscription->connection.options.remote;
+      }
+    }
+    told.groups.push_back(std::move(each));
+  };
+  for (const auto& [id, count] : waiting) tell(id, reader.groups->find(id), count);
+  if (reader.groups->remembered() <= kAllMax) {
+    reader.groups->for_each([&](const MessageGroup& group) {
+      if (!waiting.contains(group.id)) tell(group.id, &group, 0);
+    });
+  }
+  const auto first = [](const GroupExplanation& one, const GroupExplanation& other) {
+    return std::tie(other.waiting, other.out, one.id) < std::tie(one.waiting, one.out, other.id);
+  };
+  std::sort(told.groups.begin(), told.groups.end(), first);
+  if (told.groups.size() > kExplainedMax) told.groups.resize(kExplainedMax);
+}
+
+/// Connections whose next send waits for room in this queue; and of those that wait for the broker,
+/// the ones whose next send goes here.
+void Engine::State::explain_producers(QueueExplanation& told) const {
+  const auto tell = [&](const Connection& connection) {
+    if (!connection.blocked) return;
+    ++told.producers_total;
+    if (told.producers.size() >= kExplainedMax) return;
+    told.producers.push_back({connection.client_id, connection.options.remote,
+                              connection.parked_bytes, connection.blocked->reason,
+                              to_millis(connection.blocked->since)});
+  };
+  if (const auto here = blocked_destinations.find(told.queue); here != blocked_destinations.end()) {
+    const auto& waiting = here->second.waiting;
+    for (std::size_t i = 0; i < waiting.size(); ++i) {
+      if (blocked_in_turn(waiting[i]) != nullptr) tell(*connections.find(waiting[i].first));
+    }
+  }
   for (std::size_t i = 0; i < parked_connections.size(); ++i) {
     const auto* connection = connections.find(parked_connections[i]);
     if (connection == nullptr || connection->parked.empty()) continue;
     const auto& message = connection->parked.front().send.message;
-    if (!message || message->destination_kind() != told.queue.kind ||
-        message->destination_name() != told.queue.name) {
-      continue;
+    if (message && message->destination_kind() == told.queue.kind &&
+        message->destination_name() == told.queue.name) {
+      tell(*connection);
     }
-    ++told.producers_total;
-    if (told.producers.size() >= kExplainedMax) continue;
-    told.producers.push_back(
-        {connection->client_id, connection->options.remote, connection->parked_bytes});
   }
+}
+
+/// The countdown before the first message is given out.
+void Engine::State::explain_start(const Reader& reader, QueueExplanation& told) const {
+  if (!reader.warming_up || now >= reader.warm_at) return;
+  told.starts_at = to_millis(reader.warm_at);
+  const auto wanted = reader.list.policy->consumers_before_dispatch;
+  std::string reason = "it begins in " + std::to_string(told.starts_at - to_millis(now)) + " ms";
+  if (wanted > 0) {
+    reason += ", or when " + std::to_string(wanted) + " consumers are there (now " +
+              std::to_string(told.consumers_total) + ")";
+  }
+  told.reasons.push_back(std::move(reason));
 }
 
 void Engine::State::explain_reasons(Reader& reader, QueueExplanation& told) const {
@@ -176,6 +260,7 @@ void Engine::State::explain_reasons(Reader& reader, QueueExplanation& told) cons
   } else if (told.consumers_total == 0) {
     reasons.push_back("it has no consumer");
   } else if (!told.paused) {
+    explain_start(reader, told);
     for (const auto& scan : told.scans) {
       reasons.push_back((scan.selector.empty()
                              ? "for " + count_of(scan.consumers, "consumer", "consumers") +
@@ -207,20 +292,28 @@ void Engine::State::explain_reasons(Reader& reader, QueueExplanation& told) cons
     reasons.push_back(count_of(told.expired_without_room, "message", "messages") +
                       " expired, and there is no room for the dead letters");
   }
-  for (int priority = 0; priority < kPriorities; ++priority) {
-    const auto& cursor = reader.front.cursors[static_cast<std::size_t>(priority)];
-    if (!cursor || !cursor->damaged) continue;
-    reasons.push_back("a stored message of priority " + std::to_string(priority) +
-                      " behind number " + std::to_string(std::max(cursor->next, cursor->page_end)) +
-                      " is damaged: 'pabal store check' says where");
+  for (const std::string& damaged : told.damaged) {
+    reasons.push_back(damaged + "; 'pabal queue skip-damaged " + told.queue.name +
+                      "' deletes what cannot be read");
+  }
+  if (!told.exclusive_client.empty()) {
+    reasons.push_back("the exclusive consumer of client " + told.exclusive_client + " at " +
+                      told.exclusive_remote + " gets all");
+  }
+  if (told.groups_total > 0) {
+    std::string reason =
+        count_of(told.groups_total, "message group has", "message groups have") + " an owner";
+    if (!told.groups.empty() && told.groups.front().waiting > 0) {
+      const auto& most = told.groups.front();
+      reason += "; the most wait of \"" + most.id + "\": " + std::to_string(most.waiting) +
+                " of the first " + std::to_string(told.groups_looked_at) +
+                (most.client_id.empty() ? ", nobody's" : ", for client " + most.client_id);
+    }
+    reasons.push_back(std::move(reason));
   }
   if (told.producers_total > 0) {
-    reasons.push_back(
-        count_of(told.producers_total, "producer waits", "producers wait") + " for room: " +
-        (limits.memory_bytes_max != 0 && held_bytes >= limits.memory_bytes_max / 2
-             ? "memoryUsage, " + std::to_string(held_bytes) + " of " +
-                   std::to_string(limits.memory_bytes_max) + " bytes are held"
-             : "the store, " + (store.refusal().empty() ? "which makes some" : store.refusal())));
+    reasons.push_back(count_of(told.producers_total, "producer waits", "producers wait") +
+                      " for room: " + told.producers.front().reason);
   }
 }
 

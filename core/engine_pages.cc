@@ -186,6 +186,7 @@ void Engine::State::take_page(Scan& scan, int priority, Page& page) {
   // A page that brings nothing and gets nowhere would be asked for again for ever.
   cursor.damaged =
       page.error.has_value() || (page.entries.empty() && page.covered_to <= covered_before);
+  if (page.error) note_damage(scan.reader, priority, page, cursor);
   // Ahead of need; but of a page read for its selector, hardly anything may leave.
   if (scan.is_front() && !cursor.page.empty()) {
     const std::uint64_t last = cursor.page[cursor.page.size() - 1].sequence;

@@ -41,6 +41,7 @@ Result<void> Engine::State::route(const Send& send) {
   route_.clear();
   topic_places_.clear();
   copies_.clear();
+  left_out_.clear();
   scratch_topics_used_ = 0;
   if (send.targets != nullptr) return route_everywhere(send);
 
@@ -108,7 +109,14 @@ Result<void> Engine::State::visit_topic(const Message& message, const Stop& stop
   if (!found) return found.error();
   Topic& topic = **found;
   for (const auto& queue : topic.virtual_queues) {
-    if (!queue.selector_aware || consumer_wants(*queue.list, message)) visit_list(*queue.list);
+    if (queue.selector_aware && !consumer_wants(*queue.list, message)) continue;
+    Error full;
+    if (queue.drop_on_resource_limit && queue.list->policy->limited() &&
+        is_full(*queue.list, full)) {
+      left_out_.push_back(queue.list);
+    } else {
+      visit_list(*queue.list);
+    }
   }
   if (!forward(message, stop, topic.composites)) return {};
 
@@ -128,6 +136,13 @@ Result<void> Engine::State::visit_topic(const Message& message, const Stop& stop
     return Error{Errc::invalid_argument, "the message is too large to be forwarded"};
   }
   return {};
+}
+
+void Engine::State::count_left_out() {
+  for (auto* list : left_out_) {
+    ++list->counters.dropped;
+    ++totals.dropped;
+  }
 }
 
 /// Adds what the composites forward the message to; whether it goes to their own place as well.

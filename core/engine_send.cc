@@ -22,6 +22,7 @@ Outcome Engine::State::publish(ConnectionId id, MessageRef message, const SendOp
     return order_schedule(*message, options);
   }
   if (settings.time_stamping) stamp(message);
+  if (settings.force_persistent) force_persistency(message);
   Send send;
   send.message = std::move(message);
   send.targets = options.targets;
@@ -51,6 +52,15 @@ void Engine::State::stamp(MessageRef& message) const {
   const auto policy = settings.policies.find(destination.kind, destination.name);
   if (policy->dead_letter.destination == destination) return;
   message = stamped(*settings.time_stamping, message, now);
+}
+
+/// Source: ActiveMQ's ForcePersistencyModeBrokerPlugin.
+void Engine::State::force_persistency(MessageRef& message) const {
+  if (message->persistent() == *settings.force_persistent) return;
+  MessageBuilder builder(*message);
+  builder.persistent = *settings.force_persistent;
+  const auto built = builder.build();
+  if (built) message = *built;
 }
 
 std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* transaction) {
@@ -107,6 +117,7 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
     if (!batch_.operations.empty()) ticket = store.append(batch_.operations);
     place(batch_, ticket, send.identity ? ticket : kNoTicket);
   }
+  if (!left_out_.empty()) count_left_out();
   if (!topic_places_.empty()) publish_to_topics(message, send.identity ? ticket : kNoTicket);
   return Outcome{Disposition::done, ticket, std::nullopt};
 }
@@ -162,17 +173,17 @@ std::uint64_t Engine::State::prepare(const MessageRef& message, Batch& batch) {
   bool added = false;
   for (auto* list : route_) {
     if (!list->is_queue() && !anybody_wants(*list, *message)) continue;
-    Lane& lane = list->lane(message->priority());
-    const std::uint64_t sequence = lane.next_sequence++;
-    batch.placed.push_back({list, sequence, message});
+    const std::uint8_t priority = list->lane_for(*message);
+    const std::uint64_t sequence = list->lane(priority).next_sequence++;
+    batch.placed.push_back({list, sequence, message, priority});
     if (!stored_in(*message, *list)) {
       // Numbers of volatile messages are not stored; a window without messages moves past them.
       continue;
     }
-    log_touches(*list, message->priority(), sequence);
+    log_touches(*list, priority, sequence);
     StoreOp operation;
     operation.kind = added ? StoreOpKind::add_reference : StoreOpKind::add;
-    operation.priority = message->priority();
+    operation.priority = priority;
     operation.list = list->id;
     operation.first = operation.last = sequence;
     if (!added) operation.message = message;
@@ -199,7 +210,7 @@ void Engine::State::log_touches(MessageList& list, int priority, std::uint64_t s
 void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
   for (auto& placed : batch.placed) {
     MessageList& list = *placed.list;
-    const int priority = placed.message->priority();
+    const int priority = placed.priority;
     const std::uint64_t bytes = placed.message->flat().size();
     Lane& lane = list.lane(priority);
     Entry entry;

@@ -176,6 +176,7 @@ void Engine::State::take_spilled_page(Scan& scan, int priority, Page& page) {
   // A page that brings nothing and gets nowhere would be asked for again for ever.
   pages.damaged =
       page.error.has_value() || (page.entries.empty() && page.covered_to <= known_before);
+  if (page.error) note_damage(scan.reader, priority, page, pages);
   mark_ready(scan);
 }
 
@@ -192,20 +193,30 @@ Entry Engine::State::take_spilled(Scan& scan, int priority) {
 /// It is in memory for good, and in no page of a scan but `taker`'s, which need not be one.
 void Engine::State::leave_spill(Reader& reader, int priority, const Entry& entry,
                                 const Scan* taker) {
+  held_bytes += entry.message->footprint();
+  reader.list.volatile_bytes += entry.message->footprint();
+  left_spill(reader, priority, entry.sequence, entry.message->flat().size(), taker);
+}
+
+/// A message of that size is on disk no more, and in no page of a scan but `taker`'s.
+void Engine::State::left_spill(Reader& reader, int priority, std::uint64_t sequence,
+                               std::uint64_t size, const Scan* taker) {
   MessageList& list = reader.list;
   Lane& lane = list.lane(priority);
-  held_bytes += entry.message->footprint();
-  list.volatile_bytes += entry.message->footprint();
-  forget_spilled(list, priority, entry);
-  for (auto* walk : reader.walks) walk->forget_spilled(priority, entry.sequence);
-  if (!expiry_pages.empty()) gone_while_expiring(reader, priority, entry.sequence, true);
+  --lane.spilled->entries;
+  list.spill->bytes -= size;
+  spilled_bytes -= size;
+  spill_blocked = false;
+  add_ack(list.spill->list, kQueueReader, priority, sequence);
+  for (auto* walk : reader.walks) walk->forget_spilled(priority, sequence);
+  if (!expiry_pages.empty()) gone_while_expiring(reader, priority, sequence, true);
   reader.for_each_scan([&](Scan& other) {
     const auto& cursor = other.cursors[static_cast<std::size_t>(priority)];
     if (&other == taker || !cursor || !cursor->spilled) return;
     Pages& pages = *cursor->spilled;
-    if (pages.page_request != 0) pages.gone.push_back(entry.sequence);
-    const auto at = lower_bound_sequence(pages.page, entry.sequence);
-    if (at == pages.page.size() || pages.page[at].sequence != entry.sequence) return;
+    if (pages.page_request != 0) pages.gone.push_back(sequence);
+    const auto at = lower_bound_sequence(pages.page, sequence);
+    if (at == pages.page.size() || pages.page[at].sequence != sequence) return;
     if (!pages.page[at].message) return;
     page_removed(*pages.page[at].message);
     pages.page[at].message.reset();
@@ -218,16 +229,6 @@ void Engine::State::leave_spill(Reader& reader, int priority, const Entry& entry
     drop_pages(*cursor->spilled);
     cursor->spilled.reset();
   });
-}
-
-/// It is on disk no more.
-void Engine::State::forget_spilled(MessageList& list, int priority, const Entry& entry) {
-  const std::uint64_t size = entry.message->flat().size();
-  --list.lane(priority).spilled->entries;
-  list.spill->bytes -= size;
-  spilled_bytes -= size;
-  spill_blocked = false;
-  add_ack(list.spill->list, kQueueReader, priority, entry.sequence);
 }
 
 }  // namespace pabal::core

@@ -41,6 +41,7 @@
 //   engine_schedule.cc      scheduled delivery: what waits for its time, and when that comes
 //   engine_schedule_order.cc  what is scheduled, shown and removed
 //   engine_pages.cc         reading back what is not in memory
+//   engine_damage.cc        what cannot be read back, and passing it
 //   engine_settle.cc        acknowledgements, returning
 //   engine_expiry.cc        what expires before its turn
 //   engine_redelivery.cc    what was refused: whether, when and how it is tried again
@@ -346,6 +347,7 @@ struct Placed {
   MessageList* list = nullptr;
   std::uint64_t sequence = 0;
   MessageRef message;
+  std::uint8_t priority = 0;  ///< the lane
 };
 
 /// A scheduled message given its place in a bucket, in the same way.
@@ -537,6 +539,8 @@ class Engine::State {
   Result<void> visit_queue(const Message& message, const Stop& stop);
   Result<void> visit_topic(const Message& message, const Stop& stop);
   void visit_list(MessageList& list);
+  /// The send that route() looked at takes effect without the queues that it left out.
+  void count_left_out();
   bool forward(const Message& message, const Stop& stop,
                const std::vector<const CompositeRoute*>& composites);
   static bool consumer_wants(MessageList& queue, const Message& message);
@@ -566,6 +570,7 @@ class Engine::State {
   /// After a change of the settings.
   void use_virtual_destinations();
   void stamp(MessageRef& message) const;
+  void force_persistency(MessageRef& message) const;
   /// Whether a transaction has room for one more send. Errors: quota_exceeded.
   Result<void> check_room(const Transaction& transaction, const Message& message) const;
 
@@ -879,8 +884,19 @@ class Engine::State {
   void take_spilled_page(Scan& scan, int priority, Page& page);
   Entry take_spilled(Scan& scan, int priority);
   void leave_spill(Reader& reader, int priority, const Entry& entry, const Scan* taker);
-  void forget_spilled(MessageList& list, int priority, const Entry& entry);
+  void left_spill(Reader& reader, int priority, std::uint64_t sequence, std::uint64_t size,
+                  const Scan* taker);
   void drop_spill(MessageList& list);
+
+  // --- engine_damage.cc
+  void note_damage(const Reader& reader, int priority, const Page& page, Pages& pages);
+  /// A walk has met what `page` could not bring: its task may be there to skip it.
+  void skip_if_asked(Walk& walk, const Page& page, bool spilled);
+  /// Whether a stored message is in memory as well, where the dispatcher finds it.
+  [[nodiscard]] static bool is_in_memory(Reader& reader, int priority, std::uint64_t sequence);
+  /// What held its scans up may have gone, or be readable now.
+  void read_damaged_again(Reader& reader);
+  [[nodiscard]] static std::vector<std::string> damage_of(const Reader& reader);
 
   // --- engine_walk.cc
   /// How a queue's message stands that the store has unacknowledged, or that is in memory.
@@ -956,7 +972,9 @@ class Engine::State {
   void explain_consumers(Reader& reader, QueueExplanation& told);
   static void explain_owner(const Reader& reader, const Message& message,
                             std::vector<std::string>& reasons);
-  void explain_producers(QueueExplanation& told);
+  static void explain_groups(Reader& reader, QueueExplanation& told);
+  void explain_start(const Reader& reader, QueueExplanation& told) const;
+  void explain_producers(QueueExplanation& told) const;
   void explain_reasons(Reader& reader, QueueExplanation& told) const;
 
   // --- engine_expiry.cc
@@ -1235,6 +1253,9 @@ class Engine::State {
   AckRun ack_run;
   std::uint64_t entry_serial = 0;  ///< grows with every run(): deliveries coalesce within one
   std::uint64_t steps_longest_entry = 0;
+  std::uint64_t damaged_reads = 0;
+  std::uint64_t damaged_skipped = 0;
+  std::string damage;  ///< the last: where, and what
   DestinationCounters totals;
 
   // Reused so that the hot path allocates nothing.
@@ -1242,6 +1263,7 @@ class Engine::State {
   std::vector<MessageList*> route_;
   std::vector<TopicPlace> topic_places_;
   std::vector<ListCopy> copies_;
+  std::vector<MessageList*> left_out_;  ///< by VirtualTopic::drop_on_resource_limit
   std::vector<Stop> stops_;
   std::set<std::pair<DestinationKind, std::string_view>> visited_;
   std::vector<const CompositeRoute*> found_composites_;

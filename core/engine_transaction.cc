@@ -137,6 +137,7 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
     if (!route(send)) continue;  // of a prepared branch: a temporary destination that has gone
     stored_bytes += prepare(send.message, batch);
     stored_bytes += prepare_copies(*send.message, batch);
+    if (!left_out_.empty()) count_left_out();
   }
   remember_all(transaction, stored_bytes > 0, batch);
   const auto returning = may_return(transaction);

@@ -37,6 +37,9 @@ EngineSnapshot Engine::State::snapshot() const {
   view.slow_consumers_aborted = slow_consumers_aborted;
   view.destinations_collected = destinations_collected;
   view.durable_subscriptions_expired = durables_expired;
+  view.damaged_reads = damaged_reads;
+  view.damaged_skipped = damaged_skipped;
+  view.damage = damage;
   view.steps_longest_entry = steps_longest_entry;
   return view;
 }
@@ -83,7 +86,7 @@ DestinationSnapshot Engine::State::view_of(const MessageList& queue) const {
   view.in_flight = reader.in_flight;
   view.consumers = static_cast<std::uint32_t>(reader.consumers());
   if (reader.groups) view.groups = static_cast<std::uint32_t>(reader.groups->remembered());
-  view.waiting = reader.waiting();
+  view.waiting = queue.paused ? WaitReason::paused : reader.waiting();
   return view;
 }
 

@@ -242,6 +242,7 @@ void Engine::State::take_walk_page(Walk& walk, Page& page) {
   walk.page_end = std::max(walk.page_end, page.covered_to);
   if (page.error) {
     if (walk.damaged++ == 0) walk.damage = page.error->text;
+    skip_if_asked(walk, page, false);
     walk.page_end = std::max(walk.page_end, page.damaged + 1);
   }
   if (page.entries.empty() && walk.page_end == covered_before) {
@@ -298,10 +299,12 @@ void Engine::State::take_spilled_portion(Walk& walk, Page& page) {
     walk.spilled.insert(entry.sequence);
     found.push_back(std::move(entry));
   }
+  const bool taken_meanwhile = page.error && walk.unspilled.contains(page.damaged);
   walk.unspilled.clear();
   std::uint64_t covered = page.covered_to;
   if (page.error) {
     if (walk.damaged++ == 0) walk.damage = page.error->text;
+    if (!taken_meanwhile) skip_if_asked(walk, page, true);
     covered = std::max(covered, page.damaged + 1);
   }
   const std::uint64_t end = walk.ends[static_cast<std::size_t>(walk.priority)];

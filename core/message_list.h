@@ -23,12 +23,12 @@
 // How messages wait.
 //
 // A MessageList is a queue, or what one distinct durable topic pattern has collected. It has a Lane
-// per priority. A lane numbers its messages from 1 and keeps the newest stored ones in memory (the
-// window, a contiguous suffix: everything stored from window_begin on); older ones are read back
-// from the store by page. Non-persistent messages are in memory, in a ring of their own, in the
-// same numbering; when memory is short, the oldest of the ring are moved to the store's disk
-// (spilled) and read back by page as well. That is engine_spill.cc; nothing of it survives the
-// process.
+// per priority (or uses one for all: DestinationPolicy::prioritized). A lane numbers its messages
+// from 1 and keeps the newest stored ones in memory (the window, a contiguous suffix: everything
+// stored from window_begin on); older ones are read back from the store by page. Non-persistent
+// messages are in memory, in a ring of their own, in the same numbering; when memory is short, the
+// oldest of the ring are moved to the store's disk (spilled) and read back by page as well. That is
+// engine_spill.cc; nothing of it survives the process.
 //
 // A Reader owns what it has not acknowledged of a list: the one reader of a queue, with competing
 // consumers, or a durable subscription. It goes through the list by Scans: consumers that take the
@@ -55,6 +55,9 @@ class MessageList;
 class Reader;
 class Subscription;
 class Walk;
+
+/// Where all messages of a list go whose policy does not go by priority.
+inline constexpr std::uint8_t kOneLane = 4;
 
 /// One message in a list. Small: there is one for each message in memory.
 struct Entry {
@@ -116,7 +119,8 @@ struct Pages {
   Ring<Entry> page;                 ///< read back, ascending; a null message is a gap
   std::uint64_t page_request = 0;   ///< of the page under way; zero: none
   std::vector<std::uint64_t> gone;  ///< acknowledged while it was under way: it may bring them
-  bool damaged = false;
+  bool damaged = false;             ///< what comes next cannot be read
+  std::uint64_t damaged_at = 0;     ///< that message; zero: not known
 };
 
 /// Where a scan is in a lane.
@@ -349,6 +353,10 @@ class MessageList {
   static void leave_window(Lane& lane, const Entry& entry) noexcept {
     lane.window_begin = entry.sequence + 1;
     lane.left_window = std::max({lane.left_window, entry.stored, entry.visible_after});
+  }
+  /// The lane that a message gets as it comes: its priority's, or one for all.
+  [[nodiscard]] std::uint8_t lane_for(const Message& message) const noexcept {
+    return policy->prioritized ? message.priority() : kOneLane;
   }
   /// Null: no such reader. They stand in the order in which they were made, and ids ascend.
   [[nodiscard]] Reader* find_reader(ReaderId reader_id) const noexcept {

@@ -101,6 +101,8 @@ struct DestinationPolicy {
   milliseconds send_fail_after{-1};           ///< wait so long, then fail; negative: as systemUsage
   milliseconds blocked_warning{30'000};       ///< between warnings of a producer held up; 0: none
 
+  /// By priority, then arrival (JMS 1.1 §3.4.10); false: all in the order of their arrival.
+  bool prioritized = true;
   bool strict_order_dispatch = false;  ///< to the first consumer with credit, not round robin
   bool use_consumer_priority = true;
   bool all_consumers_exclusive = false;
@@ -212,6 +214,8 @@ struct VirtualTopic {
   std::string prefix = "Consumer.*.";
   std::string postfix;
   bool selector_aware = false;  ///< only what some consumer of the queue wants
+  /// A queue that is over a limit of its policy is left out; false: the producer waits for it.
+  bool drop_on_resource_limit = false;
 };
 
 /// A copy of all that is sent to a queue goes to topic prefix + queue + postfix.
@@ -247,6 +251,7 @@ struct EngineSettings {
   PolicyTable policies;
   VirtualDestinations virtuals;
   std::optional<TimeStamping> time_stamping;
+  std::optional<bool> force_persistent;       ///< forcePersistencyMode: whatever the sender says
   bool scheduler = true;                      ///< schedulerSupport: AMQ_SCHEDULED_* are obeyed
   std::uint32_t schedule_repeat_max = 1000;   ///< maxSchedulerRepeatAllowed
   milliseconds collection_period{0};          ///< schedulePeriodForDestinationPurge; 0: off

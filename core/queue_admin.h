@@ -18,11 +18,12 @@ namespace pabal::core {
 enum class TaskId : std::uint64_t {};
 
 enum class QueueCommand : std::uint8_t {
-  list,   ///< copies of the messages, in the order in which they would be taken
-  purge,  ///< what waits is acknowledged
-  move,   ///< to QueueTaskOptions::to
-  copy,   ///< the same; what was there stays
-  retry,  ///< dead letters go back to where they came from
+  list,          ///< copies of the messages, in the order in which they would be taken
+  purge,         ///< what waits is acknowledged
+  move,          ///< to QueueTaskOptions::to
+  copy,          ///< the same; what was there stays
+  retry,         ///< dead letters go back to where they came from
+  skip_damaged,  ///< what waits on disk and cannot be read is acknowledged; nothing else
 };
 /// "list", "purge", …
 std::string_view to_string(QueueCommand command) noexcept;
@@ -119,6 +120,17 @@ struct ProducerExplanation {
   std::string client_id;
   std::string remote;
   std::uint64_t parked_bytes = 0;
+  std::string reason;      ///< which limit, and how much of it is used
+  std::int64_t since = 0;  ///< ms since 1970
+};
+
+/// A message group that a consumer has, or of which messages wait.
+struct GroupExplanation {
+  std::string id;         ///< empty: several share the owner, because there are too many
+  std::string client_id;  ///< of its owner; empty: nobody yet
+  std::string remote;
+  std::uint64_t out = 0;      ///< deliveries not settled
+  std::uint64_t waiting = 0;  ///< among the waiting messages that were looked at
 };
 
 struct QueueExplanation {
@@ -142,6 +154,13 @@ struct QueueExplanation {
   std::uint64_t consumers_total = 0;
   std::uint64_t producers_total = 0;
   std::uint64_t browsers = 0;
+  std::string exclusive_client;  ///< who gets all; empty: there is no exclusive consumer
+  std::string exclusive_remote;
+  std::uint64_t groups_total = 0;        ///< message groups with an owner
+  std::uint64_t groups_looked_at = 0;    ///< waiting messages in memory that were looked at
+  std::vector<GroupExplanation> groups;  ///< those with the most waiting first: kExplainedMax
+  std::int64_t starts_at = 0;  ///< ms since 1970: warming up until then at the latest; 0: it is not
+  std::vector<std::string> damaged;  ///< where messages that cannot be read hold others up
 };
 inline constexpr std::size_t kExplainedMax = 100;
 

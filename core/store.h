@@ -119,7 +119,8 @@ struct Page {
   std::vector<std::pair<std::uint64_t, std::int64_t>> later;
   std::optional<Error>
       error;  ///< store_io: a damaged or unreadable message; entries before it are good
-  std::uint64_t damaged = 0;  ///< with `error`: the sequence of that message
+  std::uint64_t damaged = 0;        ///< with `error`: the sequence of that message
+  std::uint64_t damaged_bytes = 0;  ///< and how large it is; zero: not known
 };
 
 /// State of one priority of a list for one reader, as recovered.
@@ -166,6 +167,7 @@ struct StoreStatus {
   std::uint64_t bytes_on_disk = 0;  ///< journal and index files
   std::uint64_t bytes_limit = 0;    ///< storeUsage; 0: none
   std::uint64_t segments = 0;
+  std::uint64_t segments_given_up = 0;  ///< of them, that cannot be read: they are never reclaimed
   std::uint64_t groups_synced = 0;
   std::uint64_t bytes_written = 0;  ///< to the journal since start
   std::uint64_t batches_cancelled = 0;

@@ -109,6 +109,7 @@ VirtualRoutes::VirtualRoutes(const VirtualDestinations& wanted, std::uint64_t ep
     made.name = topic.name;
     made.postfix = topic.postfix;
     made.selector_aware = topic.selector_aware;
+    made.drop_on_resource_limit = topic.drop_on_resource_limit;
     std::string_view prefix = topic.prefix;
     for (auto dot = prefix.find('.'); dot != std::string_view::npos; dot = prefix.find('.')) {
       made.levels.emplace_back(prefix.substr(0, dot));
@@ -175,7 +176,9 @@ void VirtualRoutes::queues_of(std::string_view name, std::vector<VirtualQueue>& 
       const auto known =
           std::find_if(found.begin() + static_cast<std::ptrdiff_t>(before), end,
                        [&](const VirtualQueue& queue) { return queue.list == list; });
-      if (known == end) found.push_back({list, topics.selector_aware});
+      if (known == end) {
+        found.push_back({list, topics.selector_aware, topics.drop_on_resource_limit});
+      }
     });
   }
 }

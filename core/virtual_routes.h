@@ -35,6 +35,7 @@ struct CompositeRoute {
 struct VirtualQueue {
   MessageList* list = nullptr;
   bool selector_aware = false;
+  bool drop_on_resource_limit = false;
 };
 
 /// VirtualDestinations made ready for routing: selectors compiled, names indexed, and an index of
@@ -70,6 +71,7 @@ class VirtualRoutes {
     std::string rest;  ///< of the prefix: what its last, unfinished level begins with
     std::string postfix;
     bool selector_aware = false;
+    bool drop_on_resource_limit = false;
     TopicTrie<MessageList*> queues;  ///< by what stands between prefix and postfix
 
     /// What stands between prefix and postfix; nullopt: the queue is not one of these.

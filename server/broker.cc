@@ -36,6 +36,7 @@ stomp::SessionOptions session_options(const Config& config, const StompSettings&
   options.queue_prefetch = settings.queue_prefetch;
   options.topic_prefetch = settings.topic_prefetch;
   options.durable_prefetch = settings.durable_prefetch;
+  options.browser_prefetch = settings.browser_prefetch;
   options.prefetch_max = settings.prefetch_max;
   options.server = "Pabal/" + std::string(version());
   options.broker_name = config.broker_name;

@@ -146,6 +146,21 @@ Array::Ptr texts_json(const std::vector<std::string>& texts) {
   return json;
 }
 
+/// `waiting` counts among the messages in memory that come next.
+Array::Ptr groups_json(const core::QueueExplanation& told) {
+  Array::Ptr groups = new Array;
+  for (const auto& each : told.groups) {
+    auto group = json_object();
+    group->set("group", to_utf8(each.id));
+    group->set("clientId", to_utf8(each.client_id));
+    group->set("remote", to_utf8(each.remote));
+    group->set("unacknowledged", json_number(each.out));
+    group->set("waiting", json_number(each.waiting));
+    groups->add(group);
+  }
+  return groups;
+}
+
 Object::Ptr explanation_json(const core::QueueExplanation& told) {
   auto json = json_object();
   json->set("queue", to_utf8(told.queue.to_text()));
@@ -180,6 +195,14 @@ Object::Ptr explanation_json(const core::QueueExplanation& told) {
     consumers->add(consumer);
   }
   json->set("consumers", consumers);
+  if (!told.exclusive_client.empty()) {
+    json->set("exclusiveClientId", to_utf8(told.exclusive_client));
+    json->set("exclusiveRemote", to_utf8(told.exclusive_remote));
+  }
+  if (told.starts_at != 0) json->set("startsAt", Poco::Int64{told.starts_at});
+  json->set("groupsTotal", json_number(told.groups_total));
+  if (!told.groups.empty()) json->set("groups", groups_json(told));
+  if (!told.damaged.empty()) json->set("damaged", texts_json(told.damaged));
   json->set("producersTotal", json_number(told.producers_total));
   Array::Ptr producers = new Array;
   for (const auto& each : told.producers) {
@@ -187,6 +210,8 @@ Object::Ptr explanation_json(const core::QueueExplanation& told) {
     producer->set("clientId", to_utf8(each.client_id));
     producer->set("remote", to_utf8(each.remote));
     producer->set("parkedBytes", json_number(each.parked_bytes));
+    producer->set("reason", to_utf8(each.reason));
+    producer->set("since", Poco::Int64{each.since});
     producers->add(producer);
   }
   json->set("producers", producers);
@@ -299,6 +324,9 @@ ApiAnswer post_copy(EngineGate& gate, const ApiRequest& request) {
 }
 ApiAnswer post_retry(EngineGate& gate, const ApiRequest& request) {
   return run_command(gate, request, core::QueueCommand::retry);
+}
+ApiAnswer post_skip_damaged(EngineGate& gate, const ApiRequest& request) {
+  return run_command(gate, request, core::QueueCommand::skip_damaged);
 }
 
 /// A short change, answered when it is on disk.
@@ -427,14 +455,20 @@ ApiAnswer get_queue(EngineGate& gate, const ApiRequest& request) {
   return explain_queue(gate, queue_of(request.arguments[0]));
 }
 
-/// Carries a list command out; errors: those of starting, and quota_exceeded when it takes too
-/// long.
-core::Result<core::QueueTaskView> list(EngineGate& gate, core::QueueTaskOptions options,
-                                       ApiClock::time_point deadline) {
+/// Carries a list command out, as far as it gets in time; errors: those of starting it.
+core::Result<core::QueueTaskView> list(EngineGate& gate, const ApiRequest& request,
+                                       core::QueueTaskOptions options) {
   options.command = core::QueueCommand::list;
+  if (const std::string from = request.text("from"); !from.empty()) {
+    const auto position = read_position(from);
+    if (!position) return core::Error{core::Errc::invalid_argument, "from is a `next` as given"};
+    options.from = *position;
+  }
+  const auto deadline = deadline_of(request);
+  if (!deadline) return deadline.error();
   const auto id = start(gate, std::move(options));
   if (!id) return id.error();
-  (void)wait_for(gate, *id, deadline);
+  (void)wait_for(gate, *id, *deadline);
   auto view = take(gate, *id);
   if (!view) return core::Error{core::Errc::not_found, "forgotten: too many commands at a time"};
   return *std::move(view);
@@ -447,14 +481,7 @@ ApiAnswer get_messages(EngineGate& gate, const ApiRequest& request) {
   const auto limit = request.number("limit", kPageDefault, kPageMax);
   if (!limit) return ApiAnswer::failure(limit.error());
   options.limit = std::max<std::uint64_t>(*limit, 1);
-  if (const std::string from = request.text("from"); !from.empty()) {
-    const auto position = read_position(from);
-    if (!position) return ApiAnswer::failure(400, "invalid_argument", "from is a `next` as given");
-    options.from = *position;
-  }
-  const auto deadline = deadline_of(request);
-  if (!deadline) return ApiAnswer::failure(deadline.error());
-  const auto view = list(gate, std::move(options), *deadline);
+  const auto view = list(gate, request, std::move(options));
   if (!view) return ApiAnswer::failure(view.error());
   Object json(Poco::JSON_PRESERVE_KEY_ORDER);
   json.set("queue", to_utf8(view->queue.to_text()));
@@ -474,15 +501,17 @@ ApiAnswer explain_message(EngineGate& gate, const ApiRequest& request,
   core::QueueTaskOptions options;
   options.queue = queue;
   options.message_id = id;
-  const auto deadline = deadline_of(request);
-  if (!deadline) return ApiAnswer::failure(deadline.error());
-  const auto view = list(gate, std::move(options), *deadline);
+  const auto view = list(gate, request, std::move(options));
   if (!view) return ApiAnswer::failure(view.error());
   if (view->messages.empty()) {
     if (view->state == core::TaskState::cancelled) {
-      return ApiAnswer::failure(504, "quota_exceeded",
-                                "not among the first " + std::to_string(view->looked_at) +
-                                    " messages; ask with a longer wait");
+      // The queue is deep. So far it was looked through; from `next` on it can be gone on with.
+      auto json = json_object();
+      json->set("state", "searching");
+      json->set("queue", to_utf8(queue.to_text()));
+      json->set("lookedAt", json_number(view->looked_at));
+      json->set("next", position_text(view->next));
+      return ApiAnswer::ok(*json, 202);
     }
     return ApiAnswer::failure(404, "not_found",
                               "message " + id + " is not in " + queue.to_text() +
@@ -520,8 +549,8 @@ constexpr ApiRoute kRoutes[] = {
     {"GET", "/api/topics", "after limit", get_topics},
     {"GET", "/api/queues/{}", "", get_queue},
     {"GET", "/api/queues/{}/messages", "selector from limit wait", get_messages},
-    {"GET", "/api/queues/{}/messages/{}", "wait", get_message},
-    {"GET", "/api/explain", "queue message wait", get_explain},
+    {"GET", "/api/queues/{}/messages/{}", "from wait", get_message},
+    {"GET", "/api/explain", "queue message from wait", get_explain},
     {"POST", "/api/queues/{}/create", "wait", post_create},
     {"POST", "/api/queues/{}/delete", "selector messageId limit force wait", post_delete},
     {"POST", "/api/queues/{}/pause", "wait", post_pause},
@@ -530,6 +559,7 @@ constexpr ApiRoute kRoutes[] = {
     {"POST", "/api/queues/{}/move", kSent, post_move},
     {"POST", "/api/queues/{}/copy", kSent, post_copy},
     {"POST", "/api/queues/{}/retry", kChosen, post_retry},
+    {"POST", "/api/queues/{}/skip-damaged", "limit wait", post_skip_damaged},
     {"GET", "/api/tasks/{}", "wait", get_task},
     {"DELETE", "/api/tasks/{}", "", delete_task},
 };

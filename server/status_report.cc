@@ -64,6 +64,9 @@ Object::Ptr engine_json(const StatusReport& report) {
   if (!engine.scheduled_waiting.empty()) {
     json->set("scheduledWaiting", to_utf8(engine.scheduled_waiting));
   }
+  json->set("damagedReads", number(engine.damaged_reads));
+  json->set("damagedSkipped", number(engine.damaged_skipped));
+  if (!engine.damage.empty()) json->set("damage", to_utf8(engine.damage));
   json->set("slowConsumersAborted", number(engine.slow_consumers_aborted));
   json->set("destinationsCollected", number(engine.destinations_collected));
   json->set("durableSubscriptionsExpired", number(engine.durable_subscriptions_expired));
@@ -83,6 +86,7 @@ Object::Ptr store_json(const StatusReport& report) {
   json->set("bytesOnDisk", number(store.bytes_on_disk));
   json->set("bytesLimit", number(store.bytes_limit));
   json->set("segments", number(store.segments));
+  json->set("segmentsGivenUp", number(store.segments_given_up));
   json->set("groupsSynced", number(store.groups_synced));
   json->set("bytesWritten", number(store.bytes_written));
   json->set("batchesCancelled", number(store.batches_cancelled));
@@ -274,6 +278,10 @@ void engine_metrics(Metrics& metrics, const StatusReport& report) {
   metrics.single("pabal_scheduled_held_up", "gauge",
                  "1: one that was due could not be delivered, the last time.",
                  engine.scheduled_waiting.empty() ? 0 : 1);
+  metrics.single("pabal_damaged_reads_total", "counter",
+                 "Reads that met a stored message that cannot be read.", engine.damaged_reads);
+  metrics.single("pabal_damaged_skipped_total", "counter",
+                 "Stored messages that an operator had deleted unread.", engine.damaged_skipped);
   metrics.single("pabal_enqueued_total", "counter", "Messages accepted.", engine.totals.enqueued);
   metrics.single("pabal_dequeued_total", "counter", "Messages settled.", engine.totals.dequeued);
   metrics.single("pabal_dispatched_total", "counter", "Deliveries.", engine.totals.dispatched);
@@ -299,6 +307,9 @@ void store_metrics(Metrics& metrics, const StatusReport& report) {
                  store.bytes_on_disk);
   metrics.single("pabal_store_limit_bytes", "gauge", "storeUsage; 0: none.", store.bytes_limit);
   metrics.single("pabal_store_segments", "gauge", "Journal segments.", store.segments);
+  metrics.single("pabal_store_segments_given_up", "gauge",
+                 "Journal segments that cannot be read and are never reclaimed.",
+                 store.segments_given_up);
   metrics.single("pabal_store_groups_synced_total", "counter", "Syncs of the journal.",
                  store.groups_synced);
   metrics.single("pabal_store_written_bytes_total", "counter", "Bytes written to the journal.",

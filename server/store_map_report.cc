@@ -55,6 +55,7 @@ Object::Ptr store_map_json(const store::MapReport& report) {
     each->set("segment", number(segment.segment));
     each->set("bytes", number(segment.bytes));
     each->set("bytesLive", number(segment.bytes_live));
+    if (segment.given_up) each->set("givenUp", true);
     each->set("readers", rows_json(segment.rows));
     each->set("readersLeftOut", number(segment.rows_left_out));
     segments->add(each);

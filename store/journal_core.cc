@@ -65,7 +65,9 @@ class JournalCoreImpl final : public JournalCore {
   bool failed() const noexcept override { return failed_.load(); }
   Result<void> flush_now() override;
   Result<MapReport> map(const MapLimits& limits) override {
-    return map_index(index_, {pool_.numbers(), [this](auto number) { return pool_.find(number); }},
+    return map_index(index_,
+                     {pool_.numbers(), [this](auto number) { return pool_.find(number); },
+                      reclaimer_.given_up()},
                      limits);
   }
 
@@ -570,6 +572,7 @@ core::StoreStatus JournalCoreImpl::status() const {
   status.bytes_on_disk = pool_.bytes_on_disk() + files_.bytes_under(paths_.index);
   status.bytes_limit = options_.bytes_limit;
   status.segments = pool_.segments();
+  status.segments_given_up = reclaimer_.given_up().size();
   status.groups_synced = groups_synced_.load();
   status.bytes_written = bytes_written_.load();
   status.batches_cancelled = pending_.batches_cancelled();

@@ -50,7 +50,11 @@ Result<std::optional<core::Page>> Pager::step(core::Ticket applied) {
     if (load(*found, page)) break;
     if (attempt == kAttempts) {
       page.error = Error{Errc::store_io, "a segment of the journal has gone"};
-      if (!found->entries.empty()) page.damaged = found->entries[page.entries.size()].sequence;
+      if (!found->entries.empty()) {
+        const FoundEntry& first = found->entries[page.entries.size()];
+        page.damaged = first.sequence;
+        page.damaged_bytes = first.bytes;
+      }
       break;
     }
   }
@@ -86,11 +90,19 @@ bool Pager::load_run(std::span<const FoundEntry> run, core::Page& page) {
   if (buffer_.size() < bytes) buffer_.resize(bytes);
   const auto got =
       segment->file->read(start, std::as_writable_bytes(std::span(buffer_)).first(bytes));
-  if (!got) {
-    page.error = got.error();
-    page.damaged = run.front().sequence;
+  if (!got && run.size() > 1) {  // perhaps it is only one of them
+    for (std::size_t i = 0; i < run.size() && !page.error; ++i) {
+      if (!load_run(run.subspan(i, 1), page)) return false;
+    }
     return true;
   }
+  const auto blame = [&](core::Error error, const FoundEntry& entry) {
+    page.error = std::move(error);
+    page.damaged = entry.sequence;
+    page.damaged_bytes = entry.bytes;
+    return true;
+  };
+  if (!got) return blame(got.error(), run.front());
   const std::string_view read = std::string_view(buffer_).substr(0, *got);
   for (const FoundEntry& entry : run) {
     const std::uint64_t at = entry.offset - start;
@@ -98,17 +110,12 @@ bool Pager::load_run(std::span<const FoundEntry> run, core::Page& page) {
                           ? std::nullopt
                           : decode_payload(read.substr(at), segment->number, entry.offset);
     if (!flat || flat->size() != entry.bytes) {
-      page.error = Error{Errc::store_io, "damaged store: a message in segment " + segment->path +
-                                             " at offset " + std::to_string(entry.offset)};
-      page.damaged = entry.sequence;
-      return true;
+      return blame({Errc::store_io, "damaged store: a message in segment " + segment->path +
+                                        " at offset " + std::to_string(entry.offset)},
+                   entry);
     }
     auto message = core::Message::from_flat(std::as_bytes(std::span(*flat)));
-    if (!message) {
-      page.error = message.error();
-      page.damaged = entry.sequence;
-      return true;
-    }
+    if (!message) return blame(message.error(), entry);
     page.entries.push_back({entry.sequence, std::move(*message), deliveries_of(entry.counts),
                             refusals_of(entry.counts)});
   }

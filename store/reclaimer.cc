@@ -73,7 +73,7 @@ bool Reclaimer::choose() {
     const std::uint64_t used = found == live.end() ? 0 : std::min(found->second, bytes);
     bytes_total += bytes;
     live_total += used;
-    if (damaged_.contains(number)) continue;
+    if (is_given_up(number)) continue;
     if (best == nullptr || used * best->file->bytes < best_live * bytes) {
       best = &segment;
       best_live = used;
@@ -122,10 +122,18 @@ Result<void> Reclaimer::scan() {
 }
 
 /// Something in it cannot be read. What counts there is still where the index says; the segment
-/// stays, for `pabal store check` to report.
+/// stays, for the status, `pabal store map` and `pabal store check` to report.
 void Reclaimer::give_up() {
-  damaged_.insert(job_->segment.file->number);
+  {
+    const MutexLock lock(given_up_mutex_);
+    given_up_.insert(job_->segment.file->number);
+  }
   job_.reset();
+}
+
+bool Reclaimer::is_given_up(std::uint64_t number) const {
+  const MutexLock lock(given_up_mutex_);
+  return given_up_.contains(number);
 }
 
 Result<void> Reclaimer::keep(const JournalOp& op, std::uint64_t index) {

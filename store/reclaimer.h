@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "store/annotated_mutex.h"
 #include "store/index/index.h"
 #include "store/journal/pending.h"
 #include "store/journal/segment_pool.h"
@@ -28,6 +29,11 @@ class Reclaimer {
   Result<bool> step(std::uint64_t applied);
   /// Segments wait for P to pass what was appended for them.
   [[nodiscard]] bool wants_flush() const noexcept { return !finished_.empty() && !job_; }
+  /// Segments that cannot be read, ascending; they are left as they are. Any thread.
+  [[nodiscard]] std::vector<std::uint64_t> given_up() const {
+    const MutexLock lock(given_up_mutex_);
+    return {given_up_.begin(), given_up_.end()};
+  }
   [[nodiscard]] std::uint64_t messages_relocated() const noexcept {
     return messages_relocated_.load(std::memory_order_relaxed);
   }
@@ -67,6 +73,7 @@ class Reclaimer {
   Result<void> confirm_counts();
   /// Whether the segment goes as soon as P is past what was written for it.
   [[nodiscard]] bool is_going(std::uint64_t number) const;
+  [[nodiscard]] bool is_given_up(std::uint64_t number) const;
   [[nodiscard]] bool keep_deletion(bool original) const;
   Result<void> keep_attachment(const JournalOp& op, std::uint64_t index);
   void mention(core::ListId list, std::uint64_t index);
@@ -82,7 +89,8 @@ class Reclaimer {
   const std::uint64_t batch_bytes_;  // of what is appended at once
   std::unique_ptr<Job> job_;
   std::vector<Finished> finished_;
-  std::set<std::uint64_t> damaged_;  // segments that cannot be read; left as they are
+  mutable Mutex given_up_mutex_;  // a leaf
+  std::set<std::uint64_t> given_up_ PABAL_GUARDED_BY(given_up_mutex_);
   std::uint64_t batch_number_ = 0;
   std::atomic<std::uint64_t> messages_relocated_{0};
   JournalOp op_;

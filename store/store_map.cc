@@ -139,6 +139,7 @@ class Mapper {
       segment.segment = number;
       segment.bytes = file->bytes;
       segment.bytes_live = index_.live_bytes(number);
+      segment.given_up = std::binary_search(files_.given_up.begin(), files_.given_up.end(), number);
       if (const auto rows = segments_.find(number); rows != segments_.end()) {
         segment.rows = rows_of(rows->second, limits_.rows_max, segment.rows_left_out);
       }

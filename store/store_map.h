@@ -21,6 +21,7 @@ struct MapSegments {
   std::vector<std::uint64_t> numbers;  ///< ascending
   /// Null: it is gone.
   std::function<std::shared_ptr<SegmentFile>(std::uint64_t number)> find;
+  std::vector<std::uint64_t> given_up;  ///< of `numbers`, those that cannot be read; ascending
 };
 
 /// Messages of one segment, or of all, that one reader of one list still needs.
@@ -40,6 +41,7 @@ struct MapSegment {
   std::uint64_t bytes_live = 0;  ///< of messages that somebody needs, each counted once
   std::vector<MapRow> rows;      ///< who keeps most comes first
   std::uint64_t rows_left_out = 0;
+  bool given_up = false;  ///< it cannot be read and stays; known of a store at work only
 };
 
 /// Which destination or subscription keeps how much of a store on disk, and where.

@@ -41,6 +41,7 @@ extern const Command kQueueResumeCommand;
 extern const Command kQueueMoveCommand;
 extern const Command kQueueCopyCommand;
 extern const Command kQueueRetryCommand;
+extern const Command kQueueSkipDamagedCommand;
 extern const Command kQueueDeleteCommand;
 extern const Command kQueueCreateCommand;
 extern const Command kTopicListCommand;

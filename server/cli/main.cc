@@ -25,6 +25,7 @@ int main(int count, char** words) {
       &cli::kQueueMoveCommand,
       &cli::kQueueCopyCommand,
       &cli::kQueueRetryCommand,
+      &cli::kQueueSkipDamagedCommand,
       &cli::kQueueDeleteCommand,
       &cli::kQueueCreateCommand,
       &cli::kTopicListCommand,

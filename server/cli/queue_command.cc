@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <ostream>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -57,6 +58,8 @@ constexpr Option kBrowseOptions[] = {
 };
 constexpr Option kChooseOptions[] = {kApiOption,   kApiTimeoutOption, kSelectorOption,
                                      kLimitOption, kJsonOption,       kHelpOption};
+constexpr Option kSkipOptions[] = {kApiOption, kApiTimeoutOption, kLimitOption, kJsonOption,
+                                   kHelpOption};
 constexpr Option kSendOptions[] = {kApiOption,   kApiTimeoutOption, kToOption,  kSelectorOption,
                                    kLimitOption, kJsonOption,       kHelpOption};
 constexpr Option kDeleteOptions[] = {
@@ -99,12 +102,30 @@ int run_queue_show(const Arguments& arguments, Terminal& terminal) {
   return show(ApiClient(arguments).get(queue_path(arguments)), arguments, terminal, "queue show");
 }
 
+/// A message of a deep queue is looked for in several goes.
 int run_explain(const Arguments& arguments, Terminal& terminal) {
+  const ApiClient client(arguments);
   const auto& words = arguments.positional();
-  return show(
-      ApiClient(arguments).get(
-          "/api/explain", {{"queue", words[0]}, {"message", words.size() > 1 ? words[1] : ""}}),
-      arguments, terminal, "explain");
+  const std::string message = words.size() > 1 ? words[1] : "";
+  std::uint64_t looked_at = 0;
+  std::string from;
+  for (;;) {
+    auto reply =
+        client.get("/api/explain", {{"queue", words[0]}, {"message", message}, {"from", from}});
+    if (!reply || message.empty()) return show(reply, arguments, terminal, "explain");
+    if (text_of(*reply->json, "state") != "searching") {
+      if (looked_at == 0) return show(reply, arguments, terminal, "explain");
+      reply->json->set("ahead", Poco::UInt64{looked_at + number_of(*reply->json, "ahead")});
+      std::ostringstream text;
+      reply->json->stringify(text);
+      return show(ApiReply{reply->status, text.str(), reply->json}, arguments, terminal, "explain");
+    }
+    looked_at += number_of(*reply->json, "lookedAt");
+    from = text_of(*reply->json, "next");
+    if (!arguments.flag("json")) {
+      terminal.err << "not among the first " << looked_at << " messages; looking on\n";
+    }
+  }
 }
 
 void print_message(const Object& message, std::ostream& out) {
@@ -177,10 +198,10 @@ Outcome<ApiReply> follow(const ApiClient& client, Outcome<ApiReply> reply, bool 
   return reply;
 }
 
-Object choice(const Arguments& arguments) {
+Object choice(const Arguments& arguments, bool selects) {
   Object body;
   const auto& words = arguments.positional();
-  if (arguments.given("selector")) body.set("selector", arguments.text("selector"));
+  if (selects && arguments.given("selector")) body.set("selector", arguments.text("selector"));
   if (arguments.given("limit")) body.set("limit", arguments.number("limit"));
   if (words.size() > 1) body.set("messageId", words[1]);
   return body;
@@ -218,8 +239,9 @@ int conclude(const Outcome<ApiReply>& reply, const Arguments& arguments, Termina
 
 int carry_out(const Arguments& arguments, Terminal& terminal, const char* action,
               std::string_view command, const char* done) {
-  Object body = choice(arguments);
-  if (arguments.given("selector") && arguments.text("selector").empty()) {
+  const bool selects = std::string_view(action) != "skip-damaged";
+  Object body = choice(arguments, selects);
+  if (selects && arguments.given("selector") && arguments.text("selector").empty()) {
     return report({ExitCode::usage, "--selector is empty; leave it out to choose every message"},
                   command, arguments.flag("json"), terminal);
   }
@@ -248,6 +270,10 @@ int run_queue_copy(const Arguments& arguments, Terminal& terminal) {
 }
 int run_queue_retry(const Arguments& arguments, Terminal& terminal) {
   return carry_out(arguments, terminal, "retry", "queue retry", "sent back");
+}
+
+int run_queue_skip_damaged(const Arguments& arguments, Terminal& terminal) {
+  return carry_out(arguments, terminal, "skip-damaged", "queue skip-damaged", "deleted unread");
 }
 
 /// Pause, resume, create, and delete of a whole queue.
@@ -297,7 +323,9 @@ constinit const Command kQueueListCommand{
     .name = "queue list",
     .operands = "",
     .summary = "list the queues of a running broker",
-    .text = "Depth, deliveries out, consumers and counters of every queue, in order of name.",
+    .text =
+        "Depth, deliveries out, consumers and counters of every queue, in order of name, and why\n"
+        "the next message waits. `pabal explain QUEUE` says more about one of them.",
     .examples = "  pabal queue list\n  pabal queue list --json --limit 10",
     .options = kListOptions,
     .run = run_queue_list,
@@ -317,7 +345,9 @@ constinit const Command kQueueBrowseCommand{
     .name = "queue browse",
     .operands = "QUEUE",
     .summary = "list the messages of a queue without taking any",
-    .text = "In the order in which consumers get them, those that consumers have included.",
+    .text =
+        "In the order in which consumers get them, those that consumers have included.\n"
+        "`pabal explain QUEUE MESSAGE-ID` shows one of them whole, and why it waits.",
     .examples =
         "  pabal queue browse orders --limit 20\n"
         "  pabal queue browse orders --selector \"customer = 'K7'\" --limit 0 --json",
@@ -330,7 +360,9 @@ constinit const Command kQueuePurgeCommand{
     .name = "queue purge",
     .operands = "QUEUE",
     .summary = "delete the messages that wait in a queue",
-    .text = "All of them, or those that a selector matches. What consumers have stays theirs.",
+    .text =
+        "All of them, or those that a selector matches. What consumers have stays theirs.\n"
+        "`pabal queue browse` with the same --selector shows first what would go.",
     .examples =
         "  pabal queue purge orders\n  pabal queue purge orders --selector \"JMSPriority < 4\"",
     .options = kChooseOptions,
@@ -342,7 +374,9 @@ constinit const Command kQueuePauseCommand{
     .name = "queue pause",
     .operands = "QUEUE",
     .summary = "stop handing out the messages of a queue",
-    .text = "Producers go on. The pause outlives a restart of the broker.",
+    .text =
+        "Producers go on. The pause outlives a restart of the broker, and shows in `pabal queue\n"
+        "list`; `pabal queue resume` ends it.",
     .examples = "  pabal queue pause orders",
     .options = kPlainOptions,
     .operands_min = 1,
@@ -364,7 +398,10 @@ constinit const Command kQueueMoveCommand{
     .name = "queue move",
     .operands = "QUEUE [MESSAGE-ID]",
     .summary = "move messages that wait to another queue or topic",
-    .text = "Each message is in one place at any time, also if the broker dies meanwhile.",
+    .text =
+        "Each message is in one place at any time, also if the broker dies meanwhile. `pabal "
+        "queue\n"
+        "browse` with the same --selector shows first what would go.",
     .examples =
         "  pabal queue move orders --to orders.old --selector \"year = 2024\"\n"
         "  pabal queue move orders ID:pabal-4294967297:-1:1:17 --to inspection",
@@ -388,7 +425,9 @@ constinit const Command kQueueRetryCommand{
     .name = "queue retry",
     .operands = "QUEUE [MESSAGE-ID]",
     .summary = "send dead letters back to where they came from",
-    .text = "QUEUE is a dead-letter queue, such as ActiveMQ.DLQ. What is no dead letter stays.",
+    .text =
+        "QUEUE is a dead-letter queue, such as ActiveMQ.DLQ. What is no dead letter stays. `pabal\n"
+        "queue browse QUEUE --json` shows cause, count and origin of each.",
     .examples =
         "  pabal queue retry ActiveMQ.DLQ --selector \"dlqDeliveryFailureCause LIKE "
         "'%timeout%'\"",
@@ -397,11 +436,29 @@ constinit const Command kQueueRetryCommand{
     .operands_max = 2,
     .run = run_queue_retry,
 };
+constinit const Command kQueueSkipDamagedCommand{
+    .name = "queue skip-damaged",
+    .operands = "QUEUE",
+    .summary = "delete messages of a queue that cannot be read from disk",
+    .text =
+        "A message that the disk does not give back holds up what follows it in its priority, as\n"
+        "`pabal explain QUEUE` says. This goes through the whole queue, reads all that is on "
+        "disk,\n"
+        "and deletes what cannot be read; everything else stays. A message that is also in memory\n"
+        "stays too. What is deleted is lost: if the disk can be mended, mend it first.",
+    .examples = "  pabal queue skip-damaged orders\n  pabal queue skip-damaged orders --limit 1",
+    .options = kSkipOptions,
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run_queue_skip_damaged,
+};
 constinit const Command kQueueDeleteCommand{
     .name = "queue delete",
     .operands = "QUEUE [MESSAGE-ID]",
     .summary = "delete a queue with all in it, or some of its messages",
-    .text = "With a MESSAGE-ID or --selector: those messages that wait. Without: the queue itself.",
+    .text =
+        "With a MESSAGE-ID or --selector: those messages that wait. Without: the queue itself.\n"
+        "A message that cannot be read has no id: `pabal queue skip-damaged` deletes it.",
     .examples =
         "  pabal queue delete orders ID:pabal-4294967297:-1:1:17\n"
         "  pabal queue delete orders.old --force",
@@ -436,7 +493,9 @@ constinit const Command kExplainCommand{
     .summary = "say why messages of a queue wait, or where one is",
     .text =
         "From the dispatcher's own reasons: consumers and what each can take, what is out with\n"
-        "whom since when, pauses, transactions, selectors, limits, damage.",
+        "whom since when, pauses, transactions, selectors, message groups, limits, damage; and "
+        "which\n"
+        "command helps. A message of a deep queue is looked for in several goes.",
     .examples = "  pabal explain orders\n  pabal explain orders ID:pabal-4294967297:-1:1:17",
     .options = kPlainOptions,
     .operands_min = 1,

@@ -125,6 +125,9 @@ void print_map(const Object& map, std::ostream& out) {
                   wide(segment->getValue<Poco::UInt64>("segment")),
                   wide(segment->getValue<Poco::UInt64>("bytes")),
                   wide(segment->getValue<Poco::UInt64>("bytesLive")));
+    if (segment->has("givenUp")) {
+      out << "  cannot be read and is never reclaimed: 'pabal store check' says where\n";
+    }
     print_rows(*segment->getArray("readers"), out);
     print_left_out(*segment, "readersLeftOut", out);
   }

@@ -54,7 +54,8 @@ const Command kXaListCommand{
     .summary = "list XA transactions in doubt",
     .text =
         "Branches that are prepared and wait for their transaction manager, and those that were\n"
-        "completed by hand and not forgotten: since when, by whom, and what they hold.",
+        "completed by hand and not forgotten: since when, by whom, and what they hold. Ask their\n"
+        "transaction manager first; `pabal xa commit|rollback` is for one that does not come back.",
     .examples =
         "  pabal xa list\n"
         "  pabal xa list --json\n",

@@ -53,6 +53,7 @@ struct StompSettings {
   std::uint32_t queue_prefetch = 1000;
   std::uint32_t topic_prefetch = 32'767;
   std::uint32_t durable_prefetch = 100;
+  std::uint32_t browser_prefetch = 500;
   std::uint32_t prefetch_max = 65'535;
 
   friend bool operator==(const StompSettings&, const StompSettings&) = default;

@@ -246,8 +246,9 @@ void Sample::plugins() {
       "Plugins. Without redeliveryPlugin a message that a consumer refuses is a dead letter at "
       "once.",
       2);
-  for (const std::string_view element : {"redeliveryPlugin", "redeliveryPolicy",
-                                         "timeStampingBrokerPlugin", "discardingDLQBrokerPlugin"}) {
+  for (const std::string_view element :
+       {"redeliveryPlugin", "redeliveryPolicy", "timeStampingBrokerPlugin",
+        "forcePersistencyModeBrokerPlugin", "discardingDLQBrokerPlugin"}) {
     describe_options(element, false, 2, std::string(element) + ".");
   }
   out_ << R"(

@@ -83,6 +83,7 @@ struct PolicyDraft {
   core::MirroredQueues mirrored;
   core::DiscardedDeadLetters discarded;
   core::TimeStamping time_stamping;
+  bool force_persistent = false;
   std::map<std::string, Text> texts;  ///< attributes that are understood when the element ends
   bool interceptors = false;          ///< destinationInterceptors lists some: no default ones
   core::VirtualDestinations listed{{}, {}, std::nullopt};  ///< by them

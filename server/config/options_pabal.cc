@@ -211,6 +211,11 @@ constexpr Option kOptions[] =
                  [](Target& t, const Value& v, const SourceLocation&) {
                    t.config.stomp.durable_prefetch = static_cast<std::uint32_t>(v.number);
                  }),
+        honoured("pabalStomp", "browserPrefetch", Type::integer, "500", {1, 65535}, kReload,
+                 "the same for a queue browser",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.stomp.browser_prefetch = static_cast<std::uint32_t>(v.number);
+                 }),
         honoured("pabalStomp", "prefetchMax", Type::integer, "65535", {1, 1000000}, kReload,
                  "largest prefetch that a client gets",
                  [](Target& t, const Value& v, const SourceLocation&) {

@@ -48,8 +48,10 @@ constexpr Option kOptions[] = {
     part("virtualTopic", "selectorAware", Type::boolean, "false", kAny,
          "a queue gets only what some consumer of it wants",
          &set_draft<kTopic, &Topic::selector_aware>),
-    unmet("virtualTopic", "dropOnResourceLimit", Type::boolean, "false", Status::not_yet, "false",
-          "", "a queue that has no room holds the producer up"),
+    part("virtualTopic", "dropOnResourceLimit", Type::boolean, "false", kAny,
+         "a queue that is over its memoryLimit or pabalStoreLimit is left out, and counts the "
+         "message as dropped; false: the producer waits for it",
+         &set_draft<kTopic, &Topic::drop_on_resource_limit>),
     unmet("virtualTopic", "local", Type::boolean, "false", Status::not_yet, "false", "", kNetworks),
     unmet("virtualTopic", "concurrentSend", Type::boolean, "false", Status::meaningless, "", "",
           kOneBatch),
@@ -107,6 +109,10 @@ constexpr Option kOptions[] = {
          &set_draft<&Draft::time_stamping, &Stamping::future_only>),
     unmet("timeStampingBrokerPlugin", "processNetworkMessages", Type::boolean, "false",
           Status::not_yet, "false", "", kNetworks),
+    part("forcePersistencyModeBrokerPlugin", "persistenceFlag", Type::boolean, "false", kAny,
+         "every message that is sent is persistent (true) or non-persistent (false), whatever its "
+         "sender says",
+         &set_draft<&Draft::force_persistent>),
     part("discardingDLQBrokerPlugin", "dropAll", Type::boolean, "true", kAny,
          "throw all dead letters away",
          &set_draft<&Draft::discarded, &core::DiscardedDeadLetters::all>),

@@ -109,6 +109,7 @@ constexpr Part kParts[] = {
     {"filteredDestination", [](Draft& draft) { draft.name.reset(); }},
     {"mirroredQueue", [](Draft& draft) { draft.mirrored = {}; }},
     {"timeStampingBrokerPlugin", [](Draft& draft) { draft.time_stamping = {}; }},
+    {"forcePersistencyModeBrokerPlugin", [](Draft& draft) { draft.force_persistent = false; }},
     {"discardingDLQBrokerPlugin", [](Draft& draft) { draft.discarded = {}; }},
     {"redeliveryPlugin", [](Draft& draft) { draft.dead_letter_when_exhausted = true; }},
 };
@@ -217,6 +218,8 @@ void PolicyReader::end(const XmlElement& element, const Shape& shape, const std:
     draft.listed.mirrored = draft.mirrored;
   } else if (shape.name == "timeStampingBrokerPlugin") {
     engine.time_stamping = draft.time_stamping;
+  } else if (shape.name == "forcePersistencyModeBrokerPlugin") {
+    engine.force_persistent = draft.force_persistent;
   } else if (shape.name == "discardingDLQBrokerPlugin") {
     end_discarding_plugin(path);
   }

@@ -75,7 +75,7 @@ constexpr Shape kShapes[] = {
      ""},
     {"pabalStomp",
      "commandLineBytesMax headerLineBytesMax headersMax unconnectedFrameBytesMax heartBeatMin "
-     "queuePrefetch topicPrefetch durablePrefetch prefetchMax",
+     "queuePrefetch topicPrefetch durablePrefetch browserPrefetch prefetchMax",
      ""},
     {"pabalHttp", "uri connectionsMax requestBytesMax requestTimeout", ""},
     {"pabalServer", "ioThreads drainTimeout acceptBacklog readBufferBytes logLevel", ""},

@@ -369,6 +369,29 @@ TEST_F(StoreFaults, AMissingSegmentIsReported) {
   EXPECT_NE(store_.error.find("missing"), std::string::npos) << store_.error;
 }
 
+TEST_F(StoreFaults, ASegmentThatCannotBeReadIsGivenUpAndShown) {
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_TRUE(store_.make_room(1200));
+    store_.send(kOrders, 1000);
+    store_.settle();
+  }
+  store_.settle(true);
+  const auto before = store_.core().status();
+  ASSERT_GT(before.segments, 4U);
+  EXPECT_EQ(before.segments_given_up, 0U);
+  store_.files.damage(segments(store_).at(1), 4096 + 20);
+  store_.acknowledge(kOrders, 1, 299);
+  for (int i = 0; i < 10; ++i) store_.settle(true);
+  const auto after = store_.core().status();
+  EXPECT_EQ(after.segments_given_up, 1U);
+  EXPECT_LT(after.segments, before.segments);  // the others went
+  const auto report = store_.core().map({});
+  ASSERT_TRUE(report) << report.error().text;
+  EXPECT_EQ(std::count_if(report->segments.begin(), report->segments.end(),
+                          [](const MapSegment& segment) { return segment.given_up; }),
+            1);
+}
+
 TEST_F(StoreFaults, ASecondOpeningIsRefused) {
   StoreHarness other(2);
   other.options.files = &store_.files;

@@ -174,5 +174,90 @@ TEST_F(EngineExplainTest, HeldByAPreparedBranchAlsoAfterARestart) {
   EXPECT_EQ(bodies(drain("q")), std::vector<std::string>{"1"});
 }
 
+TEST_F(EngineExplainTest, WhoHasWhichMessageGroupAndOfWhichTheMostWait) {
+  const auto who = connect("worker");
+  Sub sub;
+  sub.prefetch = 2;
+  subscribe(who, sub);
+  Send send;
+  for (const char* group : {"a", "b", "b", "b", "a", "c"}) {
+    send.group = group;
+    publish(who, send);
+  }
+  const auto told = explain();
+  EXPECT_EQ(told.in_flight, 2U);
+  EXPECT_EQ(told.groups_total, 2U);
+  ASSERT_EQ(told.groups.size(), 3U);
+  EXPECT_EQ(told.groups[0].id, "b");
+  EXPECT_EQ(told.groups[0].client_id, "worker");
+  EXPECT_EQ(told.groups[0].waiting, 2U);
+  EXPECT_EQ(told.groups[0].out, 1U);
+  EXPECT_EQ(told.groups[1].id, "a");
+  EXPECT_EQ(told.groups[1].waiting, 1U);
+  EXPECT_EQ(told.groups[2].id, "c");
+  EXPECT_EQ(told.groups[2].client_id, "");
+  EXPECT_TRUE(mentions(told.reasons, "2 message groups have an owner; the most wait of \"b\": 2"));
+}
+
+TEST_F(EngineExplainTest, TheExclusiveConsumerIsNamed) {
+  fill(connect(), 3);
+  Sub sub;
+  sub.exclusive = true;
+  sub.prefetch = 1;
+  subscribe(connect("the-one"), sub);
+  subscribe(connect("the-other"), sub);
+  const auto told = explain();
+  EXPECT_EQ(told.exclusive_client, "the-one");
+  EXPECT_TRUE(mentions(told.reasons, "exclusive consumer of client the-one"));
+}
+
+TEST_F(EngineExplainTest, TheCountdownBeforeTheFirstMessage) {
+  DestinationPolicy policy;
+  policy.consumers_before_dispatch = 2;
+  policy.time_before_dispatch = milliseconds(5'000);
+  EngineSettings settings;
+  settings.policies.set_default(std::make_shared<const DestinationPolicy>(policy));
+  engine_->configure(std::move(settings), now_);
+  const auto who = connect();
+  fill(who, 1);
+  subscribe(who, {});
+  advance(milliseconds(2'000));
+  const auto told = explain();
+  EXPECT_EQ(told.starts_at, to_millis(now_) + 3'000);
+  EXPECT_TRUE(
+      mentions(told.reasons, "it begins in 3000 ms, or when 2 consumers are there (now 1)"));
+  advance(milliseconds(3'000));
+  EXPECT_EQ(explain().starts_at, 0);
+  EXPECT_EQ(explain().in_flight, 1U);
+}
+
+TEST_F(EngineExplainTest, AProducerThatWaitsSaysForWhichLimit) {
+  DestinationPolicy policy;
+  policy.store_limit = 500;
+  EngineSettings settings;
+  settings.policies.add({queue(), std::make_shared<const DestinationPolicy>(policy)});
+  engine_->configure(std::move(settings), now_);
+  const auto who = connect("sender");
+  Send send;
+  send.body = std::string(400, 'x');
+  while (publish(who, send).disposition == Disposition::done) run();
+  const auto told = explain();
+  ASSERT_EQ(told.producers.size(), 1U);
+  EXPECT_EQ(told.producers[0].client_id, "sender");
+  EXPECT_NE(told.producers[0].reason.find("pabalStoreLimit of queue://q"), std::string::npos);
+  EXPECT_EQ(told.producers[0].since, to_millis(now_));
+  EXPECT_TRUE(mentions(told.reasons, "1 producer waits for room: pabalStoreLimit of queue://q"));
+}
+
+TEST_F(EngineExplainTest, APausedQueueSaysSoWithoutConsumersAndWhenEmpty) {
+  ASSERT_TRUE(engine_->create_queue("q"));
+  ASSERT_TRUE(engine_->pause_queue(queue(), true, now_));
+  EXPECT_EQ(view("queue://q").waiting, WaitReason::paused);
+  fill(connect(), 1);
+  EXPECT_EQ(view("queue://q").waiting, WaitReason::paused);
+  ASSERT_TRUE(engine_->pause_queue(queue(), false, now_));
+  EXPECT_EQ(view("queue://q").waiting, WaitReason::no_consumer);
+}
+
 }  // namespace
 }  // namespace pabal::core

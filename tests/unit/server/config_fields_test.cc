@@ -73,12 +73,12 @@ auto fields(const RecoveryPolicy& policy) {
 }
 
 auto fields(const DestinationPolicy& policy) {
-  const auto& [memory, store, flow, fail, fail_after, warning, strict, priority, exclusive,
-               consumers_before, time_before, groups, queue, topic, durable, browser, retroactive,
-               recovery, pending, eviction, slow, dead_letter, redelivery, collect, inactive,
-               destinations, duplicates, expire] = policy;
-  return std::tie(memory, store, flow, fail, fail_after, warning, strict, priority, exclusive,
-                  consumers_before, time_before, groups, queue, topic, durable, browser,
+  const auto& [memory, store, flow, fail, fail_after, warning, prioritized, strict, priority,
+               exclusive, consumers_before, time_before, groups, queue, topic, durable, browser,
+               retroactive, recovery, pending, eviction, slow, dead_letter, redelivery, collect,
+               inactive, destinations, duplicates, expire] = policy;
+  return std::tie(memory, store, flow, fail, fail_after, warning, prioritized, strict, priority,
+                  exclusive, consumers_before, time_before, groups, queue, topic, durable, browser,
                   retroactive, recovery, pending, eviction, slow, dead_letter, collect, inactive,
                   destinations, duplicates, expire, redelivery);
 }
@@ -94,8 +94,8 @@ auto fields(const CompositeDestination& composite) {
 }
 
 auto fields(const VirtualTopic& topic) {
-  const auto& [name, prefix, postfix, selector_aware] = topic;
-  return std::tie(name, prefix, postfix, selector_aware);
+  const auto& [name, prefix, postfix, selector_aware, drop] = topic;
+  return std::tie(name, prefix, postfix, selector_aware, drop);
 }
 
 auto fields(const MirroredQueues& mirrored) {
@@ -114,12 +114,12 @@ auto fields(const TimeStamping& stamping) {
 }
 
 auto fields(const EngineSettings& settings) {
-  const auto& [policies, virtuals, stamping, scheduler, repeat, period, per_sweep, timeout,
+  const auto& [policies, virtuals, stamping, force, scheduler, repeat, period, per_sweep, timeout,
                durable_period, fail_after, permanent] = settings;
   // What is permanent are the destinations of the file: the broker puts them in as it opens.
   static_cast<void>(permanent);
-  return std::tie(policies, virtuals, stamping, scheduler, repeat, period, per_sweep, timeout,
-                  durable_period, fail_after);
+  return std::tie(policies, virtuals, stamping, force, scheduler, repeat, period, per_sweep,
+                  timeout, durable_period, fail_after);
 }
 
 template <class Field>
@@ -223,7 +223,7 @@ TEST_F(ConfigFieldsTest, EverySettingOfTheEngine) {
   const Config config = read(
       "<systemUsage><systemUsage sendFailIfNoSpaceAfterTimeout='9'/></systemUsage>"
       "<plugins><timeStampingBrokerPlugin zeroExpirationOverride='1' ttlCeiling='2' "
-      "futureOnly='true'/></plugins>"
+      "futureOnly='true'/><forcePersistencyModeBrokerPlugin persistenceFlag='true'/></plugins>"
       "<destinationPolicy><policyMap><policyEntries><policyEntry queue='A'/></policyEntries>"
       "</policyMap></destinationPolicy>",
       "schedulerSupport='FALSE' maxSchedulerRepeatAllowed='2' schedulePeriodForDestinationPurge='3'"
@@ -238,7 +238,7 @@ TEST_F(ConfigFieldsTest, EveryPartOfAPolicy) {
   const auto flat = policy(
       "memoryLimit='2mb' pabalStoreLimit='3gb' producerFlowControl='false'"
       " sendFailIfNoSpace='true' sendFailIfNoSpaceAfterTimeout='7'"
-      " blockedProducerWarningInterval='8' strictOrderDispatch='true'"
+      " blockedProducerWarningInterval='8' prioritizedMessages='false' strictOrderDispatch='true'"
       " useConsumerPriority='false' allConsumersExclusiveByDefault='true'"
       " consumersBeforeDispatchStarts='9' timeBeforeDispatchStarts='10'"
       " messageGroupMapFactoryType='cached?cacheSize=11' queuePrefetch='12' topicPrefetch='13'"
@@ -306,7 +306,8 @@ TEST_F(ConfigFieldsTest, EveryPartOfAVirtualDestination) {
       read(
           "<destinationInterceptors><mirroredQueue prefix='m.' postfix='.n'/>"
           "<virtualDestinationInterceptor><virtualDestinations>"
-          "<virtualTopic name='V.*' prefix='p.*.' postfix='.q' selectorAware='true'/>"
+          "<virtualTopic name='V.*' prefix='p.*.' postfix='.q' selectorAware='true' "
+          "dropOnResourceLimit='true'/>"
           "<virtualTopic/>"
           "<compositeTopic name='A' forwardOnly='false' sendWhenNotMatched='true'><forwardTo>"
           "<filteredDestination topic='D' selector=\"price > 5\"/></forwardTo></compositeTopic>"

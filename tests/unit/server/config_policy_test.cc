@@ -91,6 +91,7 @@ TEST_F(ConfigPolicyTest, TheDefaultsOfTheTableAreThoseOfThePolicy) {
   EXPECT_EQ(read.send_fail_if_no_space, expected.send_fail_if_no_space);
   EXPECT_EQ(read.send_fail_after, expected.send_fail_after);
   EXPECT_EQ(read.blocked_warning, expected.blocked_warning);
+  EXPECT_EQ(read.prioritized, expected.prioritized);
   EXPECT_EQ(read.strict_order_dispatch, expected.strict_order_dispatch);
   EXPECT_EQ(read.use_consumer_priority, expected.use_consumer_priority);
   EXPECT_EQ(read.all_consumers_exclusive, expected.all_consumers_exclusive);
@@ -360,13 +361,12 @@ TEST_F(ConfigPolicyTest, WhatIsNotBuiltIsReportedUnlessItAsksForNothing) {
                                           finding.path.ends_with('@' + name);
                                  });
   };
-  const std::string priorities = "prioritizedMessages";
+  const std::string networks = "gcWithNetworkConsumers";
   EXPECT_TRUE(
-      reported(entries("<policyEntry queue='A' prioritizedMessages='false'/>"), priorities));
+      reported(entries("<policyEntry queue='A' gcWithNetworkConsumers='true'/>"), networks));
   EXPECT_FALSE(
-      reported(entries("<policyEntry queue='A' prioritizedMessages='true'/>"), priorities));
-  EXPECT_TRUE(
-      reported(interceptors("<virtualTopic dropOnResourceLimit='true'/>"), "dropOnResourceLimit"));
+      reported(entries("<policyEntry queue='A' gcWithNetworkConsumers='false'/>"), networks));
+  EXPECT_TRUE(reported(interceptors("<virtualTopic local='true'/>"), "local"));
 }
 
 TEST_F(ConfigPolicyTest, WhatIsWrongIsNamedWithItsPlace) {

@@ -262,7 +262,7 @@ TEST_F(ConfigReaderTest, StompSettingsComeFromPabalStompThenTheUri) {
              "transport.hbGracePeriodMultiplier=2.5'/><transportConnector uri='ws://:0'/>"
              "</transportConnectors><pabalStomp commandLineBytesMax='17' headerLineBytesMax='65'"
              " headersMax='3' unconnectedFrameBytesMax='2k' heartBeatMin='4' queuePrefetch='5'"
-             " topicPrefetch='6' durablePrefetch='7' prefetchMax='8'/>"));
+             " topicPrefetch='6' durablePrefetch='7' browserPrefetch='9' prefetchMax='8'/>"));
   ASSERT_TRUE(loaded) << loaded.error().text;
   ASSERT_EQ(loaded->config.listeners.size(), 2U);
   const ListenerConfig& listener = loaded->config.listeners[0];
@@ -287,6 +287,7 @@ TEST_F(ConfigReaderTest, StompSettingsComeFromPabalStompThenTheUri) {
                          5,
                          6,
                          7,
+                         9,
                          8};
   EXPECT_EQ(listener.stomp, expected);
   const ListenerConfig& web = loaded->config.listeners[1];

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""A message that the disk does not give back: what it holds up is explained, `pabal queue
+skip-damaged` deletes it and nothing else, and a segment that cannot be read shows in the status and
+in the map of the store."""
+
+import glob
+import json
+import os
+import threading
+import unittest
+
+import stomp
+
+from broker import WAIT_SECONDS, Broker, run, wait_for
+
+COUNT = 3000
+
+
+class Listener(stomp.ConnectionListener):
+    def __init__(self):
+        self.bodies = []
+        self.receipts = threading.Semaphore(0)
+
+    def on_message(self, frame):
+        self.bodies.append(frame.body.split(' ')[0])
+
+    def on_receipt(self, frame):
+        self.receipts.release()
+
+
+def body(number):
+    return f'{number} marker-{number:06d}-end ' + 'x' * 1000
+
+
+class DamageTest(unittest.TestCase):
+    def setUp(self):
+        self.broker = Broker()
+        self.addCleanup(self.broker.close)
+
+    def connect(self):
+        client = stomp.Connection12([('127.0.0.1', self.broker.ports['stomp'])], heartbeats=(0, 0))
+        listener = Listener()
+        client.set_listener('', listener)
+        client.connect(wait=True)
+        self.addCleanup(self.close, client)
+        return client, listener
+
+    @staticmethod
+    def close(client):
+        try:
+            client.disconnect()
+        except (stomp.exception.NotConnectedException, OSError):
+            pass  # the broker was killed
+
+    def fill(self, queue, count=COUNT):
+        client, listener = self.connect()
+        for number in range(count):
+            headers = {'persistent': 'true'}
+            if number == count - 1:
+                headers['receipt'] = 'last'
+            client.send(queue, body(number), headers=headers)
+        self.assertTrue(listener.receipts.acquire(timeout=WAIT_SECONDS))
+
+    def spoil(self, number):
+        """Overwrites what the journal has of a message's body."""
+        wanted = f'marker-{number:06d}-end'.encode()
+        found = 0
+        for path in glob.glob(os.path.join(self.broker.data, '**', 'journal', '*'), recursive=True):
+            with open(path, 'r+b') as file:
+                content = file.read()
+                at = content.find(wanted)
+                if at >= 0:
+                    file.seek(at)
+                    file.write(b'#' * len(wanted))
+                    found += 1
+        self.assertEqual(found, 1, number)
+
+    def command(self, *words):
+        done = run(*words, '--api', self.broker.http_url, '--json')
+        self.assertEqual(done.returncode, 0, f'{words}: {done}')
+        return json.loads(done.stdout)
+
+    def test_what_cannot_be_read_is_told_and_skipped(self):
+        self.fill('/queue/deep')
+        self.broker.kill()  # so that nothing of it is in memory
+        self.broker.start()
+        self.spoil(1200)
+        self.spoil(2000)
+        client, listener = self.connect()
+        client.subscribe('/queue/deep', id='1')
+        wait_for(lambda: len(listener.bodies) == 1200, 'what stands before it')
+        explained = wait_for(lambda: self.command('explain', 'deep').get('damaged'), 'the damage')
+        self.assertIn('cannot be read', explained[0])
+        reasons = ' '.join(self.command('explain', 'deep')['reasons'])
+        self.assertIn('pabal queue skip-damaged deep', reasons)
+        engine = self.broker.get_json('/api/status')['engine']
+        self.assertGreaterEqual(engine['damagedReads'], 1)
+        self.assertIn('queue://deep', engine['damage'])
+        self.assertEqual(self.command('queue', 'skip-damaged', 'deep')['affected'], 2)
+        wait_for(lambda: len(listener.bodies) == COUNT - 2, 'the rest')
+        self.assertEqual(listener.bodies,
+                         [str(n) for n in range(COUNT) if n not in (1200, 2000)])
+        wait_for(lambda: self.command('queue', 'show', 'deep')['depth'] == 0, 'an empty queue')
+        self.assertIn('pabal_damaged_skipped_total 2\n', self.broker.get('/metrics')[1])
+        self.broker.kill()
+        self.broker.start()
+        self.assertEqual(self.command('queue', 'show', 'deep')['depth'], 0)
+
+    def test_without_damage_nothing_is_skipped(self):
+        self.fill('/queue/sound', 100)
+        self.assertEqual(self.command('queue', 'skip-damaged', 'sound')['affected'], 0)
+        self.assertEqual(self.command('queue', 'show', 'sound')['depth'], 100)
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,180 @@
+#include <algorithm>
+#include <set>
+
+#include "tests/unit/core/engine_fixture.h"
+
+// Stored messages that cannot be read: what they hold up, and what skipping them does.
+
+namespace pabal::core {
+namespace {
+
+class EngineDamageTest : public EngineFixture {
+ protected:
+  void SetUp() override {
+    EngineLimits limits;
+    limits.list_window_bytes_max = 2000;
+    limits.window_bytes_max = 4'000'000;
+    open({}, limits);
+  }
+  /// As the pager has it: what comes before is good, and the page ends there.
+  void page_loaded(Page page) noexcept override {
+    for (std::size_t i = 0; i < page.entries.size(); ++i) {
+      const Message& message = *page.entries[i].message;
+      if (!damaged_.contains(std::string(message.body()))) continue;
+      page.error = Error{Errc::store_io, "the disk says no"};
+      page.damaged = page.entries[i].sequence;
+      page.damaged_bytes = message.flat().size();
+      page.covered_to = i == 0 ? 1 : page.entries[i - 1].sequence + 1;
+      page.entries.resize(i);
+      break;
+    }
+    EngineFixture::page_loaded(std::move(page));
+  }
+  QueueTaskView skip(std::uint64_t limit = 0) {
+    QueueTaskOptions options;
+    options.command = QueueCommand::skip_damaged;
+    options.queue = {DestinationKind::queue, "q"};
+    options.limit = limit;
+    const auto id = engine_->start_task(options, now_);
+    EXPECT_TRUE(id) << (id ? "" : id.error().text);
+    run();
+    auto view = engine_->take_task(*id);
+    EXPECT_TRUE(view && view->ended());
+    return view ? *view : QueueTaskView{};
+  }
+  QueueExplanation explain() {
+    run();
+    return *engine_->explain({DestinationKind::queue, "q"});
+  }
+  static std::vector<std::string> all_but(int last, const std::set<std::string>& missing) {
+    auto all = numbers(1, last);
+    std::erase_if(all, [&](const auto& each) { return missing.contains(each); });
+    return all;
+  }
+
+  std::set<std::string> damaged_;
+};
+
+TEST_F(EngineDamageTest, HoldsUpWhatFollowsUntilItIsSkipped) {
+  fill(connect(), 500);
+  damaged_ = {"7", "8", "100"};
+  EXPECT_EQ(bodies(drain("q")), numbers(1, 6));
+  EXPECT_EQ(engine_->snapshot().damaged_reads, 1U);
+  EXPECT_NE(engine_->snapshot().damage.find("queue://q, priority 4, number 7"), std::string::npos);
+
+  const auto who = connect();
+  subscribe(who, {});
+  const auto told = explain();
+  ASSERT_EQ(told.damaged.size(), 1U);
+  EXPECT_NE(told.damaged[0].find("number 7 of priority 4"), std::string::npos);
+  EXPECT_TRUE(std::any_of(told.reasons.begin(), told.reasons.end(), [](const auto& reason) {
+    return reason.find("pabal queue skip-damaged q") != std::string::npos;
+  }));
+  engine_->disconnect(who.id, now_);
+
+  const auto bytes = view("queue://q").depth_bytes;
+  const auto one = skip(1);
+  EXPECT_EQ(one.affected, 1U);
+  EXPECT_LT(view("queue://q").depth_bytes, bytes);
+  EXPECT_EQ(bodies(drain("q")), std::vector<std::string>{});
+  EXPECT_EQ(skip().affected, 2U);
+  EXPECT_EQ(bodies(drain("q")), [&] {
+    auto left = all_but(500, damaged_);
+    left.erase(left.begin(), left.begin() + 6);
+    return left;
+  }());
+  EXPECT_EQ(view("queue://q").depth, 0U);
+  EXPECT_EQ(view("queue://q").depth_bytes, 0U);
+  EXPECT_EQ(engine_->snapshot().damaged_skipped, 3U);
+}
+
+TEST_F(EngineDamageTest, WhatWasSkippedIsGoneAfterARestartAndNothingElse) {
+  fill(connect(), 300);
+  damaged_ = {"1", "2", "150", "299"};
+  const auto done = skip();
+  // The last ones are in memory as well: whole, and left alone.
+  EXPECT_EQ(done.affected, 3U);
+  EXPECT_EQ(done.skipped_other, 1U);
+  run();
+  restart(store_->durable());
+  damaged_.clear();
+  EXPECT_EQ(bodies(drain("q")), all_but(300, {"1", "2", "150"}));
+}
+
+TEST_F(EngineDamageTest, OnesThatConsumersHaveStay) {
+  fill(connect(), 200);
+  const auto who = connect();
+  Sub sub;
+  sub.prefetch = 10;
+  const auto subscription = subscribe(who, sub);
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 10U);
+  damaged_ = {"5", "20"};
+  const auto done = skip();
+  EXPECT_EQ(done.skipped_out, 1U);
+  EXPECT_LE(done.affected + done.skipped_other, 1U);
+  for (const auto& delivery : got) ack(subscription, delivery);
+  EXPECT_EQ(deliveries().size(), 10U);
+}
+
+TEST_F(EngineDamageTest, WhatCanBeReadAgainIsDeliveredAndNotSkipped) {
+  fill(connect(), 200);
+  damaged_ = {"50"};
+  EXPECT_EQ(bodies(drain("q")), numbers(1, 49));
+  damaged_.clear();  // the disk was mended
+  EXPECT_EQ(skip().affected, 0U);
+  EXPECT_EQ(bodies(drain("q")), numbers(50, 200));
+}
+
+TEST_F(EngineDamageTest, SelectiveConsumersGoOnAsWell) {
+  const auto from = connect();
+  for (int i = 1; i <= 300; ++i) {
+    Send send;
+    send.body = std::to_string(i);
+    send.color = i % 2 == 0 ? "red" : "blue";
+    publish(from, send);
+  }
+  damaged_ = {"20"};
+  const auto who = connect();
+  Sub sub;
+  sub.selector = "color = 'red'";
+  const auto subscription = subscribe(who, sub);
+  auto got = deliveries();
+  ASSERT_EQ(got.size(), 9U);
+  EXPECT_EQ(explain().damaged.size(), 1U);
+  EXPECT_EQ(skip().affected, 1U);
+  auto rest = deliveries();
+  EXPECT_EQ(got.size() + rest.size(), 149U);
+  std::move(rest.begin(), rest.end(), std::back_inserter(got));
+  for (const auto& delivery : got) ack(subscription, delivery);
+  engine_->disconnect(who.id, now_);
+  EXPECT_EQ(drain("q").size(), 150U);
+  EXPECT_EQ(view("queue://q").depth, 0U);
+}
+
+TEST_F(EngineDamageTest, SpilledOnesToo) {
+  EngineLimits limits;
+  limits.memory_bytes_max = 200'000;
+  limits.spilled_bytes_max = 100 << 20;
+  open({}, limits);
+  const auto from = connect();
+  for (int i = 1; i <= 2000; ++i) {
+    Send send;
+    send.persistent = false;
+    send.body = std::to_string(i);
+    ASSERT_EQ(publish(from, send).disposition, Disposition::done) << i;
+    run();
+  }
+  ASSERT_GT(engine_->snapshot().bytes_spilled, 0U);
+  damaged_ = {"3", "40"};
+  EXPECT_EQ(bodies(drain("q")), numbers(1, 2));
+  EXPECT_EQ(skip().affected, 2U);
+  auto left = all_but(2000, damaged_);
+  left.erase(left.begin(), left.begin() + 2);
+  EXPECT_EQ(bodies(drain("q")), left);
+  EXPECT_EQ(view("queue://q").depth, 0U);
+  EXPECT_EQ(engine_->snapshot().bytes_spilled, 0U);
+}
+
+}  // namespace
+}  // namespace pabal::core
