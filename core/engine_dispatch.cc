@@ -183,8 +183,8 @@ std::optional<Engine::State::Candidate> Engine::State::next_returned(Scan& scan,
   auto& returned = scan.reader.returned;
   const int place = 9 - priority;
   const bool takes_all = scan.is_front();  // a durable subscription wanted it before
-  auto at = takes_all ? returned.begin()
-                      : returned.lower_bound({place, scan.cursor(priority).returned_from});
+  // Not simply the first: what a higher priority has may be invisible.
+  auto at = returned.lower_bound({place, takes_all ? 0 : scan.cursor(priority).returned_from});
   for (; at != returned.end() && at->first.first == place; ++at) {
     if (const Ticket after = at->second.visible_after;
         after != kNoTicket && after > std::max(durable, store.durable())) {

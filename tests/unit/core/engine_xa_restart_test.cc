@@ -477,5 +477,34 @@ TEST_F(EngineXaRestartTest, ALargeRecordIsReadBackWhole) {
   EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
 }
 
+TEST_F(EngineXaRestartTest, ARollbackThatIsNotDurableHoldsUpNoOtherPriority) {
+  const auto who = connect();
+  const auto subscription = subscribe(who, {});
+  for (const std::uint8_t priority : {9, 8}) {
+    Send send;
+    send.priority = priority;
+    send.body = std::to_string(priority);
+    send.persistent = priority == 9;
+    ASSERT_EQ(publish(who, send).disposition, Disposition::done);
+  }
+  const auto got = settle();
+  ASSERT_EQ(bodies(got), (std::vector<std::string>{"9", "8"}));
+  const auto work = start(who);
+  ack(subscription, got[0], AckKind::consumed, work);
+  end(who);
+  prepare(who);
+  sync();
+  ASSERT_TRUE(engine_->unsubscribe(subscription, now_));    // 8 comes back
+  EXPECT_EQ(rollback(who).disposition, Disposition::done);  // so does 9, not durably yet
+  Send last;
+  last.priority = 6;
+  last.persistent = false;
+  ASSERT_EQ(publish(who, last).disposition, Disposition::done);
+  (void)subscribe(who, {});
+  const auto first = deliveries();
+  ASSERT_FALSE(first.empty());
+  EXPECT_EQ(first.front().message->body(), "8");
+}
+
 }  // namespace
 }  // namespace pabal::core
