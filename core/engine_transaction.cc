@@ -82,14 +82,16 @@ Outcome Engine::State::end_or_park(Connection& connection, Transaction& transact
 
 std::optional<Outcome> Engine::State::try_end(Transaction& transaction, EndCall call) {
   if (call == EndCall::xa_prepare) return prepare_branch(transaction);
-  if (transaction.branch != nullptr && transaction.branch->rollback_only) {
-    transaction.lost = Error{Errc::bad_state, "the branch was marked to roll back"};
+  if (call == EndCall::commit) return commit_now(transaction);
+  if (transaction.branch->rollback_only) {
+    transaction.lost = Error{Errc::bad_state, "was marked to roll back"};
   }
+  const Xid xid = transaction.branch->xid;  // which goes
   Outcome outcome = commit_now(transaction);
-  if (call == EndCall::xa_commit_one_phase && outcome.disposition == Disposition::failed) {
-    outcome.xa = XaCode::rolled_back;
-  }
-  return outcome;
+  if (outcome.disposition != Disposition::failed) return outcome;
+  Outcome vote = xa_failure(XaCode::rolled_back, xid, outcome.error->text);
+  vote.error->code = outcome.error->code;
+  return vote;
 }
 
 Outcome Engine::State::commit_now(Transaction& transaction) {

@@ -79,14 +79,19 @@ void StompSession::commit_branch(Command& command, core::Engine& engine, core::T
     if (!xid || (command.xa != nullptr && command.xa->xid && command.xa->xid != xid)) {
       return fail(command, "XAER_INVAL: the transaction is not a branch of that xid");
     }
-    const std::string doomed_by = found->second.doomed_by;
-    if (!doomed_by.empty() && (verb == XaVerb::none || verb == XaVerb::prepare)) {
-      transactions_.erase(found);
-      const core::Outcome outcome = engine.xa_rollback(*connection_, *xid, now);
-      return fail(command, "XA_RBROLLBACK: a SEND in it failed: " + doomed_by, outcome.after);
-    }
     if (verb == XaVerb::end || verb == XaVerb::suspend || verb == XaVerb::fail) {
       return leave_branch(command, *xid, engine);
+    }
+    const std::string doomed_by = found->second.doomed_by;
+    if (!doomed_by.empty()) {
+      transactions_.erase(found);
+      // Others may work for it still: then it can only roll back, and not yet.
+      (void)engine.xa_end(*connection_, *xid, core::XaEnd::fail);
+      const core::Outcome outcome = engine.xa_rollback(*connection_, *xid, now);
+      if (outcome.disposition == core::Disposition::failed) {
+        return fail(command, outcome.error ? outcome.error->text : "failed", outcome.after);
+      }
+      return fail(command, "XA_RBROLLBACK: a SEND in it failed: " + doomed_by, outcome.after);
     }
     settled = std::move(found->second.settled);
     transactions_.erase(found);
