@@ -110,8 +110,9 @@ void Engine::State::remember(const ProducerSequence& identity, bool stored, Batc
   } else {
     producers_by_use.splice(producers_by_use.end(), producers_by_use, producer.use);
   }
-  producer.last = std::max(producer.last, identity.sequence);  // a prepared branch may come late
-  if (stored) {
+  // A prepared branch may come late, and takes nothing back.
+  producer.last = std::max(producer.last, identity.sequence);
+  if (stored && (!producer.stored || identity.sequence == producer.last)) {
     producer.stored = true;
     batch.operations.push_back(
         attachment(StoreOpKind::put_attachment, identity.producer,

@@ -286,5 +286,22 @@ TEST_F(EngineDuplicatesTest, AConsumedOneIsNotTakenOutOfItsGroup) {
   EXPECT_EQ(store_->status().batches_cancelled, 0U);
 }
 
+TEST_F(EngineDuplicatesTest, ABranchThatCommitsLateTakesNoNumberBack) {
+  const auto who = connect();
+  const Xid xid{1, "g", "b"};
+  const auto work = engine_->xa_start(who.id, xid, XaStart::fresh, now_);
+  ASSERT_TRUE(work);
+  send(who, "p", 5, {}, *work);
+  ASSERT_TRUE(engine_->xa_end(who.id, xid, XaEnd::success));
+  ASSERT_EQ(engine_->xa_prepare(who.id, xid, 0, now_).disposition, Disposition::done);
+  send(who, "p", 10);
+  ASSERT_EQ(engine_->xa_commit(who.id, xid, false, 0, now_).disposition, Disposition::done);
+  run();
+  restart();
+  send(connect(), "p", 10);
+  EXPECT_EQ(duplicates(), 1U);
+  EXPECT_EQ(drain("q").size(), 2U);
+}
+
 }  // namespace
 }  // namespace pabal::core
