@@ -309,6 +309,7 @@ void Engine::State::commit_held(Branch& branch, Batch& batch) {
     for (auto sequence = range.first; sequence <= range.last; ++sequence) {
       forget_ahead(reader, range.priority, sequence);
     }
+    if (reader.list.has_blocked) room_at(reader.list);
   }
   if (branch.by_hand) {
     branch.state = BranchState::heuristically_committed;

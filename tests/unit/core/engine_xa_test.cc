@@ -501,5 +501,35 @@ TEST_F(EngineXaTest, TheViewTellsWhoHoldsWhatSinceWhen) {
   EXPECT_EQ(engine_->branches(&views[0].xid, 10, false).size(), 1U);
 }
 
+TEST_F(EngineXaTest, ACommitOfWhatAConnectionLeftMakesRoomAtItsQueue) {
+  DestinationPolicy policy;
+  policy.store_limit = 1'000;
+  EngineSettings settings;
+  settings.policies.add(
+      {{DestinationKind::queue, "in"}, std::make_shared<const DestinationPolicy>(policy)});
+  engine_->configure(std::move(settings), now_);
+  const auto consumer = connect();
+  Send big;
+  big.name = "in";
+  big.body = std::string(1'000, 'b');
+  ASSERT_EQ(publish(connect(), big).disposition, Disposition::done);
+  const auto subscription = subscribe(consumer, {.name = "in"});
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 1U);
+  const auto work = start(consumer);
+  ASSERT_EQ(ack(subscription, got[0], AckKind::consumed, work).disposition, Disposition::done);
+  end(consumer);
+  ASSERT_EQ(prepare(consumer).xa, XaCode::ok);
+  engine_->disconnect(consumer.id, now_);
+  const auto producer = connect();
+  ASSERT_EQ(publish(producer, big, std::nullopt, 7).disposition, Disposition::parked);
+  EXPECT_TRUE(replies().empty());
+  ASSERT_EQ(commit(producer).disposition, Disposition::done);
+  const auto answers = replies();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].token, 7U);
+  EXPECT_EQ(answers[0].outcome.disposition, Disposition::done);
+}
+
 }  // namespace
 }  // namespace pabal::core
