@@ -63,6 +63,7 @@ std::optional<Entry> Engine::State::take_out_of_turn(Reader& reader, int priorit
   if (const auto at = reader.returned.find({9 - priority, sequence}); at != reader.returned.end()) {
     Entry entry = std::move(at->second);
     reader.returned.erase(at);
+    if (!errands.empty()) errands_due = true;  // more may come back
     return entry;
   }
   Lane& lane = reader.list.lane(priority);

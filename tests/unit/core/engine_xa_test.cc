@@ -531,5 +531,36 @@ TEST_F(EngineXaTest, ACommitOfWhatAConnectionLeftMakesRoomAtItsQueue) {
   EXPECT_EQ(answers[0].outcome.disposition, Disposition::done);
 }
 
+TEST_F(EngineXaTest, WhatComesBackComesWhoeverTookTheFirstOfIt) {
+  constexpr int kMany = 3'000;
+  const auto consumer = connect();
+  fill(connect(), kMany, "in");
+  const auto subscription = subscribe(consumer, {.name = "in", .prefetch = kMany});
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), static_cast<std::size_t>(kMany));
+  const auto work = start(consumer);
+  ASSERT_EQ(engine_
+                ->acknowledge(subscription, {got.front().id, got.back().id}, AckKind::consumed, "",
+                              work, now_)
+                .disposition,
+            Disposition::done);
+  end(consumer);
+  ASSERT_EQ(prepare(consumer).xa, XaCode::ok);
+  engine_->disconnect(consumer.id, now_);
+  run();
+  ASSERT_EQ(rollback(connect()).disposition, Disposition::done);
+  run();
+  // An operator takes what has come back so far, and no consumer does.
+  QueueTaskOptions purge;
+  purge.command = QueueCommand::purge;
+  purge.queue = {DestinationKind::queue, "in"};
+  const auto task = engine_->start_task(purge, now_);
+  ASSERT_TRUE(task);
+  run();
+  const auto purged = engine_->task(*task)->affected;
+  EXPECT_GT(purged, 0U);
+  EXPECT_EQ(drain("in").size(), kMany - purged);
+}
+
 }  // namespace
 }  // namespace pabal::core
