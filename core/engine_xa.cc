@@ -48,6 +48,13 @@ XaError error_of(XaCode code, const Xid& xid, std::string_view why) {
 }
 
 constexpr std::string_view kUnknown = "is not known";
+/// Whether it can commit as it is, when what was read back for it has been forgotten.
+bool needs_nothing_read(const Branch& branch) {
+  return branch.stored_sends.empty() &&
+         std::none_of(branch.held.begin(), branch.held.end(),
+                      [](const HeldRange& range) { return range.needs_messages(); });
+}
+
 constexpr std::string_view kAssociated = "still has connections that work for it";
 
 }  // namespace
@@ -314,6 +321,11 @@ std::optional<Outcome> Engine::State::commit_prepared(Branch& branch) {
   const auto put_off = [&](std::string_view why) {
     branch.state = BranchState::prepared;
     branch.by_hand = false;
+    if (branch.counted_bytes == 0) {  // it was read back, and can be again
+      forget_loaded(branch);
+      drop_sends_from_memory(branch);
+      branch.in_memory = needs_nothing_read(branch);
+    }
     return xa_failure(XaCode::unavailable, branch.xid, "stays prepared: " + std::string(why));
   };
   if (!branch.in_memory) {

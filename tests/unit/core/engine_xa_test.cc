@@ -562,5 +562,28 @@ TEST_F(EngineXaTest, WhatComesBackComesWhoeverTookTheFirstOfIt) {
   EXPECT_EQ(drain("in").size(), kMany - purged);
 }
 
+TEST_F(EngineXaTest, ACommitWithoutRoomKeepsNothingInMemory) {
+  EngineLimits limits;
+  limits.prepared_bytes_max = 1'000;
+  open({}, limits);
+  const auto who = connect();
+  const auto work = start(who);
+  for (int i = 0; i < 10; ++i) send_in(who, work, "out", std::string(1'000, 'b'));
+  end(who);
+  ASSERT_EQ(prepare(who).xa, XaCode::ok);
+  ASSERT_EQ(engine_->snapshot().bytes_held, 0U);
+  store_->set_admission(Admission::refused);
+  ASSERT_EQ(commit(who, false, 3).disposition, Disposition::parked);
+  const auto answers = replies();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].outcome.xa, XaCode::unavailable);
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+  store_->set_admission(Admission::granted);
+  ASSERT_EQ(commit(who, false, 4).disposition, Disposition::parked);
+  EXPECT_EQ(replies().size(), 1U);
+  EXPECT_EQ(drain("out").size(), 10U);
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+}
+
 }  // namespace
 }  // namespace pabal::core
