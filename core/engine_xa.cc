@@ -114,6 +114,10 @@ Result<void, XaError> Engine::State::xa_join(Connection& connection, Branch& bra
   }
   auto at = std::find_if(branch.associations.begin(), branch.associations.end(),
                          [&](const auto& each) { return each.connection == connection.id; });
+  if (at != branch.associations.end() && at->active >= limits.transactions_per_connection_max) {
+    return error_of(XaCode::resource_error, branch.xid,
+                    "was joined too often: transactions_per_connection_max reached");
+  }
   if (how == XaStart::resume) {
     if (at == branch.associations.end() || at->suspended == 0) {
       return error_of(XaCode::protocol, branch.xid, "was not suspended by this connection");

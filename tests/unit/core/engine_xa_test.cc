@@ -585,5 +585,22 @@ TEST_F(EngineXaTest, ACommitWithoutRoomKeepsNothingInMemory) {
   EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
 }
 
+TEST_F(EngineXaTest, AConnectionJoinsABranchOnlySoOften) {
+  EngineLimits limits;
+  limits.transactions_per_connection_max = 3;
+  open({}, limits);
+  const auto who = connect();
+  start(who);
+  for (int i = 2; i <= 3; ++i) {
+    EXPECT_TRUE(engine_->xa_start(who.id, xid(), XaStart::join, now_));
+  }
+  const auto fourth = engine_->xa_start(who.id, xid(), XaStart::join, now_);
+  ASSERT_FALSE(fourth);
+  EXPECT_EQ(fourth.error().code, XaCode::resource_error);
+  end(who);
+  EXPECT_TRUE(engine_->xa_start(who.id, xid(), XaStart::join, now_));
+  EXPECT_TRUE(engine_->xa_start(connect().id, xid(), XaStart::join, now_));
+}
+
 }  // namespace
 }  // namespace pabal::core
