@@ -352,10 +352,13 @@ void Engine::State::take_jobs(ScheduleBucket& bucket, Page& page) {
     const TimePoint at = time_of_job(*entry.message);
     keep_job(bucket, {at, entry.sequence}, std::move(entry.message), kNoTicket);
   }
-  const bool further = page.covered_to > bucket.read_to;
+  const std::uint64_t before = bucket.read_to;
   bucket.read_to = std::max(bucket.read_to, page.covered_to);
-  if (page.error) schedule.waiting = "cannot be read: " + page.error->text;
-  if (!page.error && further && bucket.read_to < bucket.read_end) {
+  if (page.error) {
+    schedule.waiting = "cannot be read: " + page.error->text;
+    bucket.read_to = std::max(bucket.read_to, page.damaged + 1);  // it stays where it is
+  }
+  if (bucket.read_to > before && bucket.read_to < bucket.read_end) {
     return request_jobs(bucket, Asked::For::jobs);
   }
   bucket.reading = ScheduleBucket::Reading::nothing;

@@ -188,14 +188,16 @@ void Engine::State::take_walk_page(ScheduleBucket& bucket, Page& page) {
       show_job(walk, *entry.message);
     }
   }
-  const bool further = page.covered_to > bucket.read_to;
+  const std::uint64_t before = bucket.read_to;
   bucket.read_to = std::max(bucket.read_to, page.covered_to);
+  if (page.error) bucket.read_to = std::max(bucket.read_to, page.damaged + 1);
+  const bool further = bucket.read_to > before;
   const auto task = schedule.tasks.find(walk.task);
   if (task != schedule.tasks.end()) {
     if (!walk.ended_early && further) task->second.next = behind(bucket.read_to - 1);
     if (page.error) task->second.damage = page.error->text;
   }
-  if (!walk.ended_early && !page.error && further && bucket.read_to < bucket.read_end) {
+  if (!walk.ended_early && further && bucket.read_to < bucket.read_end) {
     return request_jobs(bucket, ScheduleBook::Asked::For::walk);
   }
   bucket.reading = ScheduleBucket::Reading::nothing;
