@@ -20,9 +20,9 @@ using Key = ScheduleBucket::Key;
 
 /// So long before it begins a bucket is read, and the messages of its jobs are kept.
 constexpr milliseconds kNear{60'000};
-/// Jobs of one bucket in memory; and of buckets that are being gone through at a time.
+/// Jobs of one bucket in memory; and of all buckets, when one more is read.
 constexpr std::size_t kJobsMax = 8192;
-constexpr std::size_t kBucketsLoadedMax = 16;
+constexpr std::size_t kAllJobsMax = 16 * kJobsMax;
 /// Bytes of messages of stored jobs that are kept until they are due.
 constexpr std::uint64_t kPackedBytesMax = 16ULL << 20;
 /// Single messages being read at a time.
@@ -242,7 +242,7 @@ void Engine::State::advance_schedule(std::uint32_t& steps) {
       wake_at(Timer::schedule, std::max(bucket.jobs.begin()->first.first, now + milliseconds(1)));
     }
   };
-  std::size_t loaded = 0;
+  std::size_t in_memory = 0;
   // Not a range: what is sent on may open a bucket.
   for (auto at = schedule.buckets.begin(); at != schedule.buckets.end() && !schedule.due;) {
     ScheduleBucket& bucket = at->second;
@@ -267,10 +267,14 @@ void Engine::State::advance_schedule(std::uint32_t& steps) {
       wake_at(Timer::schedule, std::max(bucket.time.end(), now + milliseconds(1)));
       continue;
     }
-    if (++loaded > kBucketsLoadedMax) break;  // it has its turn when one of these is empty
     if (bucket.reading == ScheduleBucket::Reading::walk) continue;  // it wakes the schedule
-    if (!bucket.loaded) load_bucket(bucket);
-    fire_in(bucket);
+    // One that is not read for want of memory has its turn when jobs of the others are through.
+    // Jobs count here and not buckets: those that wait for room at their destination, each in a
+    // bucket of its own, must not hold up all that is behind.
+    if (!bucket.loaded && in_memory < kAllJobsMax) load_bucket(bucket);
+    in_memory += bucket.jobs.size();
+    if (bucket.reading == ScheduleBucket::Reading::jobs) in_memory += kJobsMax;
+    if (bucket.loaded) fire_in(bucket);
   }
   if (!schedule.due) fire_in(schedule.in_memory);
 }

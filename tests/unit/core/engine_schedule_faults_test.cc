@@ -86,5 +86,22 @@ TEST_F(EngineScheduleFaultsTest, AnOrderGoesOnBehindWhatCannotBeRead) {
   EXPECT_EQ(answers[0].message->body(), "1");
 }
 
+TEST_F(EngineScheduleFaultsTest, AFullDestinationHoldsUpNoOther) {
+  DestinationPolicy policy;
+  policy.store_limit = 1;
+  EngineSettings settings;
+  settings.policies.add(
+      {{DestinationKind::queue, "full"}, std::make_shared<const DestinationPolicy>(policy)});
+  engine_->configure(std::move(settings), now_);
+  fill(who_, 1, "full");
+  for (int minute = 1; minute <= 40; ++minute) {
+    plan("repeated", after(minute * 60'000, 3'600'000, 100), "full");
+  }
+  for (int minute = 1; minute <= 50; ++minute) plan(std::to_string(minute), after(minute * 60'000));
+  advance(std::chrono::minutes(50));
+  EXPECT_EQ(there(), numbers(1, 50));
+  EXPECT_EQ(engine_->snapshot().scheduled, 40U);
+}
+
 }  // namespace
 }  // namespace pabal::core
