@@ -466,9 +466,15 @@ bool Engine::State::fire_job(ScheduleBucket& bucket, JobPosition at) {
     bytes += (*again)->flat().size();
     next.emplace_back(each.at, std::move(*again));
   }
-  // They take the room of the one that goes.
-  if (stored && bytes > 0 && store.admit(bytes, Purpose::move) != Admission::granted) {
+  // One takes the room of the one that goes; of a cron entry two may come, and are as any others.
+  const bool more = next.size() > 1;
+  if (stored && bytes > 0 &&
+      store.admit(bytes, more ? Purpose::send : Purpose::move) != Admission::granted) {
     schedule.waiting = "no room: " + store.refusal();
+    return false;
+  }
+  if (Error why; !stored && more && admit_job(bytes, false, why) != Admission::granted) {
+    schedule.waiting = std::move(why.text);
     return false;
   }
   Batch along;

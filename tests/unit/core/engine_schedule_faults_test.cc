@@ -103,5 +103,30 @@ TEST_F(EngineScheduleFaultsTest, AFullDestinationHoldsUpNoOther) {
   EXPECT_EQ(engine_->snapshot().scheduled, 40U);
 }
 
+TEST_F(EngineScheduleFaultsTest, WhatACronEntrySetsOffCountsAgainstTheStore) {
+  store::MemoryStoreOptions options;
+  options.bytes_max = 20'000;
+  begin(options);
+  ScheduleRequest request;
+  request.cron = "* * * * *";
+  request.delay = 24LL * 3'600'000;
+  plan(std::string(2'000, 'c'), request);
+  advance(std::chrono::hours(2));
+  EXPECT_LE(store_->status().bytes_live, 20'000U);
+  EXPECT_NE(engine_->snapshot().scheduled_waiting, "");
+}
+
+TEST_F(EngineScheduleFaultsTest, WhatACronEntrySetsOffInMemoryIsLimitedAsWell) {
+  EngineLimits limits;
+  limits.scheduled_volatile_max = 10;
+  begin({}, limits);
+  ScheduleRequest request;
+  request.cron = "* * * * *";
+  request.delay = 24LL * 3'600'000;
+  ASSERT_EQ(schedule({.persistent = false}, request).disposition, Disposition::done);
+  advance(std::chrono::hours(2));
+  EXPECT_LE(engine_->snapshot().scheduled, 10U);
+}
+
 }  // namespace
 }  // namespace pabal::core
