@@ -126,13 +126,19 @@ Admission Engine::State::admit_job(std::uint64_t bytes, bool stored, Error& why)
                  " non-persistent messages are scheduled"};
       return Admission::refused;
     }
-    if (limits.memory_bytes_max == 0 || held_bytes + bytes <= limits.memory_bytes_max) {
-      return Admission::granted;
+    if (limits.memory_bytes_max == 0) return Admission::granted;
+    // What is due takes memory once more, until it is consumed.
+    if (schedule.in_memory.bytes + bytes > limits.memory_bytes_max / 2) {
+      why = {Errc::quota_exceeded, "memoryUsage: non-persistent messages that are scheduled take " +
+                                       std::to_string(schedule.in_memory.bytes) + " of " +
+                                       std::to_string(limits.memory_bytes_max / 2) + " bytes"};
+      return Admission::refused;
     }
+    if (held_bytes + bytes <= limits.memory_bytes_max) return Admission::granted;
     why = {Errc::quota_exceeded, "memoryUsage: " + std::to_string(held_bytes) + " of " +
                                      std::to_string(limits.memory_bytes_max) +
                                      " bytes are held by messages"};
-    return bytes > limits.memory_bytes_max ? Admission::refused : Admission::later;
+    return Admission::later;
   }
   const auto admission = store.admit(bytes);
   if (admission != Admission::granted) why = {Errc::store_full, store.refusal()};

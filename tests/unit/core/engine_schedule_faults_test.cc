@@ -128,5 +128,22 @@ TEST_F(EngineScheduleFaultsTest, WhatACronEntrySetsOffInMemoryIsLimitedAsWell) {
   EXPECT_LE(engine_->snapshot().scheduled, 10U);
 }
 
+TEST_F(EngineScheduleFaultsTest, MemoryFullOfWhatIsScheduledEmptiesAgain) {
+  EngineLimits limits;
+  limits.memory_bytes_max = 100'000;
+  begin({}, limits);
+  Send send;
+  send.body = std::string(10'000, 'v');
+  send.persistent = false;
+  std::size_t count = 0;
+  while (schedule(send, after(1'000)).disposition == Disposition::done) ++count;
+  EXPECT_GE(count, 4U);
+  advance(milliseconds(1'000));
+  EXPECT_GE(there().size(), count);
+  advance(milliseconds(10'000));
+  there();
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+}
+
 }  // namespace
 }  // namespace pabal::core
