@@ -255,7 +255,17 @@ void Engine::State::end_walk() {
   if (!message) return;
   Send send;
   send.message = *message;
-  (void)try_send(send, nullptr);
+  Error why;
+  if (!route(send) || admit(**message, route_bytes_max(**message), why) != Admission::granted) {
+    return;
+  }
+  // Whoever is told of what was removed must not see it come all the same, after a crash.
+  const Ticket after = walk.removed > 0 ? store.submitted() : kNoTicket;
+  Batch batch;
+  prepare(*message, batch);
+  prepare_copies(**message, batch);
+  place(batch, kNoTicket, after);
+  if (route(send) && !topic_places_.empty()) publish_to_topics(*message, after);
 }
 
 }  // namespace pabal::core

@@ -145,5 +145,22 @@ TEST_F(EngineScheduleFaultsTest, MemoryFullOfWhatIsScheduledEmptiesAgain) {
   EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
 }
 
+TEST_F(EngineScheduleFaultsTest, NobodyIsToldOfWhatWasRemovedBeforeThatIsDurable) {
+  store::MemoryStoreOptions options;
+  options.manual_durability = true;
+  begin(options);
+  plan("1", after(3'600'000));
+  subscribe(who_, {.name = "answers"});
+  store_->make_durable(store_->submitted());
+  run();
+  ASSERT_EQ(order("REMOVEALL").disposition, Disposition::done);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(deliveries().empty());
+  EXPECT_EQ(engine_->snapshot().scheduled, 0U);
+  store_->make_durable(store_->submitted());
+  const auto answers = deliveries();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].message->property("schedulerRemoved")->integer, 1);
+}
+
 }  // namespace
 }  // namespace pabal::core
