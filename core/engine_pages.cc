@@ -230,10 +230,17 @@ void Engine::State::take_recalled(Reader& reader, const PageFor& place, Page& pa
     held_bytes += entry.message->footprint();
     put_back(reader, priority, std::move(entry));
   }
-  const bool over = page.error || page.covered_to > last;
-  recalled(reader, priority, place.recall_from, over ? last + 1 : page.covered_to,
-           page.error.has_value());
-  // What cannot be read stays where it is; the queue's own reading meets it and says so.
+  if (page.error) {
+    // What cannot be read stays where it is; its neighbours come.
+    const std::uint64_t damaged =
+        std::clamp(std::max(page.damaged, page.covered_to), place.recall_from, last);
+    recalled(reader, priority, place.recall_from, damaged, false);
+    recalled(reader, priority, damaged, damaged + 1, true);
+    if (damaged < last) recall(reader, priority, damaged + 1, last);
+    return;
+  }
+  const bool over = page.covered_to > last;
+  recalled(reader, priority, place.recall_from, over ? last + 1 : page.covered_to, false);
   if (over) return;
   if (page.entries.empty() && page.covered_to == 0) return;
   recall(reader, priority, page.covered_to, last);

@@ -492,5 +492,37 @@ TEST_F(EngineRedeliveryTest, WhatCannotBeReadBackStaysAndIsTriedAgain) {
   EXPECT_EQ(deliveries().size(), 1U);
 }
 
+/// The store cannot read what has the body `damaged_`.
+class EngineRedeliveryDamageTest : public EngineRedeliveryTest {
+ protected:
+  void page_loaded(Page page) noexcept override {
+    for (std::size_t i = 0; i < page.entries.size(); ++i) {
+      if (page.entries[i].message->body() != damaged_) continue;
+      page.damaged = page.entries[i].sequence;
+      page.covered_to = i == 0 ? 0 : page.entries[i - 1].sequence + 1;
+      page.entries.resize(i);
+      page.error = Error{Errc::store_io, "damaged"};
+    }
+    EngineRedeliveryTest::page_loaded(std::move(page));
+  }
+  std::string damaged_;
+};
+
+TEST_F(EngineRedeliveryDamageTest, NeighboursOfWhatCannotBeReadComeAllTheSame) {
+  const auto who = connect();
+  const auto subscription = subscribe(who, {});
+  fill(who, 5);
+  for (const auto& delivery : deliveries()) refuse(subscription, delivery);
+  damaged_ = "3";
+  pass(100);
+  const auto got = deliveries();
+  EXPECT_EQ(bodies(got), (std::vector<std::string>{"1", "2", "4", "5"}));
+  for (const auto& delivery : got) ack(subscription, delivery);
+  EXPECT_EQ(view("queue://q").depth, 1U);
+  damaged_.clear();
+  pass(60'000);
+  EXPECT_EQ(bodies(deliveries()), numbers(3, 3));
+}
+
 }  // namespace
 }  // namespace pabal::core
