@@ -8,6 +8,7 @@
 #include <Poco/Exception.h>
 #include <Poco/JSON/Parser.h>
 
+#include "server/api_support.h"
 #include "server/utf8.h"
 
 namespace pabal::server {
@@ -258,6 +259,10 @@ ApiAnswer answer_api(EngineGate& gate, const ApiCall& call) {
         if (auto read = read_body(call.body, route, request); !read) {
           return ApiAnswer::failure(read.error());
         }
+      }
+      // Before anything is begun: what is refused has changed nothing.
+      if (knows(route.parameters, "wait")) {
+        if (auto wait = deadline_of(request); !wait) return ApiAnswer::failure(wait.error());
       }
       return route.handle(gate, request);
     }

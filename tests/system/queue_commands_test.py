@@ -199,6 +199,21 @@ class QueueCommandTest(unittest.TestCase):
         connection.close()
         return answer.status, text
 
+    def test_what_is_refused_has_changed_nothing(self):
+        fill(self.client, f'/queue/{self.name}', 3)
+        post = {'Content_Type': 'application/json', 'Host': 'localhost'}
+        for wait in ('"soon"', '5001', '-1'):
+            body = f'{{"wait": {wait}}}'
+            for command in ('purge', 'pause', 'delete'):
+                status, text = self.request('POST', f'/api/queues/{self.name}/{command}', body,
+                                            **post)
+                self.assertEqual(status, 400, text)
+            status, text = self.request('POST', f'/api/queues/{self.name}.new/create', body, **post)
+            self.assertEqual(status, 400, text)
+        self.assertEqual(self.depth(self.name), 3)
+        self.assertIsNone(self.depth(f'{self.name}.new'))
+        self.assertFalse(self.command('queue', 'show', self.name)['paused'])
+
     def test_a_web_page_can_change_nothing(self):
         fill(self.client, f'/queue/{self.name}', 2)
         path = f'/api/queues/{self.name}/purge'
