@@ -104,7 +104,8 @@ Engine::State::Turn Engine::State::turn_of(Scan& scan, const Candidate& candidat
       begin_groups(reader);
       return Turn::stop;
     }
-    if (!scan.selects(*candidate.entry)) return Turn::pass;
+    const bool selected = candidate.selected ? *candidate.selected : scan.selects(*candidate.entry);
+    if (!selected) return Turn::pass;
   }
   receiver.consumer = pick_consumer(scan);
   if (receiver.consumer == nullptr) {
@@ -259,8 +260,15 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Scan& scan, 
     return std::nullopt;
   }
   // What nobody here wants needs no mark.
-  const bool refused = scan.reader.list.is_queue() ? scan.filters() && !scan.wants(*best->entry)
-                                                   : !wants(scan.reader, *best->entry->message);
+  bool refused = false;
+  if (!scan.reader.list.is_queue()) {
+    refused = !wants(scan.reader, *best->entry->message);
+  } else if (scan.reader.groups != nullptr) {
+    refused = !scan.wants(*best->entry);
+  } else if (scan.selector != nullptr) {
+    best->selected = scan.selects(*best->entry);
+    refused = !*best->selected;
+  }
   if (refused) return best;
   if (!may_leave(scan.reader, priority, *best->entry, wait)) return std::nullopt;
   return best;
@@ -409,7 +417,7 @@ void Engine::State::took_ahead(Scan& scan, int priority, const Entry& entry) {
   ReaderLane& lane = reader.lane(priority);
   if (scan.is_front() || only) {
     auto& ahead = lane.taken_ahead;
-    ahead.erase(ahead.begin(), ahead.upper_bound(entry.sequence));
+    if (!ahead.empty()) ahead.erase(ahead.begin(), ahead.upper_bound(entry.sequence));
     return;  // the others keep above it
   }
   lane.taken_ahead.insert(entry.sequence);

@@ -665,7 +665,8 @@ class Engine::State {
     Entry* entry = nullptr;
     int priority = 0;
     enum class From : std::uint8_t { returned, page, spilled_page, window, volatile_ring } from{};
-    std::size_t position = 0;  ///< in the ring
+    std::size_t position = 0;        ///< in the ring
+    std::optional<bool> selected{};  ///< what the scan's selector says, if it was asked
     [[nodiscard]] bool is_read_back() const noexcept {
       return from == From::page || from == From::spilled_page;
     }
