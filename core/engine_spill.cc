@@ -226,6 +226,8 @@ void Engine::State::left_spill(Reader& reader, int priority, std::uint64_t seque
   reader.for_each_scan([&](Scan& each) {
     const auto& cursor = each.cursors[static_cast<std::size_t>(priority)];
     if (!cursor || !cursor->spilled) return;
+    // The page that it waits for will find itself unwanted, and wake nobody.
+    if (cursor->spilled->page_request != 0) mark_ready(each);
     drop_pages(*cursor->spilled);
     cursor->spilled.reset();
   });

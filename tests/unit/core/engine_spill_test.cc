@@ -341,5 +341,36 @@ TEST_F(EngineSpillTest, ManyListsSpillTheFullestFirst) {
   expect_nothing_left();
 }
 
+// A consumer waits for a page of what is spilled, and another takes the last of that meanwhile.
+TEST_F(EngineSpillTest, WhoWaitsForSpilledMessagesThatOthersTakeGoesOn) {
+  EngineLimits limits;
+  limits.memory_bytes_max = 40'000;
+  limits.spilled_bytes_max = 1'000'000;
+  open({}, limits);
+  const auto from = connect();
+  for (int i = 0; i < 30; ++i) {
+    publish(from, {.body = std::string(1000, 'x'), .persistent = false, .color = "red"});
+  }
+  run();
+  publish(from, {.body = "blue", .persistent = false, .color = "blue"});
+  ASSERT_GT(engine_->snapshot().bytes_spilled, 0U);
+  const auto reds = subscribe(connect(), {.prefetch = 1, .selector = "color = 'red'"});
+  auto got = deliveries();
+  ASSERT_EQ(got.size(), 1U);
+  while (engine_->snapshot().bytes_spilled > 1500) {
+    ack(reds, got[0]);
+    got = deliveries();
+    ASSERT_EQ(got.size(), 1U);
+  }
+  ASSERT_GT(engine_->snapshot().bytes_spilled, 0U) << "one is left";
+  subscribe(connect(), {.selector = "color = 'blue'"});
+  engine_->run(now_);  // it asks for a page
+  ack(reds, got[0]);
+  engine_->run(now_);  // the last one is taken
+  ASSERT_EQ(engine_->snapshot().bytes_spilled, 0U);
+  const auto rest = bodies(deliveries());
+  EXPECT_EQ(std::count(rest.begin(), rest.end(), "blue"), 1);
+}
+
 }  // namespace
 }  // namespace pabal::core
