@@ -48,6 +48,14 @@ bool Reclaimer::release_finished() {
   return gone > 0;
 }
 
+/// Not because of those that a flush has passed already, though step() has not released them yet:
+/// or every entry that is applied until then would be flushed by itself.
+bool Reclaimer::wants_flush() const {
+  const std::uint64_t flushed = index_.flushed().index;
+  return !job_ && std::any_of(finished_.begin(), finished_.end(),
+                              [&](const Finished& each) { return each.index > flushed; });
+}
+
 bool Reclaimer::is_going(std::uint64_t number) const {
   return (job_ && job_->segment.file->number == number) ||
          std::any_of(finished_.begin(), finished_.end(),

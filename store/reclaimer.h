@@ -28,7 +28,7 @@ class Reclaimer {
   /// seen. False: nothing to do at the moment. Errors: the index is damaged.
   Result<bool> step(std::uint64_t applied);
   /// Segments wait for P to pass what was appended for them.
-  [[nodiscard]] bool wants_flush() const noexcept { return !finished_.empty() && !job_; }
+  [[nodiscard]] bool wants_flush() const;
   /// Segments that cannot be read, ascending; they are left as they are. Any thread.
   [[nodiscard]] std::vector<std::uint64_t> given_up() const {
     const MutexLock lock(given_up_mutex_);
