@@ -119,6 +119,12 @@ std::optional<Outcome> Engine::State::try_schedule(const Send& send, Transaction
 }
 
 Admission Engine::State::admit_job(std::uint64_t bytes, bool stored, Error& why) {
+  if (limits.memory_bytes_max != 0 && bytes > limits.memory_bytes_max) {
+    // Later it would be refused as any send, and so wait for ever.
+    why = {Errc::quota_exceeded, "the message is larger than memoryUsage (" +
+                                     std::to_string(limits.memory_bytes_max) + " bytes)"};
+    return Admission::refused;
+  }
   if (!stored) {
     if (schedule.in_memory.entries >= limits.scheduled_volatile_max) {
       why = {Errc::quota_exceeded,

@@ -105,6 +105,9 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
   }
 
   Ticket ticket = kNoTicket;
+  // What a crash would bring again, as another message (its producer sends again, or the scheduler
+  // does), nobody sees before it is durable.
+  const bool may_come_again = send.identity != nullptr || send.along != nullptr;
   if (!route_.empty() || !copies_.empty() || send.along != nullptr || send.identity) {
     batch_.clear();
     std::uint64_t bytes = prepare(message, batch_);
@@ -115,10 +118,10 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
     }
     if (send.identity) remember(*send.identity, bytes > 0, batch_);
     if (!batch_.operations.empty()) ticket = store.append(batch_.operations);
-    place(batch_, ticket, send.identity ? ticket : kNoTicket);
+    place(batch_, ticket, may_come_again ? ticket : kNoTicket);
   }
   if (!left_out_.empty()) count_left_out();
-  if (!topic_places_.empty()) publish_to_topics(message, send.identity ? ticket : kNoTicket);
+  if (!topic_places_.empty()) publish_to_topics(message, may_come_again ? ticket : kNoTicket);
   return Outcome{Disposition::done, ticket, std::nullopt};
 }
 

@@ -30,6 +30,7 @@ enum class Action : std::uint8_t {
   disconnect,
   grant,
   xa,
+  cancel,
 };
 
 const std::vector<std::string> kTopicPatterns = {"news.t0", "news.t1", "news.*", "news.>", ">"};
@@ -104,6 +105,8 @@ void World::client_action(Client& client) {
       return grant(client);
     case Action::xa:
       return work_on_branch(client);
+    case Action::cancel:
+      return cancel_scheduled(client);
   }
 }
 
@@ -186,18 +189,25 @@ core::Destination World::choose_target(Client&) {
 void World::send(Client& client, OpenTransaction* transaction) {
   const Connection& connection = connection_of(client);
   const core::Destination target = choose_target(client);
-  const bool persistent = random_.percent(75);
+  const auto schedule = choose_schedule(target);
+  // Scheduled ones that are not persistent are nobody's promise over a crash, and not looked at.
+  const bool persistent = random_.percent(75) || schedule != nullptr;
   const auto priority = static_cast<std::uint8_t>(random_.one_in(4) ? random_.below(10) : 4);
   // A persistent topic message that expires would die once per durable subscription.
-  const bool expires =
-      scenario_.expiration && random_.one_in(8) && (core::is_queue(target.kind) || !persistent);
+  const bool expires = scenario_.expiration && random_.one_in(8) &&
+                       (core::is_queue(target.kind) || !persistent) && schedule == nullptr;
   const std::int64_t expiration =
       expires ? core::to_millis(now_) + static_cast<std::int64_t>(random_.between(1, 3000)) : 0;
   // What is sent for a branch takes effect when that ends, and so is nobody's in order.
   const std::uint64_t branch = transaction != nullptr ? transaction->branch : 0;
   Message& message = model_.create(client.index + branch * 1000, target, persistent, priority,
                                    expiration, connection.details.origin);
-  if (scenario_.groups && core::is_queue(target.kind) && random_.percent(60)) {
+  if (schedule != nullptr) {
+    message.schedule = schedule;
+    message.producer = 1'000'000 + message.number;
+  }
+  if (scenario_.groups && schedule == nullptr && core::is_queue(target.kind) &&
+      random_.percent(60)) {
     message.group = "g" + std::to_string(random_.below(5));
     message.closes = random_.one_in(8);
   }
@@ -217,14 +227,14 @@ void World::send(Client& client, OpenTransaction* transaction) {
   }
   builder.body_kind = core::BodyKind::text;
   builder.body = body;
-  builder.add_string("colour", is_red(message.number) ? "red" : "blue");
+  builder.add_string("colour", is_red(message) ? "red" : "blue");
   auto built = builder.build();
   if (!built) return model_.violation("cannot build: " + built.error().text);
 
   const bool wants_receipt = random_.one_in(2);
   // Without a token nobody says when a parked send took effect.
-  const bool silent =
-      transaction == nullptr && !wants_receipt && core::is_queue(target.kind) && random_.one_in(4);
+  const bool silent = transaction == nullptr && !wants_receipt && core::is_queue(target.kind) &&
+                      schedule == nullptr && random_.one_in(4);
   const std::uint64_t token = silent ? 0 : ++last_token_;
   std::optional<core::TransactionId> within;
   if (transaction != nullptr) within = transaction->id;
@@ -232,9 +242,13 @@ void World::send(Client& client, OpenTransaction* transaction) {
        " to " + target.to_text() + (persistent ? " persistent" : "") + " priority " +
        std::to_string(priority) + " " + message.group + (message.closes ? " closes" : "") +
        (within ? " in transaction " + std::to_string(raw(*within)) : "") +
-       (expires ? " expires" : ""));
+       (expires ? " expires" : "") + (schedule != nullptr ? " scheduled" : ""));
   if (transaction == nullptr) model_.order(message);
-  const core::Outcome outcome = engine_->publish(*client.connection, *built, within, token, now_);
+  core::SendOptions options;
+  options.transaction = within;
+  options.token = token;
+  options.schedule = told_schedule(schedule);
+  const core::Outcome outcome = engine_->publish(*client.connection, *built, options, now_);
   mix(static_cast<std::uint64_t>(outcome.disposition));
   switch (outcome.disposition) {
     case Disposition::failed:
@@ -285,7 +299,7 @@ void World::send_identified(Client& client) {
   builder.sequence = message.number;
   builder.body_kind = core::BodyKind::text;
   builder.body = body;
-  builder.add_string("colour", is_red(message.number) ? "red" : "blue");
+  builder.add_string("colour", is_red(message) ? "red" : "blue");
   auto built = builder.build();
   if (!built) return model_.violation("cannot build: " + built.error().text);
   client.unanswered.push_back(

@@ -17,6 +17,7 @@ void World::collect() {
   spilled_bytes_ = spilled;
   read_branch_ends();
   for (const core::Reply& reply : outbox.replies) replied(reply);
+  for (const JobBatch& batch : store_->take_job_batches()) model_.jobs_written(batch);
   if (options_.sabotage != Sabotage::none) sabotage(outbox.deliveries);
   for (core::Delivery& delivery : outbox.deliveries) {
     mix(raw(delivery.subscription));

@@ -72,6 +72,8 @@ void World::drain() {
   }
   host_->calm();
   pump_everything();
+  finish_schedule();
+  if (broken()) return;
   model_.check_drained(now_);
   if (broken()) model_.violation(why_waiting());
   model_.check_depths(*engine_, now_);

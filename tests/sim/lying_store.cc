@@ -1,9 +1,22 @@
 #include "tests/sim/lying_store.h"
 
+#include "core/schedule.h"
+
 namespace pabal::sim {
 
 using core::StoreOp;
 using core::StoreOpKind;
+
+core::RecoveredState LyingStore::recovered() {
+  core::RecoveredState state = store_.recovered();
+  for (auto& list : state.lists) {
+    if (sabotage_ == Sabotage::forget_expiry) list.expiry.clear();
+    if (core::is_schedule_list(list.description.destination.name)) {
+      schedule_lists_.insert(list.description.id);
+    }
+  }
+  return state;
+}
 
 core::Ticket LyingStore::append(std::span<StoreOp> ops) {
   if (sabotage_ == Sabotage::tear_batches && ops.size() > 1) {
@@ -15,20 +28,16 @@ core::Ticket LyingStore::append(std::span<StoreOp> ops) {
     }
   }
   for (StoreOp& op : ops) {
+    if (op.kind == StoreOpKind::create_list &&
+        core::is_schedule_list(op.detail->list.destination.name)) {
+      schedule_lists_.insert(op.list);
+    }
     if (sabotage_ == Sabotage::forget_refusals && op.kind == StoreOpKind::count_refusal) {
       op.kind = StoreOpKind::count_delivery;
     }
     if (drops(op)) op = StoreOp{};
   }
   return store_.append(ops);
-}
-
-core::RecoveredState LyingStore::recovered() {
-  core::RecoveredState state = store_.recovered();
-  if (sabotage_ == Sabotage::forget_expiry) {
-    for (auto& list : state.lists) list.expiry.clear();
-  }
-  return state;
 }
 
 void LyingStore::read(const core::PageRequest& request) {
@@ -52,6 +61,11 @@ bool LyingStore::drops(const StoreOp& op) {
       return kind == StoreOpKind::put_attachment && !op.detail->key.starts_with("xa/");
     case Sabotage::forget_branches:
       return kind == StoreOpKind::put_attachment && op.detail->key.starts_with("xa/");
+    case Sabotage::forget_jobs:
+      return kind == StoreOpKind::add && schedule_lists_.contains(op.list) && ++seen_ % 4 == 0;
+    case Sabotage::repeat_jobs:
+      return kind == StoreOpKind::acknowledge && schedule_lists_.contains(op.list) &&
+             ++seen_ % 4 == 0;
     case Sabotage::forget_refusals:
     case Sabotage::forget_expiry:
     case Sabotage::hide_expired:
@@ -69,6 +83,7 @@ bool LyingStore::drops(const StoreOp& op) {
     case Sabotage::forget_groups:
     case Sabotage::forget_exclusive:
     case Sabotage::forget_identities:
+    case Sabotage::come_early:
     case Sabotage::commit_prepared:
     case Sabotage::free_prepared:
       return false;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+
 #include "core/store.h"
 #include "tests/sim/sabotage.h"
 
@@ -35,6 +37,7 @@ class LyingStore final : public core::Store {
   core::Store& store_;
   const Sabotage sabotage_;
   std::uint64_t seen_ = 0;
+  std::set<core::ListId> schedule_lists_;
 };
 
 }  // namespace pabal::sim

@@ -18,6 +18,11 @@ std::uint64_t number_of(const core::Message& message) {
   return number;
 }
 
+JobBatch::Added job_of(JobPlace place, const core::Message& packed) {
+  const auto message = core::message_in_job(packed);
+  return {place, message ? number_of(**message) : 0, core::time_of_job(packed)};
+}
+
 std::string body_of(std::uint64_t number) {
   std::string body = std::to_string(number) + ' ';
   const std::uint64_t mixed = number * 0x9E3779B97F4A7C15ULL >> 40;
@@ -68,7 +73,7 @@ std::string Model::text(const Place& place) {
 Message& Model::create(std::uint64_t producer, core::Destination destination, bool persistent,
                        std::uint8_t priority, std::int64_t expiration, std::uint64_t origin) {
   auto message = std::make_unique<Message>();
-  message->number = messages_.size() + 1;
+  message->number = message->content = message->sequence = messages_.size() + 1;
   message->producer = producer;
   message->destination = std::move(destination);
   message->persistent = persistent;
@@ -85,9 +90,15 @@ Message* Model::known(const core::Message& message) {
     violation("a message that nobody sent: \"" + std::string(message.body().substr(0, 40)) + "\"");
     return nullptr;
   }
-  Message& known = *messages_[number - 1];
+  Message* found = messages_[number - 1].get();
+  if (message.property(core::kScheduledJobId)) found = occurrence_of(message);
+  if (found == nullptr) {
+    violation("message " + std::to_string(number) + " comes, and was not due");
+    return nullptr;
+  }
+  Message& known = *found;
   if (message.persistent() != known.persistent || message.priority() != known.priority ||
-      message.origin() != known.origin || message.sequence() != number) {
+      message.origin() != known.origin || message.sequence() != known.sequence) {
     violation("message " + std::to_string(number) + " has changed its header");
   }
   return &known;
@@ -146,7 +157,7 @@ void Model::place_everywhere(Message& message, Ticket after, Ticket visible_afte
     if (!list->topic() || list->deleted) continue;
     if (!pattern_matches(list->destination.name, message.destination.name)) continue;
     if (list->no_local && list->origin == message.origin) continue;
-    if (!list->red_only || is_red(message.number)) {
+    if (!list->red_only || is_red(message)) {
       put(*list);
     } else if (list->kind == ListKind::durable && message.persistent) {
       Place& refused = place(message, *list, after);
@@ -157,7 +168,12 @@ void Model::place_everywhere(Message& message, Ticket after, Ticket visible_afte
 }
 
 void Model::sent(Message& message, Ticket after) {
-  place_everywhere(message, after, core::kNoTicket, Place::State::here);
+  take_effect(message, after, core::kNoTicket);
+}
+
+void Model::take_effect(Message& message, Ticket after, Ticket visible_after) {
+  if (message.schedule) return planned(message, after);
+  place_everywhere(message, after, visible_after, Place::State::here);
 }
 
 /// Nobody sees it before it is durable: its client would send it again after a crash.
@@ -427,7 +443,7 @@ void Model::committed(std::uint64_t number, Ticket after) {
   for (const auto& [place, kind] : transaction.orphans) settle(*place, kind);
   for (Message* message : transaction.sends) {
     if (message->order == 0) order(*message);
-    place_everywhere(*message, after, after, Place::State::here);
+    take_effect(*message, after, after);
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,6 +20,8 @@ using core::Ticket;
 /// A message as its sender knows it; the number is in the body.
 struct Message {
   std::uint64_t number = 0;
+  std::uint64_t content = 0;   ///< the number in its body: of an occurrence, that of what was sent
+  std::uint64_t sequence = 0;  ///< in its id; of an occurrence that nobody has seen: zero
   std::uint64_t producer = 0;
   std::uint64_t order = 0;  ///< position among what its producer did, by effect
   core::Destination destination;
@@ -32,6 +35,8 @@ struct Message {
   bool taken = false;       ///< identified: it takes no further effect
   bool dead = false;        ///< in the dead-letter queue, or was
   std::string cause;        ///< of that; empty: it expired
+  std::shared_ptr<const core::ScheduleRequest> schedule;  ///< it is to come later
+  bool cancelled = false;                                 ///< somebody asked that it does not
 };
 
 struct List;
@@ -148,6 +153,34 @@ struct BranchModel {
   std::vector<std::pair<Place*, core::AckKind>> held;  ///< the same
 };
 
+/// Where a job of the scheduler stands in the store: list and sequence.
+using JobPlace = std::pair<std::uint64_t, std::uint64_t>;
+
+/// One time at which a scheduled message is to come.
+struct JobModel {
+  Message* message = nullptr;  ///< as it was sent
+  core::TimePoint at{};
+  core::milliseconds period{0};
+  std::int64_t repeat = 0;  ///< -1: without end
+  bool cron = false;        ///< each minute
+  JobPlace place;           ///< zeros: not known yet
+  Ticket added = core::kNoTicket;
+  std::optional<Ticket> removed;
+};
+
+/// What a batch does to jobs.
+struct JobBatch {
+  struct Added {
+    JobPlace place;
+    std::uint64_t number = 0;
+    core::TimePoint at{};
+  };
+  Ticket ticket = core::kNoTicket;
+  std::vector<Added> added;
+  std::vector<JobPlace> removed;
+  std::vector<core::MessageRef> copies;  ///< for consumers
+};
+
 /// What the store handed back at a start: the judge reads it before the engine does.
 struct RecoveredLane {
   core::ListDescription list;
@@ -249,6 +282,16 @@ class Model {
   /// Whether a prepared branch holds messages of the durable subscription.
   [[nodiscard]] bool locked(const std::string& client_id, const std::string& name);
 
+  // --- scheduled sends (model_schedule.cc)
+  void jobs_written(const JobBatch& batch);
+  void cancelled(std::uint64_t number);
+  /// Of each job that is there, the message as it was sent.
+  [[nodiscard]] std::vector<const Message*> scheduled() const;
+  [[nodiscard]] core::TimePoint next_job() const;
+  static bool endless(const Message& message);
+  /// The engine counts so many.
+  void check_schedule(std::uint64_t scheduled);
+
   // --- connections
   void temporary_created(const core::Destination& destination, std::uint64_t connection);
   void disconnected(std::uint64_t connection, Ticket submitted);
@@ -286,6 +329,12 @@ class Model {
   void remove(Place& place, Ticket removed, bool plain);
   void give_back(Place& place, Ticket counted);
   void refuse(Place& place, core::AckKind kind, const std::string& cause, Ticket after);
+  void take_effect(Message& message, Ticket after, Ticket visible_after);
+  void planned(Message& message, Ticket after);
+  [[nodiscard]] std::vector<JobModel> successors(const JobModel& job) const;
+  void fired_or_cancelled(const JobModel& job, const JobBatch& batch);
+  void name_occurrence(Message& occurrence, const core::Message& copy);
+  Message* occurrence_of(const core::Message& copy);
   static void let_go(Place& place, Ticket after);
   void end_consumer(Consumer& consumer, Ticket submitted);
   BranchModel* live_branch(std::uint64_t number);
@@ -305,6 +354,7 @@ class Model {
     std::map<const Place*, const core::PageEntry*> entries;
     std::set<const List*> lists;
     std::map<std::uint64_t, int> branches;  ///< number, and the state in its record
+    std::set<const JobModel*> jobs;
   };
   void match_branches(const core::RecoveredState& state, Found& found);
   [[nodiscard]] Ticket proven_by_branches(const Found& found, Ticket survivors) const;
@@ -312,6 +362,9 @@ class Model {
   bool settle_branch(std::uint64_t number, BranchModel& branch, const Found& found,
                      Ticket survivors);
   void hold_again();
+  void match_job(const JobBatch::Added& added, Found& found);
+  [[nodiscard]] Ticket proven_by_jobs(const Found& found, Ticket survivors) const;
+  void settle_jobs(const Found& found, Ticket survivors);
   Found match(const core::RecoveredState& state, const std::vector<RecoveredLane>& lanes);
   void match_lane(const RecoveredLane& lane, List& list, Found& found);
   List* list_of(const core::ListDescription& list, const core::ReaderDescription& reader);
@@ -329,6 +382,8 @@ class Model {
   std::map<std::uint64_t, List*> consumed_;  ///< by consumer, gone ones too; null: queues
   std::map<std::uint64_t, TransactionModel> transactions_;
   std::map<std::uint64_t, BranchModel> branches_;
+  std::deque<JobModel> jobs_;  ///< gone ones too, until a crash
+  std::vector<Message*> occurrences_;
   std::map<std::uint64_t, std::uint64_t> orders_;
   std::vector<Place*> written_;  ///< removed in this entry; the ticket comes at its end
   std::uint64_t epoch_ = 1;
@@ -349,11 +404,13 @@ core::Xid xid_of(std::uint64_t number);
 std::uint64_t number_of(const core::Xid& xid);
 /// The number in a message's body; 0 if there is none.
 std::uint64_t number_of(const core::Message& message);
+/// What `packed`, a job in the list at `place`, says that it is.
+JobBatch::Added job_of(JobPlace place, const core::Message& packed);
 /// The body of message `number`: the number, and as much filler as the number says.
 std::string body_of(std::uint64_t number);
 /// What selectors can ask for: every third message has the property colour = 'red'.
-inline bool is_red(std::uint64_t number) {
-  return number % 3 == 0;
+inline bool is_red(const Message& message) {
+  return message.content % 3 == 0;
 }
 inline constexpr const char* kRedOnly = "colour = 'red'";
 /// `*` and `>` as design.md says, written a second time on purpose.

@@ -97,7 +97,7 @@ Place* Model::appeared_dead(Message& message, List& dead_letters, core::TimePoin
 void Model::check_dispatch(const core::Delivery& delivery, const Consumer& consumer, Place& place,
                            core::TimePoint now) {
   const auto wrong = [&](const std::string& what) { violation(what + ": " + text(place)); };
-  if (consumer.red_only && !is_red(place.message->number)) wrong("its selector refuses it");
+  if (consumer.red_only && !is_red(*place.message)) wrong("its selector refuses it");
   switch (place.state) {
     case Place::State::gone:
       return wrong("delivered again after it was acknowledged");
@@ -129,9 +129,8 @@ void Model::check_dispatch(const core::Delivery& delivery, const Consumer& consu
     return;
   }
   if (!place.dispatched) {
-    auto& last =
-        place.list->first_deliveries[{place.message->producer, place.message->priority,
-                                      is_red(place.message->number), place.message->group}];
+    auto& last = place.list->first_deliveries[{place.message->producer, place.message->priority,
+                                               is_red(*place.message), place.message->group}];
     if (place.message->order <= last) {
       wrong("overtaken by order " + std::to_string(last));
     }
@@ -192,7 +191,7 @@ void Model::check_priority(const Place& place, const Consumer& consumer) {
     if (other.stored || on_disk[other.message->priority] || other.since == entry_ ||
         other.not_before != core::TimePoint{} || other.visible_after > core::kNoTicket ||
         other.message->expiration != 0 || !other.message->group.empty() ||
-        (consumer.red_only && !is_red(number))) {
+        (consumer.red_only && !is_red(*other.message))) {
       continue;
     }
     better = &other;
@@ -340,7 +339,7 @@ void Model::check_gone(const List& list, bool red_only, core::TimePoint now) {
         place.state == Place::State::refused) {
       continue;
     }
-    if (red_only && !is_red(number)) continue;
+    if (red_only && !is_red(*place.message)) continue;
     const bool expired =
         place.message->expiration != 0 && place.message->expiration <= core::to_millis(now);
     if (expired && (red_only || !place.message->persistent) && place.state == Place::State::here) {

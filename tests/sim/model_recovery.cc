@@ -60,6 +60,7 @@ Model::Found Model::match(const core::RecoveredState& state,
   Found found;
   std::set<std::pair<std::string, std::string>> names;
   for (const auto& list : state.lists) {
+    if (core::is_schedule_list(list.description.destination.name)) continue;
     for (const auto& reader : list.readers) {
       List* known = list_of(list.description, reader.description);
       if (known == nullptr) return found;
@@ -71,7 +72,15 @@ Model::Found Model::match(const core::RecoveredState& state,
       }
     }
   }
-  for (const auto& lane : lanes) match_lane(lane, *list_of(lane.list, lane.reader), found);
+  for (const auto& lane : lanes) {
+    if (!core::is_schedule_list(lane.list.destination.name)) {
+      match_lane(lane, *list_of(lane.list, lane.reader), found);
+      continue;
+    }
+    for (const auto& entry : lane.entries) {
+      match_job(job_of({core::raw(lane.list.id), entry.sequence}, *entry.message), found);
+    }
+  }
   return found;
 }
 
@@ -134,7 +143,8 @@ Ticket Model::survived(const Found& found) const {
         changed = true;
       }
     }
-    const Ticket proven = proven_by_branches(found, survivors);
+    const Ticket proven =
+        std::max(proven_by_branches(found, survivors), proven_by_jobs(found, survivors));
     if (proven <= survivors) continue;
     survivors = proven;
     changed = true;
@@ -144,6 +154,7 @@ Ticket Model::survived(const Found& found) const {
 
 void Model::settle(const Found& found, Ticket survivors) {
   settle_branches(found, survivors);
+  settle_jobs(found, survivors);
   for (const auto& list : lists_) {
     settle_list(*list, found, survivors);
     if (!violations_.empty()) return;

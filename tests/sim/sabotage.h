@@ -17,6 +17,8 @@ enum class Sabotage : std::uint8_t {
   forget_counts,     ///< delivery counts are not logged
   forget_refusals,   ///< refusals are logged as lost deliveries
   forget_producers,  ///< their numbers are not logged
+  forget_jobs,       ///< every 4th scheduled message is never stored
+  repeat_jobs,       ///< every 4th that has come stays scheduled
   forget_branches,   ///< prepared XA branches are not logged
   forget_expiry,     ///< what was stored before a start is not known to expire
   hide_expired,      ///< of what is on disk nothing is said to have expired
@@ -36,6 +38,7 @@ enum class Sabotage : std::uint8_t {
   forget_groups,      ///< a sender leaves its message groups out
   forget_exclusive,   ///< an exclusive consumer does not say so
   forget_identities,  ///< what is sent again comes without its identity
+  come_early,         ///< what is scheduled is asked for earlier
   commit_prepared,    ///< an XA branch takes effect when it is prepared
   free_prepared,      ///< an XA branch lets go what it acknowledged when it is prepared
 };
@@ -47,13 +50,15 @@ struct SabotageInfo {
   bool journal = true;  ///< and on the journal, which writes a batch that is torn in one piece
 };
 
-inline constexpr std::array<SabotageInfo, 24> kSabotages{{
+inline constexpr std::array<SabotageInfo, 27> kSabotages{{
     {Sabotage::lose_durable, "lose_durable"},
     {Sabotage::lose_early, "lose_early"},
     {Sabotage::forget_touches, "forget_touches"},
     {Sabotage::forget_counts, "forget_counts"},
     {Sabotage::forget_refusals, "forget_refusals"},
     {Sabotage::forget_producers, "forget_producers"},
+    {Sabotage::forget_jobs, "forget_jobs"},
+    {Sabotage::repeat_jobs, "repeat_jobs"},
     {Sabotage::forget_branches, "forget_branches"},
     {Sabotage::forget_expiry, "forget_expiry"},
     {Sabotage::hide_expired, "hide_expired"},
@@ -70,6 +75,7 @@ inline constexpr std::array<SabotageInfo, 24> kSabotages{{
     {Sabotage::forget_groups, "forget_groups"},
     {Sabotage::forget_exclusive, "forget_exclusive"},
     {Sabotage::forget_identities, "forget_identities"},
+    {Sabotage::come_early, "come_early"},
     {Sabotage::commit_prepared, "commit_prepared"},
     {Sabotage::free_prepared, "free_prepared"},
 }};

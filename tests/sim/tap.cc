@@ -59,7 +59,28 @@ std::optional<core::Xid> Tap::branch_ended_by(const core::StoreOp& op) {
   return xid ? std::optional(*xid) : std::nullopt;
 }
 
+void Tap::look_at_job(const core::StoreOp& op, JobBatch& batch) {
+  if (op.kind == core::StoreOpKind::create_list &&
+      core::is_schedule_list(op.detail->list.destination.name)) {
+    schedule_lists_.insert(op.list);
+  }
+  if (!schedule_lists_.contains(op.list)) {
+    if (op.kind == core::StoreOpKind::add && op.message->property(core::kScheduledJobId)) {
+      batch.copies.push_back(op.message);
+    }
+    return;
+  }
+  if (op.kind == core::StoreOpKind::add) {
+    batch.added.push_back(job_of({core::raw(op.list), op.first}, *op.message));
+  } else if (op.kind == core::StoreOpKind::acknowledge) {
+    for (auto sequence = op.first; sequence <= op.last; ++sequence) {
+      batch.removed.emplace_back(core::raw(op.list), sequence);
+    }
+  }
+}
+
 core::Ticket Tap::append(std::span<core::StoreOp> ops) {
+  JobBatch jobs;
   std::vector<core::Xid> ended;
   for (const core::StoreOp& op : ops) {
     for (const std::uint64_t value :
@@ -68,6 +89,7 @@ core::Ticket Tap::append(std::span<core::StoreOp> ops) {
       mix(value);
     }
     if (op.message) mix(number_of(*op.message));
+    look_at_job(op, jobs);
     if (auto xid = branch_ended_by(op)) ended.push_back(std::move(*xid));
     if (!verbose_) continue;
     std::printf("      %s list %llu reader %llu priority %d %llu..%llu%s%s\n", name_of(op.kind),
@@ -78,6 +100,10 @@ core::Ticket Tap::append(std::span<core::StoreOp> ops) {
                 op.message ? std::to_string(number_of(*op.message)).c_str() : "");
   }
   const core::Ticket ticket = store_.append(ops);
+  if (!jobs.added.empty() || !jobs.removed.empty()) {
+    jobs.ticket = ticket;
+    job_batches_.push_back(std::move(jobs));
+  }
   for (auto& xid : ended) branch_ends_.emplace_back(std::move(xid), ticket);
   if (verbose_) {
     std::printf("      = ticket %llu\n", static_cast<unsigned long long>(core::raw(ticket)));

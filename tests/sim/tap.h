@@ -1,11 +1,13 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "core/store.h"
 #include "core/xa.h"
+#include "tests/sim/model.h"
 
 namespace pabal::sim {
 
@@ -15,6 +17,11 @@ class Tap final : public core::Store {
  public:
   Tap(core::Store& store, bool verbose) : store_(store), verbose_(verbose) {
     state_ = store_.recovered();
+    for (const auto& list : state_.lists) {
+      if (core::is_schedule_list(list.description.destination.name)) {
+        schedule_lists_.insert(list.description.id);
+      }
+    }
   }
   [[nodiscard]] const core::RecoveredState& state() const { return state_; }
   [[nodiscard]] std::uint64_t hash() const { return hash_; }
@@ -32,6 +39,8 @@ class Tap final : public core::Store {
   [[nodiscard]] core::Ticket submitted() const noexcept override { return store_.submitted(); }
   [[nodiscard]] core::Ticket durable() const noexcept override { return store_.durable(); }
   void read(const core::PageRequest& request) override;
+  /// What was done to jobs of the scheduler since the last call.
+  std::vector<JobBatch> take_job_batches() { return std::exchange(job_batches_, {}); }
   /// Of XA branches: whose ends were appended since the last call, and the tickets of these.
   std::vector<std::pair<core::Xid, core::Ticket>> take_branch_ends() {
     return std::exchange(branch_ends_, {});
@@ -41,10 +50,13 @@ class Tap final : public core::Store {
  private:
   void mix(std::uint64_t value) { hash_ = (hash_ ^ value) * 0x100000001B3ULL; }
 
+  void look_at_job(const core::StoreOp& op, JobBatch& batch);
   static std::optional<core::Xid> branch_ended_by(const core::StoreOp& op);
 
   core::Store& store_;
   std::vector<std::pair<core::Xid, core::Ticket>> branch_ends_;
+  std::vector<JobBatch> job_batches_;
+  std::set<core::ListId> schedule_lists_;
   bool verbose_;
   core::RecoveredState state_;
   std::uint64_t hash_ = 0xCBF29CE484222325ULL;

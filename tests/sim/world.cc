@@ -23,10 +23,26 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
   scenario.selectors = random.one_in(3);
   scenario.groups = random.one_in(3);
   scenario.xa = random.one_in(3);
+  scenario.schedule = random.one_in(3);
   if (scenario.xa) scenario.kill_permille /= 3;  // a branch takes its time
   //                         send in_tx ack in_tx sub dur unsub del begin commit back temp leave
-  //                         grant xa
-  scenario.client_weights = {30, 12, 30, 10, 6, 4, 1, 1, 4, 4, 2, 1, 1, 4, scenario.xa ? 45U : 0U};
+  //                         grant xa cancel
+  scenario.client_weights = {30,
+                             12,
+                             30,
+                             10,
+                             6,
+                             4,
+                             1,
+                             1,
+                             4,
+                             4,
+                             2,
+                             1,
+                             1,
+                             4,
+                             scenario.xa ? 45U : 0U,
+                             scenario.schedule ? 2U : 0U};
   if (random.one_in(3)) scenario.client_weights[0] = 80;  // deep queues
   if (random.one_in(3)) scenario.client_weights[12] = 6;  // restless clients
 
@@ -161,6 +177,7 @@ void World::step() {
     }
     case 6:
       model_.check_branches(engine_->branches(nullptr, 1000, false));
+      model_.check_schedule(engine_->snapshot().scheduled);
       return model_.check_depths(*engine_, now_);
     case 7:
       if (random_.one_in(4)) drain();
@@ -197,6 +214,7 @@ void World::start() {
   more_work_ = true;
   if (!broken()) model_.check_depths(*engine_, now_);
   if (!broken()) model_.check_branches(engine_->branches(nullptr, 1000, false));
+  if (!broken()) model_.check_schedule(engine_->snapshot().scheduled);
 }
 
 /// All that every reader has not acknowledged, by the same calls that the engine would make.

@@ -62,6 +62,7 @@ struct Scenario {
   bool groups = false;      ///< and exclusive consumers
   bool identities = false;  ///< clients send again what was not answered
   bool xa = false;
+  bool schedule = false;
   std::optional<core::RedeliveryPolicy> redelivery;
   std::vector<unsigned> client_weights;  ///< per kind of client action
   core::EngineLimits limits;
@@ -231,6 +232,14 @@ class World final : private core::StoreListener {
   void read_branch_ends();
   void branch_ended(std::uint64_t number);
   void finish_branches();
+
+  // --- clients_schedule.cc: what is to come later
+  std::shared_ptr<const core::ScheduleRequest> choose_schedule(const core::Destination& target);
+  std::shared_ptr<const core::ScheduleRequest> told_schedule(
+      const std::shared_ptr<const core::ScheduleRequest>& schedule);
+  void cancel_scheduled(Client& client);
+  void cancel(core::ConnectionId connection, const Message& message);
+  void finish_schedule();
 
   struct Parked {
     Message* message = nullptr;  ///< null: a commit

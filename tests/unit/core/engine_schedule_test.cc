@@ -284,6 +284,30 @@ TEST_F(EngineScheduleTest, SurvivesARestartOnce) {
   EXPECT_EQ(scheduled(), 0U);
 }
 
+TEST_F(EngineScheduleTest, NobodySeesOneThatMayComeAgain) {
+  store::MemoryStoreOptions options;
+  options.manual_durability = true;
+  open(options);
+  begin();
+  subscribe(who_, {});
+  Sub topic;
+  topic.kind = DestinationKind::topic;
+  topic.name = "t";
+  subscribe(who_, topic);
+  plan("x", after(1'000));
+  Send send;
+  send.kind = DestinationKind::topic;
+  send.name = "t";
+  ASSERT_EQ(schedule(who_, send, after(1'000)).disposition, Disposition::done);
+  store_->make_durable(store_->submitted());
+  advance(milliseconds(1'000));
+  EXPECT_EQ(scheduled(), 0U);
+  // A crash now, and both would come again, as something new.
+  EXPECT_TRUE(deliveries().empty());
+  store_->make_durable(store_->submitted());
+  EXPECT_EQ(deliveries().size(), 2U);
+}
+
 TEST_F(EngineScheduleTest, WhatCameDueWhileItWasDownComesOnceAtTheStart) {
   plan("once", after(5'000));
   plan("often", after(1'000, 1'000, 500));
@@ -410,6 +434,23 @@ TEST_F(EngineScheduleTest, ADestinationThatIsGoneMakesADeadLetter) {
   ASSERT_EQ(dead.size(), 1U);
   EXPECT_NE(dead[0].message->property("dlqDeliveryFailureCause")->text.find("does not exist"),
             std::string_view::npos);
+}
+
+TEST_F(EngineScheduleTest, RefusesWhatMemoryCouldNeverTake) {
+  EngineLimits limits;
+  limits.memory_bytes_max = 5'000;
+  open({}, limits);
+  begin();
+  Send send;
+  send.body = std::string(6'000, 'x');
+  const auto outcome = schedule(who_, send, after(1'000));
+  ASSERT_EQ(outcome.disposition, Disposition::failed) << "it could never be delivered";
+  EXPECT_EQ(outcome.error->code, Errc::quota_exceeded);
+  EXPECT_EQ(scheduled(), 0U);
+  send.body.resize(3'000);
+  ASSERT_EQ(schedule(who_, send, after(1'000)).disposition, Disposition::done);
+  advance(milliseconds(1'000));
+  EXPECT_EQ(there().size(), 1U);
 }
 
 TEST_F(EngineScheduleTest, NonPersistentOnesAreLimited) {
