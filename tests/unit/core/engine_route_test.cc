@@ -291,8 +291,8 @@ TEST_F(EngineRouteTest, SaysWhatIsWrongWithAConfiguration) {
   EXPECT_FALSE(validate(ForwardTarget{{DestinationKind::temporary_queue, "a"}, ""}));
   EXPECT_FALSE(validate(CompositeDestination{queue(""), {}, true, false}));
   EXPECT_FALSE(validate(CompositeDestination{queue("a"), {{queue("b"), "("}}, true, false}));
-  EXPECT_FALSE(validate(VirtualTopic{"", "Consumer.*.", "", false, false}));
-  EXPECT_FALSE(validate(VirtualTopic{">", "A.>.", "", false, false}));
+  EXPECT_FALSE(validate(VirtualTopic{"", "Consumer.*.", "", false}));
+  EXPECT_FALSE(validate(VirtualTopic{">", "A.>.", "", false}));
   EXPECT_FALSE(validate(MirroredQueues{"\n", "", true}));
   EXPECT_TRUE(validate(VirtualDestinations{}));
 }
@@ -341,8 +341,8 @@ TEST_F(EngineRouteTest, StoresAVirtualTopicsMessageOnce) {
 
 TEST_F(EngineRouteTest, KnowsPrefixAndPostfixOfVirtualTopics) {
   VirtualDestinations virtuals;
-  virtuals.topics = {VirtualTopic{">", "VTC.*.", ".work", false, false},
-                     VirtualTopic{"orders.>", "Copy_", "", false, false}};
+  virtuals.topics = {VirtualTopic{">", "VTC.*.", ".work", false},
+                     VirtualTopic{"orders.>", "Copy_", "", false}};
   configure(virtuals);
   for (const auto* name : {"VTC.a.orders.1.work", "VTC.a.orders.2.work", "VTC.a.orders.1",
                            "Copy_orders.1", "Copy_other", "Consumer.A.orders.1"}) {
