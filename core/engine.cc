@@ -303,7 +303,7 @@ void Engine::State::written(ConnectionId id, std::uint64_t number) {
         count == range.count ? range.bytes : range.bytes / range.count * count;
     const std::uint64_t first_id = range.last_id - range.count + 1;
     if (range.subscription != nullptr && range.subscription->automatic()) {
-      auto_acknowledge(*range.subscription, first_id, first_id + count - 1);
+      auto_acknowledge(*range.subscription, first_id, first_id + count - 1, range.untracked);
     }
     connection->unwritten_bytes -= bytes;
     range.count -= count;

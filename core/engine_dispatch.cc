@@ -521,16 +521,19 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   const std::uint64_t number = ++connection.last_number;
   connection.unwritten_bytes += bytes;
 
+  // An automatic delivery of a topic message without a list has nothing to come back to.
+  const bool untracked = direct && subscription.automatic();
   auto& unwritten = connection.unwritten;
   if (!unwritten.empty() && unwritten.back().subscription == &subscription &&
-      unwritten.back().last_id + 1 == raw(id) && unwritten.back().last_number + 1 == number) {
+      unwritten.back().last_id + 1 == raw(id) && unwritten.back().last_number + 1 == number &&
+      unwritten.back().untracked == untracked) {
     auto& range = unwritten.back();
     range.last_number = number;
     range.last_id = raw(id);
     ++range.count;
     range.bytes += bytes;
   } else {
-    unwritten.push_back({&subscription, number, raw(id), 1, bytes});
+    unwritten.push_back({&subscription, number, raw(id), 1, bytes, untracked});
   }
 
   Delivery delivery;
@@ -555,8 +558,7 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
     ++reader->list.counters.dispatched;
     if (again) ++reader->list.counters.redelivered;
   }
-  // An automatic delivery of a topic message without a list has nothing to come back to.
-  if (direct && subscription.automatic()) return;
+  if (untracked) return;
   if (!entry.is_volatile || direct) held_bytes += bytes;
   if (!subscription.automatic()) {
     ++connection.explicit_out;

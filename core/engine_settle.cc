@@ -104,10 +104,9 @@ Result<void> Engine::State::check_acknowledge(const Subscription& subscription, 
 }
 
 void Engine::State::auto_acknowledge(Subscription& subscription, std::uint64_t first,
-                                     std::uint64_t last) {
+                                     std::uint64_t last, bool untracked) {
   auto& in_flight = subscription.in_flight;
-  if (in_flight.empty()) {
-    // Topic messages without a list are not kept: only the credit comes back.
+  if (untracked) {
     subscription.out -= std::min(subscription.out, last - first + 1);
   } else {
     for (auto at = position_of(in_flight, first);

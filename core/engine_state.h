@@ -156,6 +156,7 @@ struct Unwritten {
   std::uint64_t last_id = 0;
   std::uint64_t count = 0;
   std::uint64_t bytes = 0;
+  bool untracked = false;  ///< they have no InFlight: only their credit comes back
 };
 
 /// What a client sends: to the message's own destination, or to several.
@@ -829,7 +830,8 @@ class Engine::State {
                                  AckKind kind, std::string_view cause, const Transaction* within);
   bool expire(Reader& reader, int priority, Entry& entry);
   void retry_expired(std::uint32_t& steps);
-  void auto_acknowledge(Subscription& subscription, std::uint64_t first, std::uint64_t last);
+  void auto_acknowledge(Subscription& subscription, std::uint64_t first, std::uint64_t last,
+                        bool untracked);
 
   // --- engine_redelivery.cc
   /// What an acknowledgement of that kind means for a delivery, by the policy of its destination.

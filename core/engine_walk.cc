@@ -438,7 +438,7 @@ void Engine::State::deliver_browse_end(Subscription& subscription) {
   end.subscription = subscription.id;
   end.tag = subscription.options.tag;
   end.number = ++connection.last_number;
-  connection.unwritten.push_back({nullptr, end.number, 0, 1, 0});
+  connection.unwritten.push_back({nullptr, end.number, 0, 1, 0, false});
   outbox_of(connection).deliveries.push_back(std::move(end));
 }
 

@@ -439,5 +439,43 @@ TEST_F(EngineRouteTest, MirrorsEverySendToAQueue) {
   EXPECT_EQ(places(drain("out")), (Texts{"2@queue://out"}));
 }
 
+// --- one subscription, several destinations ------------------------------------------------------
+
+// Goal: what an automatic consumer of queue and topic has in its socket gives its credit back,
+// whichever of the two it came from.
+TEST_F(EngineRouteTest, AnAutomaticConsumerOfQueueAndTopicKeepsItsCredit) {
+  const auto from = connect();
+  const auto who = connect();
+  SubscribeOptions options;
+  options.interests = {{queue("a"), "", false}, {topic("t"), "", false}};
+  options.prefetch = 4;
+  ASSERT_TRUE(engine_->subscribe(who.id, options, now_));
+  for (int i = 0; i < 20; ++i) {
+    publish(from, {.name = "a", .body = "queue"});
+    publish(from, {.kind = DestinationKind::topic, .name = "t", .body = "topic"});
+    const auto got = deliveries();
+    ASSERT_EQ(got.size(), 2U) << i;
+    engine_->written(who.id, got.back().number, now_);
+  }
+}
+
+// Goal: a queue that goes takes what is on its way from it along, and no credit for what is not.
+TEST_F(EngineRouteTest, ADeletedQueueGivesNoCreditTwice) {
+  const auto from = connect();
+  const auto who = connect();
+  SubscribeOptions options;
+  options.interests = {{queue("p.>"), "", false}, {topic("t"), "", false}};
+  options.prefetch = 2;
+  ASSERT_TRUE(engine_->subscribe(who.id, options, now_));
+  publish(from, {.name = "p.1"});
+  const auto first = deliveries();
+  ASSERT_EQ(first.size(), 1U);
+  ASSERT_TRUE(engine_->delete_queue(queue("p.1"), true, now_));
+  for (int i = 0; i < 5; ++i) publish(from, {.kind = DestinationKind::topic, .name = "t"});
+  ASSERT_EQ(deliveries().size(), 2U);
+  engine_->written(who.id, first[0].number, now_);
+  EXPECT_TRUE(deliveries().empty()) << "two are in its socket";
+}
+
 }  // namespace
 }  // namespace pabal::core
