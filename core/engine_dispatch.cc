@@ -586,9 +586,9 @@ void Engine::State::offer_topic_message(Subscription& subscription, const Messag
   if (subscription.interest().no_local && message->origin() == subscription.connection.origin) {
     return;
   }
-  // What can expire goes through `pending`, where the time is looked at.
+  // What has expired goes through `pending`, where it is counted.
   const bool at_once =
-      message->expiration() == 0 &&
+      !message->expired(now) &&
       (visible_after == kNoTicket || visible_after <= std::max(durable, store.durable()));
   if (at_once && !subscription.has_waiting() && subscription.has_credit() &&
       has_socket_room(subscription.connection)) {

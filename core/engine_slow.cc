@@ -26,6 +26,12 @@ std::uint64_t pending_max(const Subscription& subscription) noexcept {
   PABAL_UNREACHABLE();
 }
 
+/// Deliveries that it may have at once, beside what is out.
+std::uint64_t unused_credit(const Subscription& subscription) noexcept {
+  const std::uint64_t prefetch = subscription.options.prefetch;
+  return subscription.granted + (prefetch > subscription.out ? prefetch - subscription.out : 0);
+}
+
 bool same_value(const std::optional<Property>& a, const std::optional<Property>& b) {
   return a && b && a->type == b->type && a->integer == b->integer && a->real == b->real &&
          a->text == b->text;
@@ -44,7 +50,8 @@ void Engine::State::apply_policy(Subscription& subscription) {
 // --- what waits ----------------------------------------------------------------------------------
 
 std::uint64_t Engine::State::limit_pending(Subscription& subscription) {
-  const std::uint64_t most = pending_max(subscription);
+  std::uint64_t most = pending_max(subscription);
+  if (most != kEverything) most += unused_credit(subscription);  // the limit is for what is beyond
   std::uint64_t dropped = 0;
   auto& pending = subscription.pending;
   const auto drop = [&](std::size_t at) {

@@ -78,6 +78,24 @@ TEST_F(SlowConsumerTest, ZeroKeepsNothingBeyondThePrefetchAndMinusOneAll) {
   EXPECT_EQ(rest(who_, subscription), "1 2 3 4");
 }
 
+// Goal: the limit is for what waits beyond the prefetch; what only waits for its turn, because it
+// can expire or its transaction is not durable, has the credit of its consumer.
+TEST_F(SlowConsumerTest, WhatHasCreditIsNotBeyondThePrefetch) {
+  configure(DestinationKind::topic, pending(0));
+  producer_ = connect();
+  who_ = connect();
+  const auto subscription = topic_consumer(who_, 3);
+  for (int i = 1; i <= 4; ++i) send(producer_, std::to_string(i), 4, "", 2'000'000);
+  EXPECT_EQ(rest(who_, subscription), "1 2 3");
+  const auto transaction = *engine_->begin(producer_.id);
+  for (int i = 5; i <= 7; ++i) {
+    const Send what{DestinationKind::topic, "t", std::to_string(i), false, 4, 0, ""};
+    publish(producer_, what, transaction);
+  }
+  ASSERT_EQ(engine_->commit(transaction, 0, now_).disposition, Disposition::done);
+  EXPECT_EQ(rest(who_, subscription), "5 6 7");
+}
+
 TEST_F(SlowConsumerTest, AMultipleOfThePrefetch) {
   DestinationPolicy policy;
   policy.pending_limit.kind = PendingLimit::Kind::prefetch_rate;
