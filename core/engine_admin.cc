@@ -397,7 +397,17 @@ Engine::State::TaskStep Engine::State::send_on(QueueTask& task, const WalkStep& 
     end_task(task, TaskState::failed, std::move(why));
     return TaskStep::stop;
   };
-  if (auto routed = route(Send{copy, nullptr}); !routed) return stop(routed.error().text);
+  // The queue of a wildcard consumer has a pattern for a name, to which no client can send.
+  const auto known = queues.find(copy->destination_name());
+  const bool pattern = task.options.command == QueueCommand::retry && known != queues.end() &&
+                       known->second->wildcard;
+  if (pattern && is_queue(copy->destination_kind())) {
+    route_.assign(1, known->second);
+    topic_places_.clear();
+    copies_.clear();
+  } else if (auto routed = route(Send{copy, nullptr}); !routed) {
+    return stop(routed.error().text);
+  }
   const bool wanted =
       !copies_.empty() ||
       std::any_of(

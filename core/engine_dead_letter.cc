@@ -61,7 +61,9 @@ Destination target_of(const DeadLetterStrategy& strategy, const Address& origin,
   if (strategy.per_durable_subscriber && !subscription.empty()) name += "." + subscription;
   name += from_queue ? strategy.queue_suffix : strategy.topic_suffix;
   // Better in the queue for everybody's than nowhere.
-  if (!validate_destination_name(name)) return DeadLetterStrategy{}.destination;
+  if (!validate_destination_name(name) || Destination::is_pattern_name(name)) {
+    return DeadLetterStrategy{}.destination;
+  }
   return {to_queue ? DestinationKind::queue : DestinationKind::topic, std::move(name)};
 }
 

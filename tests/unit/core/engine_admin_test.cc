@@ -280,5 +280,22 @@ TEST_F(EngineAdminTest, DeletingAQueueWithConsumersMustBeForced) {
   EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
 }
 
+// The queue of a wildcard consumer of virtual topics: no client can send to it by its name.
+TEST_F(EngineAdminTest, ARetryGoesBackToAQueueWithAPatternForAName) {
+  const auto who = connect();
+  const std::string name = "Consumer.A.VirtualTopic.>";
+  const auto consumer = subscribe(who, {.name = name});
+  publish(who, {.kind = DestinationKind::topic, .name = "VirtualTopic.x", .body = "1"});
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 1U);
+  ack(consumer, got[0], AckKind::poisoned);
+  run();
+  ASSERT_EQ(depth("ActiveMQ.DLQ"), 1U);
+  const auto done = carry_out(command(QueueCommand::retry, "ActiveMQ.DLQ"));
+  EXPECT_EQ(done.state, TaskState::done) << done.text;
+  EXPECT_EQ(depth("ActiveMQ.DLQ"), 0U);
+  EXPECT_EQ(bodies(deliveries()), numbers(1, 1));
+}
+
 }  // namespace
 }  // namespace pabal::core

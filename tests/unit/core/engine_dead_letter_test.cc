@@ -322,6 +322,29 @@ TEST_F(EngineDeadLetterTest, ANameThatWouldBeTooLongGoesToTheSharedQueue) {
   EXPECT_EQ(drain("ActiveMQ.DLQ").size(), 1U);
 }
 
+// The queue of a wildcard consumer of virtual topics has a pattern for a name, which no queue for
+// its dead letters may have.
+TEST_F(EngineDeadLetterTest, WhatDiesInAQueueWithAPatternForANameGoesToTheSharedQueue) {
+  configure(individual());
+  const auto who = connect();
+  const auto subscription = subscribe(who, {.name = "Consumer.A.VirtualTopic.>"});
+  ASSERT_EQ(publish(who, {.kind = DestinationKind::topic, .name = "VirtualTopic.x"}).disposition,
+            Disposition::done);
+  auto got = deliveries();
+  ASSERT_EQ(got.size(), 1U);
+  const auto outcome = refuse(subscription, got[0], "no use");
+  EXPECT_EQ(outcome.disposition, Disposition::done) << (outcome.error ? outcome.error->text : "");
+  const Send expiring{DestinationKind::topic, "VirtualTopic.x", "old", true, 4,
+                      to_millis(now_) + 1};
+  ASSERT_TRUE(engine_->unsubscribe(subscription, now_));
+  publish(who, expiring);
+  now_ += milliseconds(10);
+  const auto again = subscribe(who, {.name = "Consumer.A.VirtualTopic.>"});
+  EXPECT_TRUE(deliveries().empty());
+  ASSERT_TRUE(engine_->unsubscribe(again, now_));
+  EXPECT_EQ(bodies(drain("ActiveMQ.DLQ")), (std::vector<std::string>{"x", "old"}));
+}
+
 TEST_F(EngineDeadLetterTest, RefusedInATransactionItDiesWithTheCommit) {
   configure(individual());
   const auto who = connect();
