@@ -938,6 +938,7 @@ class Engine::State {
   template <class Visit>
   void for_each_out(Reader& reader, Visit visit) {
     reader.for_each_scan([&](Scan& scan) {
+      if (!scan.is_shared()) return;  // its consumer is one of a shared scan as well
       for (const auto& link : scan.consumers) {
         const auto& in_flight = link.subscription->in_flight;
         for (std::size_t i = 0; i < in_flight.size(); ++i) {

@@ -230,5 +230,22 @@ TEST_F(EngineWalkTest, AnEmptyQueueHasAnEnd) {
   EXPECT_EQ(seen.ends, 1);
 }
 
+// A consumer that is behind with its message groups has a way of its own beside the shared one.
+TEST_F(EngineWalkTest, WhatSomebodyWhoIsBehindHasOutIsSeenOnce) {
+  const auto from = connect();
+  const auto slow = connect();
+  const auto fast = connect();
+  subscribe(slow, {.prefetch = 1});
+  publish(from, {.body = "1", .persistent = false, .group = "slow"});
+  ASSERT_EQ(deliveries().size(), 1U);
+  subscribe(fast, {});
+  publish(from, {.body = "2", .persistent = false, .group = "slow"});
+  publish(from, {.body = "3", .persistent = false, .group = "fast"});
+  ASSERT_EQ(deliveries().size(), 1U);
+  const auto who = connect();
+  browse(who, browser_of("q"));
+  EXPECT_EQ(browsed(who).bodies, numbers(1, 3));
+}
+
 }  // namespace
 }  // namespace pabal::core
