@@ -230,7 +230,7 @@ void Engine::State::configure(EngineSettings wanted) {
   for (const auto& [id, list] : lists) {
     list->policy = settings.policies.find(list->destination.kind, list->destination.name);
     if (list->is_queue() && list->reader().active()) sort_consumers(list->reader());
-    if (list->is_queue()) ++policy_queues[list->policy.get()];
+    if (list->is_queue()) ++policy_queues[&list->policy->entry()];
     // Those of before the start are as if they were used then: nobody had the time to come back.
     if (list->last_used == TimePoint{}) list->last_used = now;
     for (const auto& reader : list->readers) {

@@ -70,7 +70,7 @@ void Engine::State::expire_durables(std::uint32_t& steps) {
 Result<void> Engine::State::admit_destination(const Destination& destination) const {
   const auto policy = settings.policies.find(destination.kind, destination.name);
   if (policy->destinations_max < 0) return {};
-  const auto at = policy_queues.find(policy.get());
+  const auto at = policy_queues.find(&policy->entry());
   const std::uint64_t there = at == policy_queues.end() ? 0 : at->second;
   if (there < static_cast<std::uint64_t>(policy->destinations_max)) return {};
   return Error{Errc::quota_exceeded, "maxDestinations of the policy of " + destination.to_text() +

@@ -56,7 +56,7 @@ MessageList& Engine::State::add_list(std::unique_ptr<MessageList> list) {
   MessageList& added = *list;
   added.policy = settings.policies.find(added.destination.kind, added.destination.name);
   added.last_used = now;
-  if (added.is_queue()) ++policy_queues[added.policy.get()];
+  if (added.is_queue()) ++policy_queues[&added.policy->entry()];
   lists[added.id] = std::move(list);
   if (!added.is_queue()) {
     topic_lists[added.destination.name] = &added;
@@ -206,7 +206,7 @@ void Engine::State::remove_list(MessageList& list) {
   if (list.paused) (void)pause_queue(list.destination, false);
   if (list.has_blocked) room_at(list);
   if (list.is_queue()) {
-    if (const auto at = policy_queues.find(list.policy.get());
+    if (const auto at = policy_queues.find(&list.policy->entry());
         at != policy_queues.end() && --at->second == 0) {
       policy_queues.erase(at);
     }

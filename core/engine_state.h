@@ -1198,7 +1198,7 @@ class Engine::State {
   std::uint64_t slow_consumers_aborted = 0;
   std::uint64_t destinations_collected = 0;
   std::uint64_t durables_expired = 0;
-  /// How many queues have each policy; only looked up, never walked.
+  /// How many queues fall under each policy entry; only looked up, never walked.
   std::unordered_map<const DestinationPolicy*, std::uint64_t> policy_queues;
   std::vector<ListId> lists_to_trim;
   std::map<std::uint64_t, PageFor> pages_requested;  ///< by PageRequest::id

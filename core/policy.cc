@@ -143,6 +143,7 @@ std::shared_ptr<const DestinationPolicy> PolicyTable::find(DestinationKind kind,
   auto& combined = index_->combined[{place, redelivery, discarded}];
   if (combined == nullptr) {
     auto made = std::make_shared<DestinationPolicy>(*chosen);
+    made->made_from = chosen;
     if (redelivery != kNone) {
       made->redelivery = redeliveries_[redelivery].policy;
     } else if (default_redelivery_) {

@@ -130,6 +130,13 @@ struct DestinationPolicy {
   bool duplicate_detection = true;     ///< enableAudit
   [[nodiscard]] bool limited() const noexcept { return memory_limit != 0 || store_limit != 0; }
   bool expire_messages = true;  ///< expireMessagesPeriod is not 0
+
+  /// The entry that PolicyTable has put this together from; null: it is one.
+  std::shared_ptr<const DestinationPolicy> made_from;
+  /// What destinations_max counts under.
+  [[nodiscard]] const DestinationPolicy& entry() const noexcept {
+    return made_from != nullptr ? *made_from : *this;
+  }
 };
 
 /// Dead letters that are thrown away whatever their policy says (discardingDLQBrokerPlugin), by the

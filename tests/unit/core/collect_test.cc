@@ -143,6 +143,22 @@ TEST_F(CollectTest, APolicyLimitsItsDestinations) {
 
 // --- durable subscriptions -----------------------------------------------------------------------
 
+// A redelivery policy of its own makes no entry of its own.
+TEST_F(CollectTest, APolicyLimitsItsDestinationsWhateverTheirRedeliveryPolicy) {
+  DestinationPolicy policy;
+  policy.destinations_max = 2;
+  EngineSettings settings;
+  settings.policies.add(
+      {{DestinationKind::queue, ">"}, std::make_shared<const DestinationPolicy>(policy)});
+  settings.policies.add_redelivery({{DestinationKind::queue, "retried.>"}, {}});
+  engine_->configure(settings, now_);
+  const auto who = connect();
+  ASSERT_TRUE(try_subscribe(who, {.name = "a"}));
+  ASSERT_TRUE(try_subscribe(who, {.name = "retried.b"}));
+  EXPECT_FALSE(try_subscribe(who, {.name = "retried.c"}));
+  EXPECT_FALSE(try_subscribe(who, {.name = "d"}));
+}
+
 class OfflineDurableTest : public CollectTest {
  protected:
   static EngineSettings settings_with_timeout() {
