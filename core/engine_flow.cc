@@ -66,9 +66,16 @@ bool Engine::State::destination_full(const Message& message, Error& why) {
   return false;
 }
 
+/// What says how a send that finds no room waits: the destination that is full, by whichever way
+/// the message got there; else its own.
+std::shared_ptr<const DestinationPolicy> Engine::State::policy_where_blocked(
+    const Message& message) const {
+  if (!blocked_at_.name.empty()) return settings.policies.find(blocked_at_.kind, blocked_at_.name);
+  return settings.policies.find(message.destination_kind(), message.destination_name());
+}
+
 bool Engine::State::fails_when_full(const Message& message) const {
-  const auto policy =
-      settings.policies.find(message.destination_kind(), message.destination_name());
+  const auto policy = policy_where_blocked(message);
   return policy->send_fail_if_no_space.value_or(limits.send_fail_if_no_space);
 }
 
@@ -252,8 +259,7 @@ void Engine::State::list_blocked(Connection& connection) {
   blocked.reason = blocked_why_;
   blocked.since = first.since;
   if (first.send.message) {
-    const auto policy = settings.policies.find(first.send.message->destination_kind(),
-                                               first.send.message->destination_name());
+    const auto policy = policy_where_blocked(*first.send.message);
     const milliseconds after =
         policy->send_fail_after.count() >= 0 ? policy->send_fail_after : settings.send_fail_after;
     if (after.count() > 0) blocked.fail_at = first.since + after;

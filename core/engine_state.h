@@ -473,6 +473,8 @@ class Engine::State {
   static bool is_full(const MessageList& list, Error& why);
   /// Whether a send that finds no room fails instead of waiting.
   [[nodiscard]] bool fails_when_full(const Message& message) const;
+  [[nodiscard]] std::shared_ptr<const DestinationPolicy> policy_where_blocked(
+      const Message& message) const;
   /// The connection's first parked send waits at blocked_at_.
   void list_blocked(Connection& connection);
   void unlist_blocked(Connection& connection);

@@ -387,5 +387,42 @@ TEST_F(FlowTest, ACompositeSendWaitsForTheOneThatIsFull) {
   EXPECT_EQ(view("queue://free").depth, 1U);
 }
 
+// Whether and how long a send waits is the word of the destination that is full, by whichever way
+// the send got there.
+TEST_F(FlowTest, TheDestinationThatIsFullSaysWhetherASendWaits) {
+  DestinationPolicy refuses;
+  refuses.memory_limit = 3000;
+  refuses.send_fail_if_no_space = true;
+  limit(DestinationKind::queue, "Consumer.A.>", refuses);
+  DestinationPolicy waits_a_second;
+  waits_a_second.memory_limit = 3000;
+  waits_a_second.send_fail_after = milliseconds(1000);
+  limit(DestinationKind::queue, "Consumer.B.>", waits_a_second);
+  const auto send_all = [&](const std::string& topic) {
+    const auto producer = connect();
+    Outcome outcome;
+    for (int i = 0; i < 10 && outcome.disposition == Disposition::done; ++i) {
+      Send send;
+      send.kind = DestinationKind::topic;
+      send.name = topic;
+      send.persistent = false;
+      send.body.assign(1000, 'x');
+      outcome = publish(producer, send, std::nullopt, 7);
+    }
+    return outcome;
+  };
+  const auto who = connect();
+  subscribe(who, {.name = "Consumer.A.VirtualTopic.a"});
+  subscribe(who, {.name = "Consumer.B.VirtualTopic.b"});
+  EXPECT_EQ(send_all("VirtualTopic.a").disposition, Disposition::failed);
+  EXPECT_EQ(send_all("VirtualTopic.b").disposition, Disposition::parked);
+  advance(milliseconds(999));
+  EXPECT_TRUE(replies().empty());
+  advance(milliseconds(1));
+  const auto late = replies();
+  ASSERT_EQ(late.size(), 1U);
+  EXPECT_EQ(late[0].outcome.disposition, Disposition::failed);
+}
+
 }  // namespace
 }  // namespace pabal::core
