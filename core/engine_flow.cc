@@ -142,6 +142,7 @@ void Engine::State::drop_parked(Connection& connection, std::optional<Transactio
       kept.push_back(std::move(parked));
       continue;
     }
+    if (parked.send.identity) refused(*parked.send.identity);
     if (!parked.send.message && within != nullptr && within->branch != nullptr) {
       within->branch->ending = false;  // whoever asked for its end does so no more
     }
@@ -201,6 +202,9 @@ bool Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps
       if (!outcome) outcome = try_send(parked.send, transaction);
       if (!outcome) return true;
       unpark_front(connection);
+      if (parked.send.identity && outcome->disposition == Disposition::failed) {
+        refused(*parked.send.identity);
+      }
       // Its client may have asked for the commit already, without knowing of this.
       if (transaction != nullptr && outcome->disposition == Disposition::failed) {
         transaction->lost = outcome->error;
@@ -410,6 +414,7 @@ void Engine::State::fail_or_warn_blocked() {
           Errc::quota_exceeded,
           "no room for " + std::to_string((now - parked.since).count()) + " ms: " + blocked.reason};
       unpark_front(*connection);
+      if (parked.send.identity) refused(*parked.send.identity);
       auto* transaction = parked.transaction ? transactions.find(*parked.transaction) : nullptr;
       if (transaction != nullptr) transaction->lost = error;
       reply_to_parked(*connection, parked, Outcome::failure(error, store.submitted()));

@@ -39,11 +39,15 @@ Outcome Engine::State::publish(ConnectionId id, MessageRef message, const SendOp
       return std::move(*duplicate);
     }
   }
+  const auto identity = send.identity;
   // What is parked keeps its place: a connection's sends take effect in their order.
-  if (connection->parked.empty()) {
-    if (auto outcome = try_send(send, within)) return std::move(*outcome);
+  std::optional<Outcome> outcome;
+  if (connection->parked.empty()) outcome = try_send(send, within);
+  if (!outcome) {
+    outcome = park(*connection, Parked{std::move(send), options.transaction, options.token});
   }
-  return park(*connection, Parked{std::move(send), options.transaction, options.token});
+  if (identity && outcome->disposition == Disposition::failed) refused(*identity);
+  return std::move(*outcome);
 }
 
 /// Time stamping. What is sent to where dead letters go keeps its times.

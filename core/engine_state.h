@@ -174,6 +174,11 @@ struct Send {
 struct Producer {
   std::uint64_t last = 0;
   bool stored = false;  ///< the store has a number of it
+  struct Gap {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+  };
+  std::vector<Gap> gaps;  ///< ascending: numbers below `last` that were not taken, the newest few
   std::list<const std::string*>::iterator use;
 };
 
@@ -636,7 +641,12 @@ class Engine::State {
   static void note_in(Transaction& transaction, const ProducerSequence& identity);
   [[nodiscard]] Result<void> check_producers(const Transaction& transaction) const;
   void remember_all(const Transaction& transaction, bool stored, Batch& batch);
-  void remember(const ProducerSequence& identity, bool stored, Batch& batch);
+  void remember(const std::string& name, Producer::Gap numbers, bool stored, Batch& batch);
+  void remember(const ProducerSequence& identity, bool stored, Batch& batch) {
+    remember(identity.producer, {identity.sequence, identity.sequence}, stored, batch);
+  }
+  void refused(const ProducerSequence& identity);
+  std::pair<Producer*, bool> producer_named(const std::string& name);
   void forget_oldest_producer(std::vector<StoreOp>& operations);
   void recover_producers(const std::vector<std::pair<std::string, std::string>>& attachments);
   // --- engine_retroactive.cc

@@ -270,6 +270,7 @@ Outcome Engine::State::rollback(TransactionId id) {
   for (const auto& send : transaction->sends) {
     if (send.message) unhold(*send.message);
   }
+  for (const auto& [producer, sent] : transaction->producers) refused({producer, sent.first});
   if (transaction->admitted_bytes > 0) store.release(transaction->admitted_bytes);
   end_transaction(*transaction);
   return Outcome{Disposition::done, visible_after, std::nullopt};
