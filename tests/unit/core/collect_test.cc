@@ -219,5 +219,35 @@ TEST_F(OfflineDurableTest, WithoutATimeoutTheyStay) {
   EXPECT_EQ(engine_->snapshot().durable_subscriptions, 1U);
 }
 
+// Goal: what a prepared branch holds is neither delivered nor dropped before the branch has ended.
+TEST_F(OfflineDurableTest, APreparedBranchKeepsTheSubscriptionThatItAcknowledgedFor) {
+  engine_->configure(settings_with_timeout(), now_);
+  const auto away = subscribe_durably("away");
+  Send send;
+  send.kind = DestinationKind::topic;
+  send.name = "t";
+  ASSERT_EQ(publish(connect(), send).disposition, Disposition::done);
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 1U);
+  const Xid xid{1, "g", "b"};
+  const auto work = engine_->xa_start(away.id, xid, XaStart::fresh, now_);
+  ASSERT_TRUE(work);
+  ack(got[0].subscription, got[0], AckKind::consumed, *work);
+  ASSERT_TRUE(engine_->xa_end(away.id, xid, XaEnd::success));
+  ASSERT_EQ(engine_->xa_prepare(away.id, xid, 0, now_).xa, XaCode::ok);
+  run();
+  engine_->disconnect(away.id, now_);
+  advance(milliseconds(60'000));
+  EXPECT_EQ(engine_->snapshot().durable_subscriptions, 1U);
+  const auto manager = connect();
+  ASSERT_EQ(engine_->xa_rollback(manager.id, xid, now_).disposition, Disposition::done);
+  run();
+  const auto back = subscribe_durably("away");
+  EXPECT_EQ(deliveries().size(), 1U);
+  engine_->disconnect(back.id, now_);
+  advance(milliseconds(60'000));
+  EXPECT_EQ(engine_->snapshot().durable_subscriptions, 0U);
+}
+
 }  // namespace
 }  // namespace pabal::core
