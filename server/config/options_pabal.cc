@@ -62,7 +62,7 @@ constexpr Option kOptions[] =
         honoured(
             "pabalLimits", "topicPendingBytesMax", Type::memory, "32mb", {1024, 1LL << 40},
             kRestart,
-            "messages that wait for one non-durable topic subscription; the oldest go first above",
+            "messages that wait for one non-durable topic subscription; above, its senders wait",
             [](Target& t, const Value& v, const SourceLocation&) {
               t.config.limits.topic_pending_bytes_max = number(v);
             }),
