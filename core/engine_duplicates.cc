@@ -35,12 +35,11 @@ bool in_gap(const Producer& producer, Producer::Gap numbers) noexcept {
 }
 
 /// They are taken, and were above the last one, or in a gap. What was between is a gap from now on.
-void take_numbers(Producer& producer, Producer::Gap numbers, bool is_new) {
+void take_numbers(Producer& producer, Producer::Gap numbers) {
   auto& gaps = producer.gaps;
   if (numbers.first > producer.last) {
-    if (!is_new && numbers.first > producer.last + 1) {
-      gaps.push_back({producer.last + 1, numbers.first - 1});
-    }
+    const std::uint64_t known = producer.last != 0 ? producer.last + 1 : producer.refused;
+    if (known != 0 && numbers.first > known) gaps.push_back({known, numbers.first - 1});
   } else {
     for (std::size_t i = gaps.size(); i-- > 0;) {
       const Producer::Gap gap = gaps[i];
@@ -153,8 +152,8 @@ void Engine::State::remember_all(const Transaction& transaction, bool stored, Ba
   }
 }
 
-/// The producer, used now, and whether nothing was known of it.
-std::pair<Producer*, bool> Engine::State::producer_named(const std::string& name) {
+/// The producer, used now.
+Producer& Engine::State::producer_named(const std::string& name) {
   auto [known, is_new] = producers.try_emplace(name);
   Producer& producer = known->second;
   if (is_new) {
@@ -162,28 +161,30 @@ std::pair<Producer*, bool> Engine::State::producer_named(const std::string& name
   } else {
     producers_by_use.splice(producers_by_use.end(), producers_by_use, producer.use);
   }
-  return {&producer, is_new};
+  return producer;
 }
 
 /// `batch` has what the numbers came with; `stored`: some of it outlives the process.
 void Engine::State::remember(const std::string& name, Producer::Gap numbers, bool stored,
                              Batch& batch) {
-  const auto [producer, is_new] = producer_named(name);
-  take_numbers(*producer, numbers, is_new);
+  Producer& producer = producer_named(name);
+  take_numbers(producer, numbers);
   if (stored) {
-    producer->stored = true;
+    producer.stored = true;
     batch.operations.push_back(
-        attachment(StoreOpKind::put_attachment, name, encode(*producer, now)));
+        attachment(StoreOpKind::put_attachment, name, encode(producer, now)));
   }
   while (producers.size() > limits.producers_max) forget_oldest_producer(batch.operations);
 }
 
-/// A send of it was refused. If that was the first that is known of the producer, the next one must
-/// show a gap: what is before a first number is not known to be free.
+/// A send of it was refused. If nothing of the producer was taken so far, the first that is must
+/// show a gap from here on: what is before a first number is not known to be free. Lower ones may
+/// wait for room, or in a transaction.
 void Engine::State::refused(const ProducerSequence& identity) {
-  const auto [producer, is_new] = producer_named(identity.producer);
-  if (!is_new) return;
-  producer->last = identity.sequence - 1;
+  Producer& producer = producer_named(identity.producer);
+  if (producer.last != 0) return;
+  producer.refused =
+      producer.refused == 0 ? identity.sequence : std::min(producer.refused, identity.sequence);
   std::vector<StoreOp> operations;
   while (producers.size() > limits.producers_max) forget_oldest_producer(operations);
   if (!operations.empty()) store.append(operations);

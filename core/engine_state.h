@@ -172,8 +172,9 @@ struct Send {
 
 /// A producer that names its sends. Source: design.md §7, "dedupe identity".
 struct Producer {
-  std::uint64_t last = 0;
-  bool stored = false;  ///< the store has a number of it
+  std::uint64_t last = 0;     ///< zero: none was taken …
+  std::uint64_t refused = 0;  ///< … then: the first that was refused
+  bool stored = false;        ///< the store has a number of it
   struct Gap {
     std::uint64_t first = 0;
     std::uint64_t last = 0;
@@ -646,7 +647,7 @@ class Engine::State {
     remember(identity.producer, {identity.sequence, identity.sequence}, stored, batch);
   }
   void refused(const ProducerSequence& identity);
-  std::pair<Producer*, bool> producer_named(const std::string& name);
+  Producer& producer_named(const std::string& name);
   void forget_oldest_producer(std::vector<StoreOp>& operations);
   void recover_producers(const std::vector<std::pair<std::string, std::string>>& attachments);
   // --- engine_retroactive.cc

@@ -15,6 +15,9 @@ core::RecoveredState LyingStore::recovered() {
       schedule_lists_.insert(list.description.id);
     }
   }
+  if (sabotage_ == Sabotage::forget_expiry) {
+    for (auto& list : state.lists) list.expiry.clear();
+  }
   return state;
 }
 

@@ -272,6 +272,39 @@ TEST_F(EngineDuplicatesTest, ParkedSendsKeepTheirPlaceAndAreTakenOnce) {
   EXPECT_EQ(bodies(drain("q")), numbers(1, 2));
 }
 
+// The refusal of a later one says nothing about those that wait: they were not taken.
+TEST_F(EngineDuplicatesTest, ParkedSendsOfAnUnknownProducerOutliveTheRefusalOfALaterOne) {
+  EngineLimits limits;
+  limits.parked_bytes_max = 1000;
+  open({}, limits);
+  const auto who = connect();
+  // With a delivery to acknowledge it is read on, so that what finds no room to wait is refused.
+  Send work;
+  work.name = "work";
+  publish(connect(), work);
+  Sub worker;
+  worker.name = "work";
+  subscribe(who, worker);
+  ASSERT_EQ(deliveries().size(), 1U);
+  store_->set_admission(Admission::later);
+  std::uint64_t parked = 0;
+  Disposition last = Disposition::parked;
+  for (; last == Disposition::parked; parked += last == Disposition::parked ? 1 : 0) {
+    last = send(who, "p", parked + 1, {}, std::nullopt, parked + 1).disposition;
+  }
+  ASSERT_EQ(last, Disposition::failed);
+  ASSERT_GE(parked, 3U);
+  store_->set_admission(Admission::granted);
+  engine_->space_changed(now_);
+  for (const auto& reply : replies()) {
+    EXPECT_EQ(reply.outcome.disposition, Disposition::done) << reply.token;
+  }
+  EXPECT_EQ(duplicates(), 0U);
+  send(who, "p", parked + 2);
+  send(who, "p", parked + 1);
+  EXPECT_EQ(drain("q").size(), parked + 2);
+}
+
 TEST_F(EngineDuplicatesTest, WhatIsRefusedIsNotRemembered) {
   const auto who = connect();
   store_->set_admission(Admission::refused);

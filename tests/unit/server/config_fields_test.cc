@@ -76,7 +76,8 @@ auto fields(const DestinationPolicy& policy) {
   const auto& [memory, store, flow, fail, fail_after, warning, prioritized, strict, priority,
                exclusive, consumers_before, time_before, groups, queue, topic, durable, browser,
                retroactive, recovery, pending, eviction, slow, dead_letter, redelivery, collect,
-               inactive, destinations, duplicates, expire] = policy;
+               inactive, destinations, duplicates, expire, made_from] = policy;
+  (void)made_from;  // not a setting
   return std::tie(memory, store, flow, fail, fail_after, warning, prioritized, strict, priority,
                   exclusive, consumers_before, time_before, groups, queue, topic, durable, browser,
                   retroactive, recovery, pending, eviction, slow, dead_letter, collect, inactive,
