@@ -200,6 +200,7 @@ class EngineMixRandomTest : public EngineFixture {
 
   void begin(std::uint64_t seed) {
     random_.seed(seed);
+    sends_ = 0;
     now_ = from_millis(1'000'000);
     consumers_.clear();
     out_.clear();
@@ -255,7 +256,7 @@ class EngineMixRandomTest : public EngineFixture {
   void drain_everything() {
     for (const auto& who : consumers_) engine_->disconnect(who.id, now_);
     for (int round = 0; round < 30; ++round) {  // the longest delay, and the turns of who waits
-      for (const char* name : {"a", "b", "ActiveMQ.DLQ"}) {
+      for (const char* name : {"a", "b", "c", "ActiveMQ.DLQ"}) {
         for (const auto& delivery : drain(name)) ++consumed_[key_of(delivery)];
       }
       advance(milliseconds(5000));
