@@ -715,7 +715,11 @@ class Walk : public StoreListener {
       const auto key = "durable:" + view.client_id.substr(1) + ":" + view.name;
       found.insert(key + view.destination.to_text());
       const auto reader = readers_.find(key);
-      if (reader != readers_.end() && reader->second.list == view.destination.to_text()) continue;
+      // One that was made anew without what its connection sends has the same destination.
+      if (reader != readers_.end() && reader->second.list == view.destination.to_text() &&
+          reader->second.created <= survives) {
+        continue;
+      }
       // Replaced or deleted, and that was lost: an older one is back. The walk goes on without it.
       EXPECT_TRUE(engine_->delete_durable(view.client_id, view.name, now_));
       if (reader != readers_.end()) readers_.erase(reader);
@@ -737,6 +741,9 @@ class Walk : public StoreListener {
   void take_effects() {
     Outbox taken;
     std::swap(taken, engine_->outbox(HomeId{}));
+    take_effects(taken);
+  }
+  void take_effects(Outbox& taken) {
     for (auto& reply : taken.replies) on_reply(reply);
     for (auto& delivery : taken.deliveries) on_delivery(delivery);
     for (auto& effect : taken.effects) {
@@ -983,6 +990,16 @@ class Walk : public StoreListener {
       consume(kClients, {DestinationKind::queue, "q." + std::to_string(queue)});
     }
     settle_down();
+    const bool waits = std::any_of(clients_.begin(), clients_.end(),
+                                   [](const Client& each) { return !each.pending.empty(); });
+    if (waits && limits_.memory_bytes_max != 0) {
+      // What is not persistent holds memory until its durable subscriber comes, or as a dead
+      // letter.
+      for (std::size_t at = 0; at < kClients; ++at) consume_durables(at);
+      settle_down();
+      take_dead_letters();
+      settle_down();
+    }
     for (const auto& client : clients_) {
       EXPECT_TRUE(client.pending.empty()) << "a parked send was forgotten";
       EXPECT_FALSE(client.paused) << "a connection is not read any more";
@@ -1017,56 +1034,74 @@ class Walk : public StoreListener {
   void drain_durables() {
     for (std::size_t at = 0; at < kClients; ++at) {
       if (clients_[at].connected) disconnect(at);
-      for (const std::string name : {"d0", "d1"}) {
-        const auto reader = readers_.find("durable:" + std::to_string(at) + ":" + name);
-        if (reader == readers_.end()) continue;
-        if (!clients_[at].connected) {
-          ConnectOptions connect;
-          connect.client_id = "c" + std::to_string(at);
-          clients_[at] = Client{};
-          clients_[at].connected = true;
-          clients_[at].details = *engine_->connect(connect);
-        }
-        SubscribeOptions options;
-        const Destination destination{DestinationKind::topic, reader->second.list.substr(8)};
-        options.interests.push_back({destination, "", reader->second.no_local});
-        options.ack_mode = AckMode::explicit_;
-        options.durable_name = name;
-        const auto made = engine_->subscribe(clients_[at].details.id, options, now_);
-        ASSERT_TRUE(made);
-        ModelSubscription subscription;
-        subscription.id = *made;
-        subscription.client = at;
-        subscription.destination = destination;
-        subscription.prefetch = options.prefetch;
-        subscription.durable = reader->first;
-        subscriptions_[*made] = subscription;
-      }
+      consume_durables(at);
     }
     settle_down();
   }
-  void check_dead_letters() {
+  void consume_durables(std::size_t at) {
+    for (const std::string name : {"d0", "d1"}) {
+      const auto reader = readers_.find("durable:" + std::to_string(at) + ":" + name);
+      const bool active =
+          std::any_of(subscriptions_.begin(), subscriptions_.end(), [&](const auto& each) {
+            return reader != readers_.end() && each.second.durable == reader->first;
+          });
+      if (reader == readers_.end() || active) continue;
+      if (!clients_[at].connected) {
+        ConnectOptions connect;
+        connect.client_id = "c" + std::to_string(at);
+        clients_[at] = Client{};
+        clients_[at].connected = true;
+        clients_[at].details = *engine_->connect(connect);
+      }
+      SubscribeOptions options;
+      const Destination destination{DestinationKind::topic, reader->second.list.substr(8)};
+      options.interests.push_back({destination, "", reader->second.no_local});
+      options.ack_mode = AckMode::explicit_;
+      options.durable_name = name;
+      const auto made = engine_->subscribe(clients_[at].details.id, options, now_);
+      ASSERT_TRUE(made);
+      ModelSubscription subscription;
+      subscription.id = *made;
+      subscription.client = at;
+      subscription.destination = destination;
+      subscription.prefetch = options.prefetch;
+      subscription.durable = reader->first;
+      subscriptions_[*made] = subscription;
+    }
+  }
+  void take_dead_letters() {
     SubscribeOptions options;
     options.interests.push_back({{DestinationKind::queue, "ActiveMQ.DLQ"}, "", false});
     options.ack_mode = AckMode::explicit_;
     options.prefetch = 1'000'000;
     const auto subscription = engine_->subscribe(clients_.back().details.id, options, now_);
     ASSERT_TRUE(subscription);
-    std::map<int, int> found;
     for (int i = 0; i < 10'000; ++i) {
-      engine_->run(now_);
+      const bool more = engine_->run(now_);
       if (manual_) store_->memory.make_durable(store_->submitted());
       store_->memory.deliver();
-      auto& taken = engine_->outbox(HomeId{}).deliveries;
-      if (taken.empty() && i > 20 && !engine_->run(now_)) break;
-      for (const auto& delivery : taken) {
-        ++found[std::atoi(std::string(delivery.message->body()).c_str())];
+      Outbox taken;
+      std::swap(taken, engine_->outbox(HomeId{}));
+      if (taken.deliveries.empty() && i > 20 && !more) break;
+      const auto deliveries = std::exchange(taken.deliveries, {});
+      take_effects(taken);
+      for (const auto& delivery : deliveries) {
+        if (delivery.subscription != *subscription) {
+          on_delivery(delivery);
+          continue;
+        }
+        clients_.back().last_number = delivery.number;
+        ++dead_found_[std::atoi(std::string(delivery.message->body()).c_str())];
         engine_->written(clients_.back().details.id, delivery.number, now_);
         engine_->acknowledge(*subscription, {delivery.id, delivery.id}, AckKind::consumed, "",
                              std::nullopt, now_);
       }
-      taken.clear();
     }
+    EXPECT_TRUE(engine_->unsubscribe(*subscription, now_));
+  }
+  void check_dead_letters() {
+    take_dead_letters();
+    auto& found = dead_found_;
     std::map<int, std::pair<int, int>> expected;
     for (const auto& dead : dead_letters_) {
       expected[dead.message].first += dead.maybe ? 0 : 1;
@@ -1122,6 +1157,7 @@ class Walk : public StoreListener {
   std::map<std::string, Ticket> deleted_durables_;
   std::vector<DeadLetter> dead_letters_;
   std::set<int> maybe_dead_;
+  std::map<int, int> dead_found_;  // how often
   std::uint64_t acceptances_ = 0;
   std::optional<std::size_t> drop_effects_of_;
   int last_message_ = 0;
