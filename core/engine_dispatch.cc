@@ -434,6 +434,7 @@ void Engine::State::took_ahead(Scan& scan, int priority, const Entry& entry) {
 
 /// It is acknowledged. A page that was asked for before may still bring it.
 void Engine::State::forget_ahead(Reader& reader, int priority, std::uint64_t sequence) {
+  for (auto* walk : reader.walks) walk->forget(priority, sequence);
   const auto& lane = reader.lanes[static_cast<std::size_t>(priority)];
   if (!lane || lane->taken_ahead.erase(sequence) == 0) return;
   lane->acked_ahead = std::max(lane->acked_ahead, sequence + 1);
@@ -441,7 +442,6 @@ void Engine::State::forget_ahead(Reader& reader, int priority, std::uint64_t seq
     const auto& cursor = scan.cursors[static_cast<std::size_t>(priority)];
     if (cursor && cursor->page_request != 0) cursor->gone.push_back(sequence);
   });
-  for (auto* walk : reader.walks) walk->forget(priority, sequence);
   if (!expiry_pages.empty()) gone_while_expiring(reader, priority, sequence, false);
 }
 

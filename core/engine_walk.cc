@@ -141,6 +141,7 @@ void Engine::State::enter_lane(Walk& walk, int priority, std::uint64_t from) {
   }
   walk.page.clear();
   walk.portion.clear();
+  walk.portion_gone.clear();
   walk.page_request = 0;  // an answer under way finds itself unwanted
   walk.gone.clear();
   walk.spill_request = 0;
@@ -187,6 +188,7 @@ void Engine::State::walk_on(Walk& walk) {
 }
 
 Standing Engine::State::standing(const Walk& walk, const Entry& entry) const {
+  if (entry.is_volatile && walk.portion_gone.contains(entry.sequence)) return Standing::gone;
   if (entry.is_volatile && walk.spilled.contains(entry.sequence)) return Standing::waiting;
   if (!entry.is_volatile && walk.gone.contains(entry.sequence)) return Standing::gone;
   return standing(*walk.reader, walk.priority, entry.sequence, entry.is_volatile);
@@ -264,6 +266,7 @@ bool Engine::State::fill_portion(Walk& walk, std::uint64_t end) {
   MessageList& list = walk.reader->list;
   const auto& spilled = list.lane(walk.priority).spilled;
   walk.spilled.clear();
+  walk.portion_gone.clear();
   if (!spilled || walk.portion_end >= spilled->end) {
     walk.portion_end = gather_portion(walk, end, {});
     return true;

@@ -22,10 +22,9 @@
 // by sequence. A walk holds one page and one portion; it ends at the sequences noted when it began,
 // and no scan notices it.
 //
-// What a page has may be taken, and acknowledged, before the walk gets there. Taken is seen from
-// the reader (State::standing). Acknowledged is not, if it was taken ahead of the front scan: so
-// the reader tells its walks (State::forget_ahead), and they remember it as long as their page
-// could bring it.
+// What a page or a portion has may be taken, and acknowledged, before the walk gets there. Taken is
+// seen from the reader (State::standing). Acknowledged is not: so the reader tells its walks
+// (State::forget_ahead, release_volatile), and they remember it as long as they could come to it.
 
 namespace pabal::core {
 
@@ -53,11 +52,12 @@ class Walk {
   std::uint64_t page_request = 0;  ///< of the page under way; zero: none
   std::set<std::uint64_t> gone;    ///< acknowledged since the page was asked for
 
-  Ring<Entry> portion;                ///< not stored, ascending
-  std::uint64_t portion_end = 1;      ///< `portion` has all that is not stored up to here
-  std::uint64_t spill_request = 0;    ///< of the page of spilled ones under way; zero: none
-  std::set<std::uint64_t> spilled;    ///< of `portion`: on disk, waiting
-  std::set<std::uint64_t> unspilled;  ///< taken since that page was asked for
+  Ring<Entry> portion;                   ///< not stored, ascending
+  std::set<std::uint64_t> portion_gone;  ///< of `portion`: acknowledged since
+  std::uint64_t portion_end = 1;         ///< `portion` has all that is not stored up to here
+  std::uint64_t spill_request = 0;       ///< of the page of spilled ones under way; zero: none
+  std::set<std::uint64_t> spilled;       ///< of `portion`: on disk, waiting
+  std::set<std::uint64_t> unspilled;     ///< taken since that page was asked for
 
   std::uint64_t damaged = 0;  ///< messages that could not be read
   std::string damage;         ///< the first of them
@@ -67,6 +67,13 @@ class Walk {
     if (lane_priority != priority || sequence < page_begin) return;
     if (page_request == 0 && sequence >= page_end) return;
     gone.insert(sequence);
+  }
+  /// The same of one that is not stored.
+  void forget_volatile(int lane_priority, std::uint64_t sequence) {
+    if (lane_priority != priority || portion.empty()) return;
+    if (sequence >= portion.front().sequence && sequence < portion_end) {
+      portion_gone.insert(sequence);
+    }
   }
   /// A message that is not stored left memory for the disk, or came back for good.
   void note_spilled(int lane_priority, std::uint64_t sequence) {

@@ -231,6 +231,28 @@ TEST_F(EngineWalkTest, AnEmptyQueueHasAnEnd) {
 }
 
 // A consumer that is behind with its message groups has a way of its own beside the shared one.
+// Goal: a browser that is slow is not shown what was acknowledged before it got there.
+TEST_F(EngineWalkTest, WhatWasAcknowledgedMeanwhileIsNotSeen) {
+  const auto looks = connect();
+  const auto takes = connect();
+  for (int i = 0; i < 10; ++i) send(looks, std::to_string(i), i % 2 == 0);
+  auto options = browser_of("q");
+  options.prefetch = 1;
+  const auto browser = browse(looks, options);
+  const auto first = browsed(looks);
+  ASSERT_EQ(first.bodies, std::vector<std::string>{"0"});
+
+  const auto consumer = subscribe(takes, {});
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 10U);
+  for (const auto& delivery : got) {
+    if (delivery.message->body() != "7") ack(consumer, delivery);
+  }
+  ack(browser, first.deliveries[0]);
+  const auto rest = browsed(looks);
+  EXPECT_EQ(rest.bodies, std::vector<std::string>{"7"}) << "it is out, and not acknowledged";
+}
+
 TEST_F(EngineWalkTest, WhatSomebodyWhoIsBehindHasOutIsSeenOnce) {
   const auto from = connect();
   const auto slow = connect();
