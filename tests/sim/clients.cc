@@ -31,6 +31,8 @@ enum class Action : std::uint8_t {
   grant,
   xa,
   cancel,
+  give_command,
+  browse,
 };
 
 const std::vector<std::string> kTopicPatterns = {"news.t0", "news.t1", "news.*", "news.>", ">"};
@@ -107,6 +109,10 @@ void World::client_action(Client& client) {
       return work_on_branch(client);
     case Action::cancel:
       return cancel_scheduled(client);
+    case Action::give_command:
+      return give_command();
+    case Action::browse:
+      return browse(client);
   }
 }
 
@@ -154,6 +160,7 @@ void World::disconnect(Client& client) {
   connections_.erase(id);
   client.connection.reset();
   client.subscriptions.clear();
+  client.browser.reset();
   client.transactions.clear();
   client.unacknowledged.clear();
   client.receipts_awaited = 0;
@@ -493,7 +500,8 @@ void World::acknowledge(Client& client, OpenTransaction* transaction) {
   const core::DeliveryRange range{cumulative ? core::DeliveryId{1} : delivery, delivery};
   core::AckKind kind = core::AckKind::consumed;
   std::string cause;
-  const bool may_die = !cumulative && !message->dead && transaction == nullptr;
+  const bool may_die = !cumulative && !message->dead && !message->copied && !message->revived &&
+                       transaction == nullptr;
   if (may_die && random_.one_in(12)) {
     kind = core::AckKind::poisoned;
     cause = "cause " + std::to_string(message->number);

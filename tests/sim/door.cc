@@ -18,14 +18,20 @@ void World::collect() {
   read_branch_ends();
   for (const core::Reply& reply : outbox.replies) replied(reply);
   for (const JobBatch& batch : store_->take_job_batches()) model_.jobs_written(batch);
+  follow_commands();
   if (options_.sabotage != Sabotage::none) sabotage(outbox.deliveries);
   for (core::Delivery& delivery : outbox.deliveries) {
     mix(raw(delivery.subscription));
     mix(raw(delivery.id));
-    mix(number_of(*delivery.message));
+    if (delivery.message) mix(number_of(*delivery.message));
     mix(delivery.deliveries * 2 + (delivery.redelivered ? 1 : 0));
     const auto at = connections_.find(delivery.connection);
     if (at == connections_.end()) continue;  // it left in this entry
+    if (model_.is_browser(delivery.subscription)) {
+      model_.browsed(delivery);
+      at->second.unwritten.push_back(std::move(delivery));
+      continue;
+    }
     if (options_.verbose) {
       note("  delivers " + std::to_string(number_of(*delivery.message)) + " of " +
            delivery.message->destination().to_text() + " to client " +
@@ -68,7 +74,8 @@ void World::sabotage(std::vector<core::Delivery>& deliveries) {
         if (deliveries[i].redelivered) ++deliveries[i].deliveries;
         break;
       case Sabotage::swap_deliveries:
-        if (i > 0 && deliveries[i].subscription == deliveries[i - 1].subscription) {
+        if (i > 0 && deliveries[i].subscription == deliveries[i - 1].subscription &&
+            deliveries[i].message) {
           std::swap(deliveries[i].message, deliveries[i - 1].message);
         }
         break;
@@ -76,6 +83,12 @@ void World::sabotage(std::vector<core::Delivery>& deliveries) {
         if (++sabotage_seen_ % 16 == 0) {
           core::Delivery again = deliveries[i];
           deliveries.push_back(std::move(again));
+        }
+        break;
+      case Sabotage::hide_browsed:
+        if (deliveries[i].message && model_.is_browser(deliveries[i].subscription) &&
+            ++sabotage_seen_ % 4 == 0) {
+          deliveries[i].connection = core::ConnectionId{};
         }
         break;
       case Sabotage::lose_deliveries:
@@ -200,6 +213,7 @@ bool World::receive(Connection& connection) {
     return true;
   }
   const auto& delivery = std::get<core::Delivery>(item);
+  if (!delivery.message) return true;  // a browser's end
   model_.received(delivery);
   const Consumer* consumer = model_.consumer(delivery.subscription);
   if (consumer != nullptr && !consumer->automatic) {

@@ -47,6 +47,7 @@ void World::drain() {
   host_->calm();
   pump_everything();
   if (broken()) return;
+  finish_commands();
   // Who was put off must have been told by now, if there is room.
   note("is there room?");
   const std::uint64_t replies = replies_;

@@ -11,6 +11,9 @@ core::RecoveredState LyingStore::recovered() {
   core::RecoveredState state = store_.recovered();
   for (auto& list : state.lists) {
     if (sabotage_ == Sabotage::forget_expiry) list.expiry.clear();
+    if (list.description.destination.name.starts_with("moved.")) {
+      moved_lists_.insert(list.description.id);
+    }
     if (core::is_schedule_list(list.description.destination.name)) {
       schedule_lists_.insert(list.description.id);
     }
@@ -30,7 +33,12 @@ core::Ticket LyingStore::append(std::span<StoreOp> ops) {
       return store_.append(ops.subspan(half));
     }
   }
+  lie_about_moved(ops);
   for (StoreOp& op : ops) {
+    if (op.kind == StoreOpKind::create_list &&
+        op.detail->list.destination.name.starts_with("moved.")) {
+      moved_lists_.insert(op.list);
+    }
     if (op.kind == StoreOpKind::create_list &&
         core::is_schedule_list(op.detail->list.destination.name)) {
       schedule_lists_.insert(op.list);
@@ -41,6 +49,18 @@ core::Ticket LyingStore::append(std::span<StoreOp> ops) {
     if (drops(op)) op = StoreOp{};
   }
   return store_.append(ops);
+}
+
+void LyingStore::lie_about_moved(std::span<StoreOp> ops) {
+  if (sabotage_ != Sabotage::lose_moved && sabotage_ != Sabotage::keep_moved) return;
+  StoreOp* added = nullptr;
+  StoreOp* removed = nullptr;
+  for (StoreOp& op : ops) {
+    if (op.kind == StoreOpKind::add && moved_lists_.contains(op.list)) added = &op;
+    if (op.kind == StoreOpKind::acknowledge) removed = &op;
+  }
+  if (added == nullptr || removed == nullptr || ++seen_ % 4 != 0) return;
+  *(sabotage_ == Sabotage::lose_moved ? added : removed) = StoreOp{};
 }
 
 void LyingStore::read(const core::PageRequest& request) {
@@ -69,6 +89,11 @@ bool LyingStore::drops(const StoreOp& op) {
     case Sabotage::repeat_jobs:
       return kind == StoreOpKind::acknowledge && schedule_lists_.contains(op.list) &&
              ++seen_ % 4 == 0;
+    case Sabotage::lose_moved:
+    case Sabotage::keep_moved:
+    case Sabotage::hide_browsed:
+    case Sabotage::command_all:
+    case Sabotage::copy_instead:
     case Sabotage::forget_refusals:
     case Sabotage::forget_expiry:
     case Sabotage::hide_expired:

@@ -33,11 +33,13 @@ class LyingStore final : public core::Store {
 
  private:
   [[nodiscard]] bool drops(const core::StoreOp& op);
+  void lie_about_moved(std::span<core::StoreOp> ops);
 
   core::Store& store_;
   const Sabotage sabotage_;
   std::uint64_t seen_ = 0;
   std::set<core::ListId> schedule_lists_;
+  std::set<core::ListId> moved_lists_;
 };
 
 }  // namespace pabal::sim

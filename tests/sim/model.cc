@@ -190,6 +190,7 @@ void Model::parked_silently(Message& message) {
 /// `plain`: by an acknowledgement outside of transactions, which may take the send back too.
 void Model::remove(Place& place, Ticket removed, bool plain) {
   place.state = Place::State::gone;
+  place.since = entry_;
   place.removed = removed;
   // Acknowledgements of one entry go to the store in several batches, or with the one before.
   place.removed_from = plain ? submitted_ : removed;
@@ -494,6 +495,7 @@ void Model::disconnected(std::uint64_t connection, Ticket submitted) {
     end_consumer(at->second, submitted);
     at = consumers_.erase(at);
   }
+  std::erase_if(browsers_, [&](const auto& each) { return each.second.connection == connection; });
   for (const auto& list : lists_) {
     if (list->kind != ListKind::temporary_queue || list->connection != connection) continue;
     list->deleted = true;

@@ -37,6 +37,9 @@ struct Message {
   std::string cause;        ///< of that; empty: it expired
   std::shared_ptr<const core::ScheduleRequest> schedule;  ///< it is to come later
   bool cancelled = false;                                 ///< somebody asked that it does not
+  bool copied = false;                ///< by a command: it is in several queues, and must not die
+  bool revived = false;               ///< by a command: it died, and must not again
+  std::set<core::Destination> stood;  ///< where commands took it
 };
 
 struct List;
@@ -58,19 +61,19 @@ struct Place {
   bool may_be_cancelled = false;           ///< `removed` may have taken the send back unwritten
   Ticket added = core::kNoTicket;          ///< durable from here on
   Ticket visible_after = core::kNoTicket;  ///< of its transaction
-  std::uint64_t since = 0;                 ///< entry of the engine in which it came or came back
-  Ticket removed = core::kNoTicket;        ///< with state gone: gone for good from here on
-  Ticket removed_from = core::kNoTicket;   ///< and not yet before this
-  std::uint64_t with = 0;                  ///< the consumer that has it, or had it
-  std::uint32_t deliveries = 0;            ///< failed or lost ones
-  std::vector<Ticket> counted;             ///< tickets of the counts of this epoch
-  std::uint32_t refusals = 0;              ///< of `deliveries`
-  std::vector<Ticket> refused;             ///< tickets of these, of this epoch
-  core::TimePoint not_before{};            ///< refused: not delivered again before
-  bool prepared = false;                   ///< in_transaction: of a prepared XA branch
-  std::uint64_t epoch = 0;                 ///< in which it was sent
-  bool dispatched = false;                 ///< in this epoch
-  bool received = false;                   ///< ever, by a client
+  std::uint64_t since = 0;           ///< entry of the engine in which it came, came back or went
+  Ticket removed = core::kNoTicket;  ///< with state gone: gone for good from here on
+  Ticket removed_from = core::kNoTicket;  ///< and not yet before this
+  std::uint64_t with = 0;                 ///< the consumer that has it, or had it
+  std::uint32_t deliveries = 0;           ///< failed or lost ones
+  std::vector<Ticket> counted;            ///< tickets of the counts of this epoch
+  std::uint32_t refusals = 0;             ///< of `deliveries`
+  std::vector<Ticket> refused;            ///< tickets of these, of this epoch
+  core::TimePoint not_before{};           ///< refused: not delivered again before
+  bool prepared = false;                  ///< in_transaction: of a prepared XA branch
+  std::uint64_t epoch = 0;                ///< in which it was sent
+  bool dispatched = false;                ///< in this epoch
+  bool received = false;                  ///< ever, by a client
 };
 
 enum class ListKind : std::uint8_t { queue, temporary_queue, durable, transient, dead_letters };
@@ -179,6 +182,39 @@ struct JobBatch {
   std::vector<Added> added;
   std::vector<JobPlace> removed;
   std::vector<core::MessageRef> copies;  ///< for consumers
+};
+
+/// What a batch does to queues.
+struct QueueBatch {
+  using Item = std::pair<core::Destination, core::MessageRef>;
+  Ticket ticket = core::kNoTicket;
+  bool cancelled = false;  ///< `removed` was added by a batch that is never written
+  std::vector<Item> added;
+  std::vector<Item> removed;
+};
+
+/// An operator's command that goes through a queue.
+struct CommandModel {
+  core::TaskId id{};
+  core::QueueCommand command{};
+  List* queue = nullptr;
+  core::Destination to;     ///< move, copy: a queue of its own
+  bool red_only = false;    ///< by its selector
+  Message* only = nullptr;  ///< null: all that is stored, and may take part
+  std::uint64_t started = 0;
+  Ticket durable = core::kNoTicket;  ///< when it started
+  std::uint64_t affected = 0;
+};
+
+/// A browser, until it has seen all.
+struct BrowserModel {
+  std::uint64_t connection = 0;
+  List* queue = nullptr;
+  bool red_only = false;
+  std::uint64_t started = 0;
+  Ticket durable = core::kNoTicket;  ///< when it started
+  std::uint8_t priority = 9;
+  std::set<std::uint64_t> seen;
 };
 
 /// What the store handed back at a start: the judge reads it before the engine does.
@@ -292,6 +328,22 @@ class Model {
   /// The engine counts so many.
   void check_schedule(std::uint64_t scheduled);
 
+  // --- browsers and commands (model_commands.cc)
+  /// One that may be given, and that the rest of the model can follow; false: there is none.
+  bool may_revive(const Message& message) const;
+  [[nodiscard]] std::vector<List*> queues_for_commands();
+  [[nodiscard]] bool works_on(const List& queue, core::QueueCommand command) const;
+  void command_started(const CommandModel& command);
+  void queues_written(const QueueBatch& batch);
+  /// As the engine has it, after each entry. Answers whether it has ended.
+  bool command_goes_on(const core::QueueTaskView& view);
+  void command_cancelled(core::TaskId id) { commands_.erase(id); }
+  [[nodiscard]] std::vector<core::TaskId> commands() const;
+  void browser_started(core::SubscriptionId id, std::uint64_t connection, List& queue,
+                       bool red_only);
+  [[nodiscard]] bool is_browser(core::SubscriptionId id) const { return browsers_.contains(id); }
+  void browsed(const core::Delivery& delivery);
+
   // --- connections
   void temporary_created(const core::Destination& destination, std::uint64_t connection);
   void disconnected(std::uint64_t connection, Ticket submitted);
@@ -336,6 +388,11 @@ class Model {
   void name_occurrence(Message& occurrence, const core::Message& copy);
   Message* occurrence_of(const core::Message& copy);
   static void let_go(Place& place, Ticket after);
+  CommandModel* command_on(const List& queue, const Message& message, const List* to);
+  static bool wanted_by(const CommandModel& command, const Message& message);
+  void taken_by(CommandModel& command, Place& place, List* to, Ticket after);
+  void copied_by(CommandModel& command, Message& message, List& to, Ticket after);
+  [[nodiscard]] bool stood_there(const Place& place, std::uint64_t started, Ticket durable) const;
   void end_consumer(Consumer& consumer, Ticket submitted);
   BranchModel* live_branch(std::uint64_t number);
   void end_branch(std::uint64_t number, BranchModel& branch, Ticket after, bool by_hand);
@@ -384,6 +441,8 @@ class Model {
   std::map<std::uint64_t, BranchModel> branches_;
   std::deque<JobModel> jobs_;  ///< gone ones too, until a crash
   std::vector<Message*> occurrences_;
+  std::map<core::TaskId, CommandModel> commands_;
+  std::map<core::SubscriptionId, BrowserModel> browsers_;  ///< ended ones too
   std::map<std::uint64_t, std::uint64_t> orders_;
   std::vector<Place*> written_;  ///< removed in this entry; the ticket comes at its end
   std::uint64_t epoch_ = 1;

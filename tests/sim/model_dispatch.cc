@@ -202,8 +202,11 @@ void Model::check_priority(const Place& place, const Consumer& consumer) {
 void Model::check_dead_letter(const core::Delivery& delivery, const Message& message) {
   const auto about = "dead letter " + std::to_string(message.number);
   const auto origin = delivery.message->original_destination();
-  if (!origin || origin->kind != message.destination.kind ||
-      origin->name != message.destination.name) {
+  const auto from = [&](const core::Destination& place) {
+    return origin && origin->kind == place.kind && origin->name == place.name;
+  };
+  if (!from(message.destination) &&
+      std::none_of(message.stood.begin(), message.stood.end(), from)) {
     violation(about + " does not say where it comes from");
   }
   const auto cause = delivery.message->property("dlqDeliveryFailureCause");

@@ -24,6 +24,8 @@ void Model::recovered(const core::RecoveredState& state, const std::vector<Recov
   consumed_.clear();
   transactions_.clear();
   written_.clear();
+  commands_.clear();
+  browsers_.clear();
   Found found = match(state, lanes);
   match_branches(state, found);
   if (violations_.empty()) settle(found, survived(found));
@@ -200,7 +202,7 @@ void Model::settle_place(Place& place, const Found& found, Ticket survivors) {
   const auto at = found.entries.find(&place);
   // With the message its number is there, or neither is.
   Message& message = *place.message;
-  if (message.identified && place.list->kind == ListKind::queue) {
+  if (message.identified && place.list->destination == message.destination && !message.revived) {
     message.taken = at != found.entries.end() || place.added <= survivors;
   }
   if (at == found.entries.end()) {

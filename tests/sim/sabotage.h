@@ -22,6 +22,8 @@ enum class Sabotage : std::uint8_t {
   forget_branches,   ///< prepared XA branches are not logged
   forget_expiry,     ///< what was stored before a start is not known to expire
   hide_expired,      ///< of what is on disk nothing is said to have expired
+  lose_moved,        ///< every 4th message that a command moves is not stored where it goes
+  keep_moved,        ///< every 4th of them stays where it was
   resurrect,         ///< every 16th acknowledgement is never stored
   tear_batches,      ///< a batch is stored in two halves
   // --- the disk's (below the journal)
@@ -30,11 +32,14 @@ enum class Sabotage : std::uint8_t {
   drop_marks,         ///< no delivery is marked as redelivered
   swap_deliveries,    ///< two neighbours for one consumer change places
   repeat_deliveries,  ///< every 16th is handed out twice
+  hide_browsed,       ///< every 4th is not shown to browsers
   lose_deliveries,    ///< every 16th is never handed out
   invent_counts,      ///< a mark counts as a failed delivery, so restarts alone make poison
   // --- the client's
   commit_instead,     ///< a transaction that is rolled back takes effect
   forget_selectors,   ///< a consumer with a selector gets everything
+  command_all,        ///< a command leaves its selector out
+  copy_instead,       ///< a command that moves copies
   forget_groups,      ///< a sender leaves its message groups out
   forget_exclusive,   ///< an exclusive consumer does not say so
   forget_identities,  ///< what is sent again comes without its identity
@@ -50,7 +55,7 @@ struct SabotageInfo {
   bool journal = true;  ///< and on the journal, which writes a batch that is torn in one piece
 };
 
-inline constexpr std::array<SabotageInfo, 27> kSabotages{{
+inline constexpr std::array<SabotageInfo, 32> kSabotages{{
     {Sabotage::lose_durable, "lose_durable"},
     {Sabotage::lose_early, "lose_early"},
     {Sabotage::forget_touches, "forget_touches"},
@@ -62,16 +67,21 @@ inline constexpr std::array<SabotageInfo, 27> kSabotages{{
     {Sabotage::forget_branches, "forget_branches"},
     {Sabotage::forget_expiry, "forget_expiry"},
     {Sabotage::hide_expired, "hide_expired"},
+    {Sabotage::lose_moved, "lose_moved"},
+    {Sabotage::keep_moved, "keep_moved"},
     {Sabotage::resurrect, "resurrect"},
     {Sabotage::tear_batches, "tear_batches", true, false},
     {Sabotage::skip_sync, "skip_sync", false, true},
     {Sabotage::drop_marks, "drop_marks"},
     {Sabotage::swap_deliveries, "swap_deliveries"},
     {Sabotage::repeat_deliveries, "repeat_deliveries"},
+    {Sabotage::hide_browsed, "hide_browsed"},
     {Sabotage::lose_deliveries, "lose_deliveries"},
     {Sabotage::invent_counts, "invent_counts"},
     {Sabotage::commit_instead, "commit_instead"},
     {Sabotage::forget_selectors, "forget_selectors"},
+    {Sabotage::command_all, "command_all"},
+    {Sabotage::copy_instead, "copy_instead"},
     {Sabotage::forget_groups, "forget_groups"},
     {Sabotage::forget_exclusive, "forget_exclusive"},
     {Sabotage::forget_identities, "forget_identities"},

@@ -79,8 +79,33 @@ void Tap::look_at_job(const core::StoreOp& op, JobBatch& batch) {
   }
 }
 
+void Tap::look_at_queues(const core::StoreOp& op, const core::MessageRef& message,
+                         QueueBatch& batch, std::vector<StoredPlace>& placed) {
+  if (op.kind == core::StoreOpKind::create_list &&
+      op.detail->list.destination.kind == core::DestinationKind::queue) {
+    queues_[op.list] = op.detail->list.destination;
+  }
+  const auto queue = queues_.find(op.list);
+  if (queue == queues_.end() || schedule_lists_.contains(op.list)) return;
+  if (op.kind == core::StoreOpKind::add || op.kind == core::StoreOpKind::add_reference) {
+    batch.added.emplace_back(queue->second, message);
+    placed.emplace_back(op.list, op.priority, op.first);
+    stored_[placed.back()] = message;
+  } else if (op.kind == core::StoreOpKind::acknowledge) {
+    for (auto sequence = op.first; sequence <= op.last; ++sequence) {
+      const auto at = stored_.find({op.list, op.priority, sequence});
+      if (at == stored_.end()) continue;
+      batch.removed.emplace_back(queue->second, std::move(at->second));
+      stored_.erase(at);
+    }
+  }
+}
+
 core::Ticket Tap::append(std::span<core::StoreOp> ops) {
   JobBatch jobs;
+  QueueBatch queues;
+  core::MessageRef message;
+  std::vector<StoredPlace> placed;
   std::vector<core::Xid> ended;
   for (const core::StoreOp& op : ops) {
     for (const std::uint64_t value :
@@ -90,6 +115,8 @@ core::Ticket Tap::append(std::span<core::StoreOp> ops) {
     }
     if (op.message) mix(number_of(*op.message));
     look_at_job(op, jobs);
+    if (op.message) message = op.message;
+    look_at_queues(op, message, queues, placed);
     if (auto xid = branch_ended_by(op)) ended.push_back(std::move(*xid));
     if (!verbose_) continue;
     std::printf("      %s list %llu reader %llu priority %d %llu..%llu%s%s\n", name_of(op.kind),
@@ -104,6 +131,12 @@ core::Ticket Tap::append(std::span<core::StoreOp> ops) {
     jobs.ticket = ticket;
     job_batches_.push_back(std::move(jobs));
   }
+  if (!queues.added.empty() || !queues.removed.empty()) {
+    queues.ticket = ticket;
+    queue_batches_.push_back(std::move(queues));
+    if (!placed.empty()) plain_[ticket] = std::move(placed);
+  }
+  plain_.erase(plain_.begin(), plain_.upper_bound(store_.durable()));
   for (auto& xid : ended) branch_ends_.emplace_back(std::move(xid), ticket);
   if (verbose_) {
     std::printf("      = ticket %llu\n", static_cast<unsigned long long>(core::raw(ticket)));
@@ -114,6 +147,18 @@ core::Ticket Tap::append(std::span<core::StoreOp> ops) {
 bool Tap::cancel(core::Ticket ticket, core::ListId list) {
   const bool cancelled = store_.cancel(ticket, list);
   mix(core::raw(ticket) * 2 + (cancelled ? 1 : 0));
+  if (const auto sent = plain_.find(ticket); cancelled && sent != plain_.end()) {
+    QueueBatch queues;
+    queues.ticket = store_.submitted();
+    queues.cancelled = true;
+    for (const auto& place : sent->second) {
+      const auto at = stored_.find(place);
+      if (std::get<0>(place) != list || at == stored_.end()) continue;
+      queues.removed.emplace_back(queues_.at(list), std::move(at->second));
+      stored_.erase(at);
+    }
+    queue_batches_.push_back(std::move(queues));
+  }
   if (verbose_) {
     std::printf("      cancel ticket %llu list %llu: %s\n",
                 static_cast<unsigned long long>(core::raw(ticket)),

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,9 @@ class Tap final : public core::Store {
     for (const auto& list : state_.lists) {
       if (core::is_schedule_list(list.description.destination.name)) {
         schedule_lists_.insert(list.description.id);
+      }
+      if (list.description.destination.kind == core::DestinationKind::queue) {
+        queues_[list.description.id] = list.description.destination;
       }
     }
   }
@@ -45,17 +50,31 @@ class Tap final : public core::Store {
   std::vector<std::pair<core::Xid, core::Ticket>> take_branch_ends() {
     return std::exchange(branch_ends_, {});
   }
+  /// What was done to queues since the last call.
+  std::vector<QueueBatch> take_queue_batches() { return std::exchange(queue_batches_, {}); }
+  /// A message that was recovered there.
+  void know(core::ListId list, std::uint8_t priority, std::uint64_t sequence,
+            core::MessageRef message) {
+    stored_[{list, priority, sequence}] = std::move(message);
+  }
   [[nodiscard]] core::StoreStatus status() const override { return store_.status(); }
 
  private:
   void mix(std::uint64_t value) { hash_ = (hash_ ^ value) * 0x100000001B3ULL; }
 
+  using StoredPlace = std::tuple<core::ListId, std::uint8_t, std::uint64_t>;
+  void look_at_queues(const core::StoreOp& op, const core::MessageRef& message, QueueBatch& batch,
+                      std::vector<StoredPlace>& placed);
   void look_at_job(const core::StoreOp& op, JobBatch& batch);
   static std::optional<core::Xid> branch_ended_by(const core::StoreOp& op);
 
   core::Store& store_;
   std::vector<std::pair<core::Xid, core::Ticket>> branch_ends_;
   std::vector<JobBatch> job_batches_;
+  std::vector<QueueBatch> queue_batches_;
+  std::map<core::ListId, core::Destination> queues_;
+  std::map<StoredPlace, core::MessageRef> stored_;
+  std::map<core::Ticket, std::vector<StoredPlace>> plain_;  ///< sends of one message
   std::set<core::ListId> schedule_lists_;
   bool verbose_;
   core::RecoveredState state_;

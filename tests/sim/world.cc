@@ -24,9 +24,10 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
   scenario.groups = random.one_in(3);
   scenario.xa = random.one_in(3);
   scenario.schedule = random.one_in(3);
+  scenario.commands = random.one_in(3);
   if (scenario.xa) scenario.kill_permille /= 3;  // a branch takes its time
   //                         send in_tx ack in_tx sub dur unsub del begin commit back temp leave
-  //                         grant xa cancel
+  //                         grant xa cancel command browse
   scenario.client_weights = {30,
                              12,
                              30,
@@ -42,7 +43,9 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
                              1,
                              4,
                              scenario.xa ? 45U : 0U,
-                             scenario.schedule ? 2U : 0U};
+                             scenario.schedule ? 2U : 0U,
+                             scenario.commands ? 3U : 0U,
+                             scenario.commands ? 3U : 0U};
   if (random.one_in(3)) scenario.client_weights[0] = 80;  // deep queues
   if (random.one_in(3)) scenario.client_weights[12] = 6;  // restless clients
 
@@ -244,7 +247,10 @@ std::vector<RecoveredLane> World::read_everything(const core::RecoveredState& st
             return lanes;
           }
           first = pages_.front().covered_to;
-          for (auto& entry : pages_.front().entries) lane.entries.push_back(std::move(entry));
+          for (auto& entry : pages_.front().entries) {
+            store_->know(list.description.id, cursor.priority, entry.sequence, entry.message);
+            lane.entries.push_back(std::move(entry));
+          }
           pages_.clear();
         }
       }

@@ -46,6 +46,9 @@ struct Report {
   std::uint64_t parked = 0;
   std::uint64_t failures = 0;  ///< of the store, each ending a process
   std::uint64_t branches = 0;  ///< prepared ones
+  std::uint64_t commands = 0;
+  std::uint64_t commanded = 0;  ///< messages that they purged, moved, copied, retried
+  std::uint64_t browsers = 0;
 };
 
 /// What the seed decides about a run as a whole.
@@ -63,6 +66,7 @@ struct Scenario {
   bool identities = false;  ///< clients send again what was not answered
   bool xa = false;
   bool schedule = false;
+  bool commands = false;  ///< and browsers
   std::optional<core::RedeliveryPolicy> redelivery;
   std::vector<unsigned> client_weights;  ///< per kind of client action
   core::EngineLimits limits;
@@ -118,6 +122,7 @@ struct Client {
     std::uint64_t token = 0;  ///< of the last try
   };
   std::deque<Unanswered> unanswered;
+  std::optional<core::SubscriptionId> browser;
   std::size_t to_repeat = 0;  ///< of these, how many the connection of now has not sent
   std::uint64_t last_identity = 0;
 };
@@ -233,6 +238,13 @@ class World final : private core::StoreListener {
   void branch_ended(std::uint64_t number);
   void finish_branches();
 
+  // --- clients_commands.cc: browsers and operators
+  void give_command();
+  void start_command(CommandModel& command);
+  void follow_commands();
+  void finish_commands();
+  void browse(Client& client);
+
   // --- clients_schedule.cc: what is to come later
   std::shared_ptr<const core::ScheduleRequest> choose_schedule(const core::Destination& target);
   std::shared_ptr<const core::ScheduleRequest> told_schedule(
@@ -261,6 +273,7 @@ class World final : private core::StoreListener {
   std::map<std::uint64_t, Parked> parked_;                 ///< by token
   std::map<std::uint64_t, ParkedBranch> parked_branches_;  ///< by token
   std::uint64_t last_branch_ = 0;
+  std::uint64_t last_command_queue_ = 0;
   std::uint64_t last_token_ = 0;
   std::deque<core::Page> pages_;
   std::uint64_t spilled_bytes_ = 0;  ///< as last seen
