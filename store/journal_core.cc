@@ -62,6 +62,7 @@ class JournalCoreImpl final : public JournalCore {
   // JournalCore
   bool step(Step step) override;
   bool troubled(Step step) const noexcept override;
+  void allow_removal() noexcept override { pool_.allow_removal(); }
   bool failed() const noexcept override { return failed_.load(); }
   Result<void> flush_now() override;
   Result<MapReport> map(const MapLimits& limits) override {

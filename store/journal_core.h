@@ -45,6 +45,11 @@ class JournalCore : public core::Store {
   /// Whether the last attempt of that step failed and the next should come after a pause (a
   /// second): preparing on a full disk, flushing an index that cannot be written.
   [[nodiscard]] virtual bool troubled(Step step) const noexcept = 0;
+  /// Lets `prepare` remove one more segment that is not needed. From the first call on it removes
+  /// no more than that, unless the space is wanted: a file system that tells its disk what is free
+  /// (the mount option discard) holds up the journal's syncs for as long as that takes. Where
+  /// prepare runs.
+  virtual void allow_removal() noexcept = 0;
   /// Whether the journal failed; nothing becomes durable any more.
   [[nodiscard]] virtual bool failed() const noexcept = 0;
   /// Writes the index's changes down now, whether due or not (for a stop). Where apply runs.

@@ -15,8 +15,9 @@ namespace pabal::store {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kPause{1000};  // before trying again what failed
-constexpr std::chrono::milliseconds kIdle{200};    // then looks whether segments can go
+constexpr std::chrono::milliseconds kPause{1000};        // before trying again what failed
+constexpr std::chrono::milliseconds kIdle{200};          // then looks whether segments can go
+constexpr std::chrono::milliseconds kRemovalPause{500};  // between segments that are not needed
 constexpr int kGroupsPerReclaim = 32;
 /// How far the thread that reads back steps back when the processors are busy: what is new goes
 /// first, but on a machine that others keep busy it must not come to a stop.
@@ -183,11 +184,16 @@ class JournalStoreImpl final : public JournalStore, private Waker {
 
   void run_prepare() {
     pthread_setname_np(pthread_self(), "prepare");
+    Clock::time_point removal{};
     while (!prepare_stops_.load()) {
+      if (const auto now = Clock::now(); now >= removal) {
+        core_->allow_removal();
+        removal = now + kRemovalPause;
+      }
       while (!prepare_stops_.load() && core_->step(Step::prepare)) {
       }
       if (prepare_stops_.load()) return;
-      (void)prepare_bell_.wait(kPause);
+      (void)prepare_bell_.wait(kRemovalPause);
       // A full disk is not asked again and again by everybody who wants to send.
       if (core_->troubled(Step::prepare)) pause_preparing();
     }

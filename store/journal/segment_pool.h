@@ -98,6 +98,11 @@ class SegmentPool {
 
   /// One bounded piece of work; false: there is none, or it failed (see failure()).
   bool prepare_step();
+  /// See JournalCore::allow_removal().
+  void allow_removal() noexcept {
+    removals_paced_ = true;
+    removal_allowed_ = true;
+  }
 
  private:
   enum class State : std::uint8_t { ready, active, closed, condemned };
@@ -154,7 +159,10 @@ class SegmentPool {
   std::atomic<std::uint64_t> room_{0};
   std::atomic<bool> failing_{false};
 
-  std::optional<Making> making_;  // the preparing thread's
+  // The preparing thread's.
+  std::optional<Making> making_;
+  bool removals_paced_ = false;
+  bool removal_allowed_ = false;
 };
 
 }  // namespace pabal::store

@@ -2,6 +2,7 @@
 // needs any more. A segment gets its name only when its header is durable, so a name without a good
 // header is damage.
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "store/journal/segment_pool.h"
@@ -28,7 +29,14 @@ SegmentPool::Task SegmentPool::next_task(SegmentRef& condemned) {
     if (segment.state != State::condemned || segment.file.use_count() != 1) continue;
     condemned = segment.file;
     const bool fit = condemned->bytes == options_.segment_bytes;
-    return wanting && ordinary && fit ? Task::recycle : Task::remove;
+    if (wanting && ordinary && fit) return Task::recycle;
+    // What is not needed goes one by one, but for who waits for its space.
+    const bool space_wanted = wanting || demand_ > 0 || lent_ || failing();
+    if (!removals_paced_ || space_wanted || std::exchange(removal_allowed_, false)) {
+      return Task::remove;
+    }
+    condemned.reset();
+    break;
   }
   if (lent_) return Task::none;
   if (wanting || demand_ > 0) return Task::start;

@@ -284,6 +284,32 @@ TEST(StoreReview, RemovesASegmentThoughItsDirectoryCouldNotBeSyncedAtFirst) {
   store.drop();
 }
 
+TEST(StoreReview, RemovesWhatIsNotNeededOneByOneUnlessSpaceIsWanted) {
+  StoreHarness store(14);
+  open_with_queue(store);
+  store.core().allow_removal();
+  send_through_segments(store, 8, {Step::write, Step::sync, Step::apply, Step::prepare});
+  store.acknowledge(kOrders, 1, store.next(kOrders) - 1);
+  const auto settle = [&] {
+    drive(store, {Step::write, Step::sync, Step::apply, Step::flush, Step::reclaim, Step::prepare});
+  };
+  (void)store.core().flush_now();
+  settle();
+  const std::uint64_t many = store.core().status().segments;
+  ASSERT_GE(many, 7U) << "of eight that were used up, not more than one has gone";
+  settle();
+  EXPECT_EQ(store.core().status().segments, many);
+  store.core().allow_removal();
+  settle();
+  EXPECT_EQ(store.core().status().segments, many - 1);
+  // An entry that fits in none of those that are ready.
+  ASSERT_NE(store.core().admit(store.options.segment_bytes, core::Purpose::send),
+            core::Admission::granted);
+  settle();
+  EXPECT_LT(store.core().status().segments, many - 2);
+  store.drop();
+}
+
 TEST(StoreReview, HandsOutNoCondemnedSegment) {
   SimulatedFileSystem files(11);
   JournalStoreOptions options;
