@@ -538,7 +538,7 @@ bool Engine::State::deliver_job(const ScheduledJob& job, const Message& packed, 
   const auto outcome = try_send(send, nullptr);
   if (outcome && outcome->disposition == Disposition::done) return true;
   if (!outcome) {
-    schedule.waiting = "no room for " + (*copy)->destination().to_text();
+    schedule.waiting = "no room for " + (*copy)->destination().to_text() + ": " + blocked_why_;
     return false;
   }
   schedule.waiting = outcome->error->text;

@@ -189,7 +189,8 @@ std::pair<Admission, std::string> JournalCoreImpl::judge(std::uint64_t bytes,
     return {Admission::refused, "store full: the limit of " + std::to_string(options_.bytes_limit) +
                                     " bytes (storeUsage) is reached"};
   }
-  if (underway > 0 && underway + bytes > options_.undurable_bytes_max) {
+  // What is only set aside need never be written: waiting for it would be waiting for nothing.
+  if (pending_.undurable_bytes() > 0 && underway + bytes > options_.undurable_bytes_max) {
     return {Admission::later, "the store is writing"};
   }
   const std::uint64_t room = pool_.room();

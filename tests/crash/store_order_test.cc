@@ -50,6 +50,20 @@ TEST(StoreSpace, TellsTheSmallAlthoughALargeOneWasRefusedAfterIt) {
   EXPECT_EQ(store.core().admit(8000), core::Admission::granted);
 }
 
+// Goal: who needs room twice, as a scheduled message does that comes again, gets it however large
+// it is; and what an open transaction has set aside stops nobody.
+TEST(StoreSpace, WhatIsSetAsideAndNotWrittenHoldsUpNobody) {
+  StoreHarness store(1);
+  store.options.undurable_bytes_max = 10'000;
+  ASSERT_TRUE(store.open()) << store.error;
+  store.create_queue(kQueue);
+  store.settle();
+  ASSERT_EQ(store.core().admit(8000), core::Admission::granted);
+  ASSERT_EQ(store.core().admit(8000), core::Admission::granted) << "nothing is written";
+  store.send(kQueue, 7800);
+  EXPECT_EQ(store.core().admit(8000), core::Admission::later) << "now it is";
+}
+
 TEST(StoreSpace, MovesAreNotCountedAgainstTheLimit) {
   StoreHarness store(1);
   store.options.bytes_limit = 10'000;
