@@ -193,22 +193,68 @@ core::Destination World::choose_target(Client&) {
   return {DestinationKind::queue, "q." + std::to_string(random_.below(scenario_.queues))};
 }
 
+/// Sometimes: several places that one send names, or one that leads to several (start() has made
+/// them). Null in the second case.
+std::shared_ptr<const std::vector<core::Destination>> World::choose_several(
+    core::Destination& target) {
+  if (random_.one_in(3)) {
+    target = {DestinationKind::queue, kFan};
+    return nullptr;
+  }
+  if (random_.one_in(2)) {
+    target = {DestinationKind::topic, kVirtualTopic};
+    return nullptr;
+  }
+  std::vector<core::Destination> targets;
+  for (std::uint64_t queue = 0; queue < scenario_.queues; ++queue) {
+    if (queue < 2 || random_.one_in(2)) {
+      targets.push_back({DestinationKind::queue, "q." + std::to_string(queue)});
+    }
+  }
+  if (scenario_.topics > 0 && random_.one_in(2)) {
+    targets.push_back({DestinationKind::topic, "news.t1"});
+  }
+  target = targets.front();
+  return std::make_shared<const std::vector<core::Destination>>(std::move(targets));
+}
+
+/// Of one that does not name its targets: where what it names leads.
+std::vector<core::Destination> World::where_to(const Message& message) const {
+  if (message.destination.name == kVirtualTopic) {
+    return {message.destination,
+            {DestinationKind::queue, kVirtualQueues[0]},
+            {DestinationKind::queue, kVirtualQueues[1]}};
+  }
+  std::vector<core::Destination> targets = {{DestinationKind::queue, "q.0"}};
+  if (is_red(message)) targets.push_back({DestinationKind::queue, "fan.red"});
+  targets.push_back({DestinationKind::topic, "news.t0"});
+  if (!scenario_.fan_only) targets.push_back(message.destination);
+  return targets;
+}
+
 void World::send(Client& client, OpenTransaction* transaction) {
   const Connection& connection = connection_of(client);
-  const core::Destination target = choose_target(client);
-  const auto schedule = choose_schedule(target);
+  core::Destination target = choose_target(client);
+  const bool several = scenario_.several && random_.one_in(5);
+  const auto named = several ? choose_several(target) : nullptr;
+  const auto schedule = several ? nullptr : choose_schedule(target);
   // Scheduled ones that are not persistent are nobody's promise over a crash, and not looked at.
   const bool persistent = random_.percent(75) || schedule != nullptr;
   const auto priority = static_cast<std::uint8_t>(random_.one_in(4) ? random_.below(10) : 4);
   // A persistent topic message that expires would die once per durable subscription.
   const bool expires = scenario_.expiration && random_.one_in(8) &&
-                       (core::is_queue(target.kind) || !persistent) && schedule == nullptr;
+                       ((core::is_queue(target.kind) && !several) || !persistent) &&
+                       schedule == nullptr;
   const std::int64_t expiration =
       expires ? core::to_millis(now_) + static_cast<std::int64_t>(random_.between(1, 3000)) : 0;
   // What is sent for a branch takes effect when that ends, and so is nobody's in order.
   const std::uint64_t branch = transaction != nullptr ? transaction->branch : 0;
   Message& message = model_.create(client.index + branch * 1000, target, persistent, priority,
                                    expiration, connection.details.origin);
+  if (several) {
+    ++report_.several;
+    message.targets = named != nullptr ? *named : where_to(message);
+  }
   if (schedule != nullptr) {
     message.schedule = schedule;
     message.producer = 1'000'000 + message.number;
@@ -241,7 +287,7 @@ void World::send(Client& client, OpenTransaction* transaction) {
   const bool wants_receipt = random_.one_in(2);
   // Without a token nobody says when a parked send took effect.
   const bool silent = transaction == nullptr && !wants_receipt && core::is_queue(target.kind) &&
-                      schedule == nullptr && random_.one_in(4);
+                      schedule == nullptr && !several && random_.one_in(4);
   const std::uint64_t token = silent ? 0 : ++last_token_;
   std::optional<core::TransactionId> within;
   if (transaction != nullptr) within = transaction->id;
@@ -249,14 +295,21 @@ void World::send(Client& client, OpenTransaction* transaction) {
        " to " + target.to_text() + (persistent ? " persistent" : "") + " priority " +
        std::to_string(priority) + " " + message.group + (message.closes ? " closes" : "") +
        (within ? " in transaction " + std::to_string(raw(*within)) : "") +
-       (expires ? " expires" : "") + (schedule != nullptr ? " scheduled" : ""));
+       (several ? " to several" : "") + (expires ? " expires" : "") +
+       (schedule != nullptr ? " scheduled" : ""));
   if (transaction == nullptr) model_.order(message);
   core::SendOptions options;
   options.transaction = within;
   options.token = token;
   options.schedule = told_schedule(schedule);
+  options.targets = named;
+  if (named != nullptr && named->size() > 1 && options_.sabotage == Sabotage::forget_targets) {
+    options.targets =
+        std::make_shared<const std::vector<core::Destination>>(named->begin(), named->end() - 1);
+  }
   const core::Outcome outcome = engine_->publish(*client.connection, *built, options, now_);
   mix(static_cast<std::uint64_t>(outcome.disposition));
+  if (outcome.disposition != Disposition::parked) answered_.insert(token);
   switch (outcome.disposition) {
     case Disposition::failed:
       note("  refused: " + outcome.error->text);
@@ -397,6 +450,8 @@ void World::subscribe(Client& client) {
     interest.destination = {DestinationKind::queue, random_.of(kQueuePatterns)};
   } else if (random_.one_in(8)) {
     interest.destination = {DestinationKind::queue, kDeadLetters};
+  } else if (scenario_.several && random_.one_in(6)) {
+    interest.destination = {DestinationKind::queue, kVirtualQueues[random_.below(2)]};
   } else {
     interest.destination = {DestinationKind::queue,
                             "q." + std::to_string(random_.below(scenario_.queues))};

@@ -16,7 +16,10 @@ void World::collect() {
   if (spilled > scenario_.limits.spilled_bytes_max) model_.violation("spills over its limit");
   spilled_bytes_ = spilled;
   read_branch_ends();
-  for (const core::Reply& reply : outbox.replies) replied(reply);
+  for (const core::Reply& reply : outbox.replies) {
+    replied(reply);
+    if (options_.sabotage == Sabotage::answer_twice) replied(reply);
+  }
   for (const JobBatch& batch : store_->take_job_batches()) model_.jobs_written(batch);
   follow_commands();
   if (options_.sabotage != Sabotage::none) sabotage(outbox.deliveries);
@@ -107,6 +110,9 @@ void World::replied(const core::Reply& reply) {
     const ParkedBranch parked = branch->second;
     parked_branches_.erase(branch);
     return branch_replied(parked, reply.outcome);
+  }
+  if (reply.token != 0 && !answered_.insert(reply.token).second) {
+    return model_.violation("one send or commit is answered twice");
   }
   const auto at = parked_.find(reply.token);
   if (at == parked_.end()) return;  // nobody asked; or its transaction was rolled back

@@ -14,6 +14,9 @@ core::RecoveredState LyingStore::recovered() {
     if (list.description.destination.name.starts_with("moved.")) {
       moved_lists_.insert(list.description.id);
     }
+    if (list.description.destination.kind == core::DestinationKind::queue) {
+      queues_.insert(list.description.id);
+    }
     if (core::is_schedule_list(list.description.destination.name)) {
       schedule_lists_.insert(list.description.id);
     }
@@ -38,6 +41,10 @@ core::Ticket LyingStore::append(std::span<StoreOp> ops) {
     if (op.kind == StoreOpKind::create_list &&
         op.detail->list.destination.name.starts_with("moved.")) {
       moved_lists_.insert(op.list);
+    }
+    if (op.kind == StoreOpKind::create_list &&
+        op.detail->list.destination.kind == core::DestinationKind::queue) {
+      queues_.insert(op.list);
     }
     if (op.kind == StoreOpKind::create_list &&
         core::is_schedule_list(op.detail->list.destination.name)) {
@@ -89,6 +96,10 @@ bool LyingStore::drops(const StoreOp& op) {
     case Sabotage::repeat_jobs:
       return kind == StoreOpKind::acknowledge && schedule_lists_.contains(op.list) &&
              ++seen_ % 4 == 0;
+    case Sabotage::split_sends:
+      return kind == StoreOpKind::add_reference && queues_.contains(op.list) && ++seen_ % 4 == 0;
+    case Sabotage::forget_targets:
+    case Sabotage::answer_twice:
     case Sabotage::lose_moved:
     case Sabotage::keep_moved:
     case Sabotage::hide_browsed:

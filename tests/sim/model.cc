@@ -142,20 +142,29 @@ Place& Model::place(Message& message, List& list, Ticket added) {
   return place;
 }
 
+/// All of them or none.
 void Model::place_everywhere(Message& message, Ticket after, Ticket visible_after,
                              Place::State state) {
+  if (message.targets.empty()) {
+    return place_at(message.destination, message, after, visible_after, state);
+  }
+  message.copied = true;
+  for (const auto& target : message.targets) {
+    place_at(target, message, after, visible_after, state);
+  }
+}
+
+void Model::place_at(const core::Destination& target, Message& message, Ticket after,
+                     Ticket visible_after, Place::State state) {
   const auto put = [&](List& list) {
     Place& made = place(message, list, after);
     made.state = state;
     made.visible_after = visible_after;
   };
-  if (core::is_queue(message.destination.kind)) {
-    put(queue(message.destination));
-    return;
-  }
+  if (core::is_queue(target.kind)) return put(queue(target));
   for (const auto& list : lists_) {
     if (!list->topic() || list->deleted) continue;
-    if (!pattern_matches(list->destination.name, message.destination.name)) continue;
+    if (!pattern_matches(list->destination.name, target.name)) continue;
     if (list->no_local && list->origin == message.origin) continue;
     if (!list->red_only || is_red(message)) {
       put(*list);
@@ -317,7 +326,7 @@ void Model::received(const core::Delivery& delivery) {
   const auto consumed = consumed_.find(core::raw(delivery.subscription));
   if (message == nullptr || consumed == consumed_.end()) return;
   List* list = consumed->second;
-  if (list == nullptr) list = &queue(delivery.message->destination());
+  if (list == nullptr) list = &queue(sim::place_of(delivery));
   const auto place = list->places.find(message->number);
   if (place != list->places.end()) place->second.received = true;
   const auto consumer = consumers_.find(core::raw(delivery.subscription));

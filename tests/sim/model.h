@@ -25,6 +25,7 @@ struct Message {
   std::uint64_t producer = 0;
   std::uint64_t order = 0;  ///< position among what its producer did, by effect
   core::Destination destination;
+  std::vector<core::Destination> targets;  ///< it goes to all of them; empty: to `destination`
   std::uint8_t priority = 0;
   bool persistent = false;
   std::int64_t expiration = 0;
@@ -37,7 +38,7 @@ struct Message {
   std::string cause;        ///< of that; empty: it expired
   std::shared_ptr<const core::ScheduleRequest> schedule;  ///< it is to come later
   bool cancelled = false;                                 ///< somebody asked that it does not
-  bool copied = false;                ///< by a command: it is in several queues, and must not die
+  bool copied = false;                ///< it is in several places, and must not die
   bool revived = false;               ///< by a command: it died, and must not again
   std::set<core::Destination> stood;  ///< where commands took it
 };
@@ -377,6 +378,8 @@ class Model {
   List& queue(const core::Destination& destination);
   List* durable(const std::string& client_id, const std::string& name);
   Place& place(Message& message, List& list, Ticket added);
+  void place_at(const core::Destination& target, Message& message, Ticket after,
+                Ticket visible_after, Place::State state);
   void place_everywhere(Message& message, Ticket after, Ticket visible_after, Place::State state);
   void remove(Place& place, Ticket removed, bool plain);
   void give_back(Place& place, Ticket counted);
@@ -461,6 +464,10 @@ class Model {
 /// The XID of branch `number`, and the number in it; 0: it is none of ours.
 core::Xid xid_of(std::uint64_t number);
 std::uint64_t number_of(const core::Xid& xid);
+/// Where it is delivered from: the place that it was sent to, or that this led to.
+inline core::Destination place_of(const core::Delivery& delivery) {
+  return delivery.destination != nullptr ? *delivery.destination : delivery.message->destination();
+}
 /// The number in a message's body; 0 if there is none.
 std::uint64_t number_of(const core::Message& message);
 /// What `packed`, a job in the list at `place`, says that it is.

@@ -13,7 +13,7 @@ Place* Model::place_of(const core::Delivery& delivery, const Consumer& consumer)
   if (message == nullptr) return nullptr;
   List* list = consumer.list;
   if (list == nullptr) {
-    const core::Destination from = delivery.message->destination();
+    const core::Destination from = sim::place_of(delivery);
     const bool wanted = consumer.destination.kind == from.kind &&
                         pattern_matches(consumer.destination.name, from.name);
     if (!wanted && consumer.destination != from) {
@@ -44,7 +44,7 @@ void Model::dispatched(const core::Delivery& delivery, core::TimePoint now) {
   if (place == nullptr && !violations_.empty()) return;
   if (place == nullptr) {
     Message* message = known(*delivery.message);
-    List* list = consumer.list != nullptr ? consumer.list : &queue(delivery.message->destination());
+    List* list = consumer.list != nullptr ? consumer.list : &queue(sim::place_of(delivery));
     place = list->kind == ListKind::dead_letters ? appeared_dead(*message, *list, now) : nullptr;
     if (place == nullptr) {
       return violation("message " + std::to_string(message->number) + " was never due at " +

@@ -22,6 +22,7 @@ enum class Sabotage : std::uint8_t {
   forget_branches,   ///< prepared XA branches are not logged
   forget_expiry,     ///< what was stored before a start is not known to expire
   hide_expired,      ///< of what is on disk nothing is said to have expired
+  split_sends,       ///< every 4th message is not stored in the second of its queues
   lose_moved,        ///< every 4th message that a command moves is not stored where it goes
   keep_moved,        ///< every 4th of them stays where it was
   resurrect,         ///< every 16th acknowledgement is never stored
@@ -38,6 +39,8 @@ enum class Sabotage : std::uint8_t {
   // --- the client's
   commit_instead,     ///< a transaction that is rolled back takes effect
   forget_selectors,   ///< a consumer with a selector gets everything
+  forget_targets,     ///< a send to several places leaves the last out
+  answer_twice,       ///< what was parked is answered twice
   command_all,        ///< a command leaves its selector out
   copy_instead,       ///< a command that moves copies
   forget_groups,      ///< a sender leaves its message groups out
@@ -55,7 +58,7 @@ struct SabotageInfo {
   bool journal = true;  ///< and on the journal, which writes a batch that is torn in one piece
 };
 
-inline constexpr std::array<SabotageInfo, 32> kSabotages{{
+inline constexpr std::array<SabotageInfo, 35> kSabotages{{
     {Sabotage::lose_durable, "lose_durable"},
     {Sabotage::lose_early, "lose_early"},
     {Sabotage::forget_touches, "forget_touches"},
@@ -67,6 +70,7 @@ inline constexpr std::array<SabotageInfo, 32> kSabotages{{
     {Sabotage::forget_branches, "forget_branches"},
     {Sabotage::forget_expiry, "forget_expiry"},
     {Sabotage::hide_expired, "hide_expired"},
+    {Sabotage::split_sends, "split_sends"},
     {Sabotage::lose_moved, "lose_moved"},
     {Sabotage::keep_moved, "keep_moved"},
     {Sabotage::resurrect, "resurrect"},
@@ -80,6 +84,8 @@ inline constexpr std::array<SabotageInfo, 32> kSabotages{{
     {Sabotage::invent_counts, "invent_counts"},
     {Sabotage::commit_instead, "commit_instead"},
     {Sabotage::forget_selectors, "forget_selectors"},
+    {Sabotage::forget_targets, "forget_targets"},
+    {Sabotage::answer_twice, "answer_twice"},
     {Sabotage::command_all, "command_all"},
     {Sabotage::copy_instead, "copy_instead"},
     {Sabotage::forget_groups, "forget_groups"},

@@ -25,6 +25,17 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
   scenario.xa = random.one_in(3);
   scenario.schedule = random.one_in(3);
   scenario.commands = random.one_in(3);
+  scenario.several = random.one_in(3);
+  if (scenario.several) {
+    scenario.fan_only = random.one_in(2);
+    scenario.settings.virtuals.composites.push_back(
+        {{core::DestinationKind::queue, kFan},
+         {{{core::DestinationKind::queue, "q.0"}, ""},
+          {{core::DestinationKind::queue, "fan.red"}, kRedOnly},
+          {{core::DestinationKind::topic, "news.t0"}, ""}},
+         scenario.fan_only,
+         false});
+  }
   if (scenario.xa) scenario.kill_permille /= 3;  // a branch takes its time
   //                         send in_tx ack in_tx sub dur unsub del begin commit back temp leave
   //                         grant xa cancel command browse
@@ -215,6 +226,9 @@ void World::start() {
   engine_ = std::make_unique<core::Engine>(*store_, scenario_.limits, 1);
   engine_->configure(scenario_.settings, now_);
   more_work_ = true;
+  for (const char* name : kVirtualQueues) {
+    if (scenario_.several) (void)engine_->create_queue(name);  // it may be there already
+  }
   if (!broken()) model_.check_depths(*engine_, now_);
   if (!broken()) model_.check_branches(engine_->branches(nullptr, 1000, false));
   if (!broken()) model_.check_schedule(engine_->snapshot().scheduled);
@@ -273,6 +287,7 @@ void World::crash() {
   store_.reset();
   connections_.clear();
   parked_.clear();
+  answered_.clear();
   parked_branches_.clear();
   for (Client& client : clients_) {
     Client fresh;

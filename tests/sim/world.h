@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -18,6 +19,12 @@
 #include "tests/sim/tap.h"
 
 namespace pabal::sim {
+
+/// In runs with sends to several places: a composite queue, a virtual topic and its queues.
+inline constexpr const char* kFan = "fan";
+inline constexpr const char* kVirtualTopic = "VirtualTopic.v";
+inline constexpr const char* kVirtualQueues[] = {"Consumer.a.VirtualTopic.v",
+                                                 "Consumer.b.VirtualTopic.v"};
 
 enum class StoreKind : std::uint8_t { memory, journal };
 
@@ -46,6 +53,7 @@ struct Report {
   std::uint64_t parked = 0;
   std::uint64_t failures = 0;  ///< of the store, each ending a process
   std::uint64_t branches = 0;  ///< prepared ones
+  std::uint64_t several = 0;   ///< sends to several places
   std::uint64_t commands = 0;
   std::uint64_t commanded = 0;  ///< messages that they purged, moved, copied, retried
   std::uint64_t browsers = 0;
@@ -67,6 +75,8 @@ struct Scenario {
   bool xa = false;
   bool schedule = false;
   bool commands = false;  ///< and browsers
+  bool several = false;   ///< sends go to several places
+  bool fan_only = false;  ///< the composite queue keeps nothing
   std::optional<core::RedeliveryPolicy> redelivery;
   std::vector<unsigned> client_weights;  ///< per kind of client action
   core::EngineLimits limits;
@@ -188,6 +198,8 @@ class World final : private core::StoreListener {
   bool connect(Client& client, std::string client_id);
   void disconnect(Client& client);
   void send(Client& client, OpenTransaction* transaction);
+  std::shared_ptr<const std::vector<core::Destination>> choose_several(core::Destination& target);
+  std::vector<core::Destination> where_to(const Message& message) const;
   core::Destination choose_target(Client& client);
   void send_identified(Client& client);
   void repeat_unanswered(Client& client);
@@ -275,6 +287,7 @@ class World final : private core::StoreListener {
   std::uint64_t last_branch_ = 0;
   std::uint64_t last_command_queue_ = 0;
   std::uint64_t last_token_ = 0;
+  std::set<std::uint64_t> answered_;  ///< tokens, since the start
   std::deque<core::Page> pages_;
   std::uint64_t spilled_bytes_ = 0;  ///< as last seen
   bool durable_told_ = false;
