@@ -197,21 +197,28 @@ bool MemoryStore::cancel(Ticket ticket, core::ListId list) {
 }
 
 void MemoryStore::drop_cancelled_reference(Batch& batch, core::ListId list) {
-  core::MessageRef message;
-  for (StoreOp& op : batch.ops) {
-    if (op.kind == StoreOpKind::add) message = op.message;
-    const bool adds = op.kind == StoreOpKind::add || op.kind == StoreOpKind::add_reference;
-    if (!adds || op.list != list) continue;
-    state_.release_entry(op.list, op.priority, op.first);
-    op = StoreOp{};
-  }
-  // What is left, if anything, must begin with the `add` that carries the message.
+  core::MessageRef message;  // of the last `add`
+  bool carried = false;      // by what is left
+  bool any = false;
   for (StoreOp& op : batch.ops) {
     if (op.kind == StoreOpKind::none) continue;
-    op.kind = StoreOpKind::add;
-    op.message = message;
-    return;
+    if (op.kind == StoreOpKind::add) {
+      message = op.message;
+      carried = false;
+    }
+    if (op.list == list) {
+      state_.release_entry(op.list, op.priority, op.first);
+      op = StoreOp{};
+      continue;
+    }
+    // The first that is left of those that refer to a message carries it.
+    if (!std::exchange(carried, true)) {
+      op.kind = StoreOpKind::add;
+      op.message = message;
+    }
+    any = true;
   }
+  if (any) return;
   batch.cancelled = true;
   ++batches_cancelled_;
 }

@@ -507,6 +507,29 @@ TEST_P(StoreContract, CancelTakesOneReferenceOnly) {
   });
 }
 
+// Goal: of a send that has two messages (a topic's copy under another name), what is left of the
+// first keeps the first.
+TEST_P(StoreContract, CancelLeavesReferencesTheirMessage) {
+  topic_list(kNews);
+  queue();
+  append(create_reader(kNews, kAnna, "anna"));
+  const core::ListId third{77};
+  append(create_list(third, DestinationKind::queue, "third"));
+  auto first = message("first");
+  auto second = message("second");
+  ASSERT_EQ(store().admit(first->flat().size() + second->flat().size()), Admission::granted);
+  const Ticket ticket =
+      append(add(kOrders, 1, first), add_reference(third, 1), add(kNews, 1, second));
+  if (!store().cancel(ticket, kOrders)) append(acknowledge(kOrders, kQueueReader, 1, 1));
+  now_and_after_reopening([&] {
+    EXPECT_EQ(contents(kOrders), "");
+    EXPECT_EQ(contents(third), "1:first");
+    const auto page = read(request(kNews, kAnna, 1, 2));
+    ASSERT_EQ(page.entries.size(), 1U);
+    EXPECT_EQ(page.entries[0].message->body(), "second");
+  });
+}
+
 TEST_P(StoreContract, ReadsBehindACancelledSend) {
   queue();
   send(kOrders, 1, "a");
