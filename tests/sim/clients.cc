@@ -33,6 +33,7 @@ enum class Action : std::uint8_t {
   cancel,
   give_command,
   browse,
+  acknowledge_late,
 };
 
 const std::vector<std::string> kTopicPatterns = {"news.t0", "news.t1", "news.*", "news.>", ">"};
@@ -113,6 +114,8 @@ void World::client_action(Client& client) {
       return give_command();
     case Action::browse:
       return browse(client);
+    case Action::acknowledge_late:
+      return acknowledge_late(client, transaction);
   }
 }
 

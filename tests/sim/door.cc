@@ -224,6 +224,7 @@ bool World::receive(Connection& connection) {
   const Consumer* consumer = model_.consumer(delivery.subscription);
   if (consumer != nullptr && !consumer->automatic) {
     client.unacknowledged.emplace_back(delivery.subscription, delivery.id);
+    remember(client, delivery.subscription, delivery.id);
   }
   return true;
 }

@@ -100,6 +100,7 @@ bool LyingStore::drops(const StoreOp& op) {
       return kind == StoreOpKind::add_reference && queues_.contains(op.list) && ++seen_ % 4 == 0;
     case Sabotage::forget_targets:
     case Sabotage::answer_twice:
+    case Sabotage::late_takes:
     case Sabotage::lose_moved:
     case Sabotage::keep_moved:
     case Sabotage::hide_browsed:

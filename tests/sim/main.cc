@@ -84,7 +84,7 @@ bool parse(int argc, char** argv, Arguments& arguments) {
 }
 
 using Counter = std::pair<std::uint64_t Report::*, const char*>;
-constexpr std::array<Counter, 17> kCounters = {{
+constexpr std::array<Counter, 18> kCounters = {{
     {&Report::steps, "steps"},
     {&Report::starts, "starts"},
     {&Report::messages, "messages"},
@@ -98,6 +98,7 @@ constexpr std::array<Counter, 17> kCounters = {{
     {&Report::parked, "parked"},
     {&Report::branches, "branches prepared"},
     {&Report::several, "sends to several places"},
+    {&Report::late, "late acknowledgements"},
     {&Report::commands, "commands"},
     {&Report::commanded, "messages of theirs"},
     {&Report::browsers, "browsers"},

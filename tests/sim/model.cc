@@ -532,6 +532,22 @@ const Message* Model::message_of(core::SubscriptionId id, core::DeliveryId deliv
   return out == found->out.end() ? nullptr : out->second.place->message;
 }
 
+bool Model::is_out(core::SubscriptionId id, core::DeliveryId delivery) const {
+  const Consumer* found = consumer(id);
+  if (found == nullptr) return false;
+  const auto out = found->out.find(core::raw(delivery));
+  return out != found->out.end() && out->second.transaction == 0;
+}
+
+std::optional<std::pair<core::SubscriptionId, core::DeliveryId>> Model::some_delivery_out() const {
+  for (const auto& [number, consumer] : consumers_) {
+    for (const auto& [delivery, out] : consumer.out) {
+      if (out.transaction == 0) return std::pair(consumer.id, core::DeliveryId{delivery});
+    }
+  }
+  return std::nullopt;
+}
+
 std::vector<core::Destination> Model::temporaries() const {
   std::vector<core::Destination> names;
   for (const auto& list : lists_) {

@@ -365,6 +365,10 @@ class Model {
   // --- for clients that choose
   [[nodiscard]] const Consumer* consumer(core::SubscriptionId id) const;
   [[nodiscard]] const Message* message_of(core::SubscriptionId id, core::DeliveryId delivery) const;
+  /// Whether it can be acknowledged: it is with that consumer, and in no transaction.
+  [[nodiscard]] bool is_out(core::SubscriptionId id, core::DeliveryId delivery) const;
+  [[nodiscard]] std::optional<std::pair<core::SubscriptionId, core::DeliveryId>> some_delivery_out()
+      const;
   [[nodiscard]] std::vector<core::Destination> temporaries() const;
   /// Whether a durable subscription of this pattern was deleted and may come back with a crash.
   [[nodiscard]] bool ghost_of(const std::string& client_id, const std::string& name,
@@ -395,6 +399,7 @@ class Model {
   static bool wanted_by(const CommandModel& command, const Message& message);
   void taken_by(CommandModel& command, Place& place, List* to, Ticket after);
   void copied_by(CommandModel& command, Message& message, List& to, Ticket after);
+  [[nodiscard]] bool not_sent_yet(const Place& place) const;
   [[nodiscard]] bool stood_there(const Place& place, std::uint64_t started, Ticket durable) const;
   void end_consumer(Consumer& consumer, Ticket submitted);
   BranchModel* live_branch(std::uint64_t number);

@@ -162,7 +162,7 @@ void Model::copied_by(CommandModel& command, Message& message, List& to, Ticket 
   if (command.command != QueueCommand::copy) return violation(about + " is copied, not moved");
   const auto at = command.queue->places.find(message.number);
   if (at == command.queue->places.end() || at->second.state == Place::State::gone ||
-      at->second.visible_after > durable_ || !wanted_by(command, message)) {
+      not_sent_yet(at->second) || !wanted_by(command, message)) {
     return violation(about + " is copied to " + to.text() + " by a command that has not met it");
   }
   if (to.places.contains(message.number)) return violation(about + " is copied twice");
@@ -171,6 +171,12 @@ void Model::copied_by(CommandModel& command, Message& message, List& to, Ticket 
   message.stood.insert(to.destination);
   Place& copy = place(message, to, at->second.stored ? after : core::kNoTicket);
   if (copy.stored) copy.visible_after = after;
+}
+
+/// Its transaction is not durable. What a branch gave back waits for that too, but stood there.
+bool Model::not_sent_yet(const Place& place) const {
+  return place.visible_after > durable_ && place.state == Place::State::here &&
+         place.deliveries == 0;
 }
 
 /// It has waited there all the time since.
@@ -275,7 +281,7 @@ void Model::browsed(const core::Delivery& delivery) {
   }
   const Place& place = at->second;
   const bool gone = place.state == Place::State::gone && place.since != entry_;
-  if (gone || place.visible_after > durable_ || (browser.red_only && !is_red(*message)) ||
+  if (gone || not_sent_yet(place) || (browser.red_only && !is_red(*message)) ||
       (browser.queue->kind != ListKind::dead_letters && delivery.message->expired(now_))) {
     violation(about + " was shown what it must not see: " + text(place));
   }

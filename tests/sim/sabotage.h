@@ -41,6 +41,7 @@ enum class Sabotage : std::uint8_t {
   forget_selectors,   ///< a consumer with a selector gets everything
   forget_targets,     ///< a send to several places leaves the last out
   answer_twice,       ///< what was parked is answered twice
+  late_takes,         ///< a late acknowledgement settles what somebody else has
   command_all,        ///< a command leaves its selector out
   copy_instead,       ///< a command that moves copies
   forget_groups,      ///< a sender leaves its message groups out
@@ -58,7 +59,7 @@ struct SabotageInfo {
   bool journal = true;  ///< and on the journal, which writes a batch that is torn in one piece
 };
 
-inline constexpr std::array<SabotageInfo, 35> kSabotages{{
+inline constexpr std::array<SabotageInfo, 36> kSabotages{{
     {Sabotage::lose_durable, "lose_durable"},
     {Sabotage::lose_early, "lose_early"},
     {Sabotage::forget_touches, "forget_touches"},
@@ -86,6 +87,7 @@ inline constexpr std::array<SabotageInfo, 35> kSabotages{{
     {Sabotage::forget_selectors, "forget_selectors"},
     {Sabotage::forget_targets, "forget_targets"},
     {Sabotage::answer_twice, "answer_twice"},
+    {Sabotage::late_takes, "late_takes"},
     {Sabotage::command_all, "command_all"},
     {Sabotage::copy_instead, "copy_instead"},
     {Sabotage::forget_groups, "forget_groups"},

@@ -1,5 +1,6 @@
 #include "tests/sim/world.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -24,6 +25,10 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
   scenario.groups = random.one_in(3);
   scenario.xa = random.one_in(3);
   scenario.schedule = random.one_in(3);
+  // A large one that comes again is there three times.
+  if (scenario.schedule && scenario.bytes_max != 0) {
+    scenario.bytes_max = std::max<std::uint64_t>(scenario.bytes_max, 60'000);
+  }
   scenario.commands = random.one_in(3);
   scenario.several = random.one_in(3);
   if (scenario.several) {
@@ -38,7 +43,7 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
   }
   if (scenario.xa) scenario.kill_permille /= 3;  // a branch takes its time
   //                         send in_tx ack in_tx sub dur unsub del begin commit back temp leave
-  //                         grant xa cancel command browse
+  //                         grant xa cancel command browse late
   scenario.client_weights = {30,
                              12,
                              30,
@@ -56,7 +61,8 @@ Scenario choose_scenario(Random& random, std::uint64_t steps) {
                              scenario.xa ? 45U : 0U,
                              scenario.schedule ? 2U : 0U,
                              scenario.commands ? 3U : 0U,
-                             scenario.commands ? 3U : 0U};
+                             scenario.commands ? 3U : 0U,
+                             2};
   if (random.one_in(3)) scenario.client_weights[0] = 80;  // deep queues
   if (random.one_in(3)) scenario.client_weights[12] = 6;  // restless clients
 

@@ -54,6 +54,7 @@ struct Report {
   std::uint64_t failures = 0;  ///< of the store, each ending a process
   std::uint64_t branches = 0;  ///< prepared ones
   std::uint64_t several = 0;   ///< sends to several places
+  std::uint64_t late = 0;      ///< acknowledgements that came too late
   std::uint64_t commands = 0;
   std::uint64_t commanded = 0;  ///< messages that they purged, moved, copied, retried
   std::uint64_t browsers = 0;
@@ -133,6 +134,8 @@ struct Client {
   };
   std::deque<Unanswered> unanswered;
   std::optional<core::SubscriptionId> browser;
+  /// The last deliveries to it, settled or not; of earlier connections too.
+  std::deque<std::pair<core::SubscriptionId, core::DeliveryId>> remembered;
   std::size_t to_repeat = 0;  ///< of these, how many the connection of now has not sent
   std::uint64_t last_identity = 0;
 };
@@ -256,6 +259,11 @@ class World final : private core::StoreListener {
   void follow_commands();
   void finish_commands();
   void browse(Client& client);
+
+  // --- clients_late.cc
+  static void remember(Client& client, core::SubscriptionId subscription,
+                       core::DeliveryId delivery);
+  void acknowledge_late(Client& client, OpenTransaction* transaction);
 
   // --- clients_schedule.cc: what is to come later
   std::shared_ptr<const core::ScheduleRequest> choose_schedule(const core::Destination& target);
