@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/engine_state.h"
+#include "core/selector_text.h"
 
 // Why messages wait, told from what the dispatcher itself goes by: nothing here is worked out a
 // second time. Looking changes nothing and reads nothing from disk.
@@ -266,7 +267,8 @@ void Engine::State::explain_reasons(Reader& reader, QueueExplanation& told) cons
                              ? "for " + count_of(scan.consumers, "consumer", "consumers") +
                                    " without a selector: "
                              : "for " + count_of(scan.consumers, "consumer", "consumers") +
-                                   " with the selector " + scan.selector + ": ") +
+                                   " with the selector " +
+                                   std::string(shown_selector(scan.selector)) + ": ") +
                         scan.waiting);
     }
   }

@@ -83,6 +83,14 @@ core::Error wrong(std::string text) {
   return {core::Errc::invalid_argument, std::move(text)};
 }
 
+/// A script whose variable was empty does not mean everything. The places of pages may be empty:
+/// there it is a script's first page.
+core::Result<void> check_given(std::string_view name, std::string_view value) {
+  if (name == "after" || name == "from") return {};
+  if (value.find_first_not_of(" \t\r\n") != std::string_view::npos) return {};
+  return wrong(std::string(name) + " is empty; leave it out where it shall not choose");
+}
+
 core::Result<void> read_query(std::string_view uri, const ApiRoute& route, ApiRequest& request) {
   const auto mark = uri.find('?');
   if (mark == std::string_view::npos) return {};
@@ -97,6 +105,7 @@ core::Result<void> read_query(std::string_view uri, const ApiRoute& route, ApiRe
     if (!knows(route.parameters, *name)) {
       return wrong("no parameter " + *name + "; there are: " + std::string(route.parameters));
     }
+    if (auto given = check_given(*name, *value); !given) return given;
     request.query.emplace_back(*name, *value);
   }
   return {};
@@ -119,6 +128,8 @@ core::Result<void> read_body(std::string_view text, const ApiRoute& route, ApiRe
     if (value.isStruct() || value.isArray() || value.isEmpty()) {
       return wrong(name + " is a text, a number, or true or false");
     }
+    if (name == "selector" && !value.isString()) return wrong("the selector is a text");
+    if (auto given = check_given(name, value.convert<std::string>()); !given) return given;
   }
   return {};
 }
@@ -220,7 +231,9 @@ ApiAnswer ApiAnswer::failure(const core::Error& error) {
       status = 500;
       break;
   }
-  return failure(status, core::to_string(error.code), error.text);
+  std::string code(core::to_string(error.code));  // "not found": as a word
+  std::replace(code.begin(), code.end(), ' ', '_');
+  return failure(status, code, error.text);
 }
 
 // --- the way from one to the other ---------------------------------------------------------------

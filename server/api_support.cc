@@ -5,6 +5,8 @@
 #include <thread>
 #include <utility>
 
+#include "core/selector.h"
+
 namespace pabal::server {
 namespace {
 
@@ -30,6 +32,26 @@ core::Destination destination_named(const std::string& name) {
     if (name.starts_with(prefix)) return {kind, name.substr(prefix.size())};
   }
   return {queue, name};
+}
+
+core::Result<core::Destination> one_destination_named(const std::string& name) {
+  core::Destination destination = destination_named(name);
+  std::string why;
+  if (name.find(',') != std::string::npos) {
+    why = "it has a comma, which separates destinations; name one";
+  } else if (destination.name.starts_with('/') ||
+             destination.name.find("://") != std::string::npos) {
+    why = "write a queue as NAME or /queue/NAME, a topic as /topic/NAME";
+  } else if (destination.name.empty()) {
+    why = "the name is empty";
+  } else {
+    return destination;
+  }
+  return core::Error{core::Errc::bad_destination, "'" + name + "' is no destination: " + why};
+}
+
+std::string operator_selector(const std::string& text) {
+  return text.empty() ? text : std::string(core::Selector::kConvertTexts) + text;
 }
 
 core::Result<ApiClock::time_point> deadline_of(const ApiRequest& request) {

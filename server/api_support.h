@@ -24,6 +24,13 @@ inline Poco::UInt64 json_number(std::uint64_t value) {
 
 /// A queue by its name, or any destination as logs ("topic://a") or STOMP ("/topic/a") write it.
 core::Destination destination_named(const std::string& name);
+/// The same, where something is to come into being or to be sent: what looks like another kind of
+/// address is no queue's name there. Errors: bad_destination.
+core::Result<core::Destination> one_destination_named(const std::string& name);
+
+/// An operator's selector: as in a SUBSCRIBE of STOMP, a number in it means what a text spells,
+/// since whatever STOMP clients send has texts only. Empty stays empty.
+std::string operator_selector(const std::string& text);
 
 using ApiClock = std::chrono::steady_clock;
 /// Until when to wait for an end: the parameter `wait`, in milliseconds. Errors: invalid_argument.

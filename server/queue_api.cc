@@ -6,6 +6,7 @@
 #include <Poco/Base64Encoder.h>
 #include <Poco/JSON/Array.h>
 
+#include "core/selector_text.h"
 #include "server/api.h"
 #include "server/api_support.h"
 #include "server/utf8.h"
@@ -186,7 +187,7 @@ Object::Ptr explanation_json(const core::QueueExplanation& told) {
     consumer->set("remote", to_utf8(each.remote));
     consumer->set("protocol", to_utf8(each.protocol));
     consumer->set("destination", to_utf8(each.destination));
-    consumer->set("selector", to_utf8(each.selector));
+    consumer->set("selector", to_utf8(core::shown_selector(each.selector)));
     consumer->set("priority", each.priority);
     consumer->set("prefetch", json_number(each.prefetch));
     consumer->set("unacknowledged", json_number(each.out));
@@ -232,7 +233,7 @@ Object::Ptr explanation_json(const core::MessageExplanation& told) {
   Array::Ptr matches = new Array;
   for (const auto& each : told.matches) {
     auto match = json_object();
-    match->set("selector", to_utf8(each.selector));
+    match->set("selector", to_utf8(core::shown_selector(each.selector)));
     match->set("consumers", json_number(each.consumers));
     match->set("matches", each.matches);
     matches->add(match);
@@ -283,21 +284,25 @@ std::optional<Progress> wait_for(EngineGate& gate, core::TaskId id, ApiClock::ti
   return progress;
 }
 
-ApiAnswer answer_progress(EngineGate& gate, core::TaskId id, const ApiRequest& request) {
+/// `name`: what was asked for, where that is not the task's own word for it.
+ApiAnswer answer_progress(EngineGate& gate, core::TaskId id, const ApiRequest& request,
+                          const char* name = nullptr) {
   const auto deadline = deadline_of(request);
   if (!deadline) return ApiAnswer::failure(deadline.error());
   const auto progress = wait_for(gate, id, *deadline);
   if (!progress) return ApiAnswer::failure(404, "not_found", "no such command, or forgotten");
   auto json = task_json(progress->view);
+  if (name != nullptr) json->set("command", std::string(name));
   json->set("ended", progress->ended);
   return ApiAnswer::ok(*json, progress->ended ? 200 : 202);
 }
 
-ApiAnswer run_command(EngineGate& gate, const ApiRequest& request, core::QueueCommand command) {
+ApiAnswer run_command(EngineGate& gate, const ApiRequest& request, core::QueueCommand command,
+                      const char* name = nullptr) {
   core::QueueTaskOptions options;
   options.command = command;
   options.queue = queue_of(request.arguments[0]);
-  options.selector = request.text("selector");
+  options.selector = operator_selector(request.text("selector"));
   options.message_id = request.text("messageId");
   const auto limit = request.number("limit", 0, kAny);
   if (!limit) return ApiAnswer::failure(limit.error());
@@ -306,11 +311,13 @@ ApiAnswer run_command(EngineGate& gate, const ApiRequest& request, core::QueueCo
     if (request.text("to").empty()) {
       return ApiAnswer::failure(400, "invalid_argument", "'to' says where the messages go");
     }
-    options.to = destination_named(request.text("to"));
+    auto to = one_destination_named(request.text("to"));
+    if (!to) return ApiAnswer::failure(to.error());
+    options.to = *std::move(to);
   }
   const auto id = start(gate, std::move(options));
   if (!id) return ApiAnswer::failure(id.error());
-  return answer_progress(gate, *id, request);
+  return answer_progress(gate, *id, request, name);
 }
 
 ApiAnswer post_purge(EngineGate& gate, const ApiRequest& request) {
@@ -349,9 +356,14 @@ ApiAnswer change(EngineGate& gate, const ApiRequest& request, Change change) {
 
 ApiAnswer post_create(EngineGate& gate, const ApiRequest& request) {
   return change(gate, request, [&](core::Engine& engine, core::TimePoint, Object& json) {
-    const auto queue = queue_of(request.arguments[0]);
-    json.set("queue", to_utf8(queue.to_text()));
-    return engine.create_queue(queue.name);
+    const auto queue = one_destination_named(request.arguments[0]);
+    if (!queue) return core::Result<void>(queue.error());
+    if (queue->kind != core::DestinationKind::queue) {
+      return core::Result<void>(core::Error{
+          core::Errc::bad_destination, queue->to_text() + " is no queue; only queues are created"});
+    }
+    json.set("queue", to_utf8(queue->to_text()));
+    return engine.create_queue(queue->name);
   });
 }
 
@@ -373,11 +385,7 @@ ApiAnswer post_resume(EngineGate& gate, const ApiRequest& request) {
 /// With a message id or a selector: those messages. Without: the queue.
 ApiAnswer post_delete(EngineGate& gate, const ApiRequest& request) {
   if (!request.text("selector").empty() || !request.text("messageId").empty()) {
-    return run_command(gate, request, core::QueueCommand::purge);
-  }
-  if (request.body->has("selector") || request.body->has("messageId")) {
-    // A script whose variable was empty does not mean the whole queue.
-    return ApiAnswer::failure(400, "invalid_argument", "an empty selector or message id");
+    return run_command(gate, request, core::QueueCommand::purge, "delete");
   }
   return change(gate, request, [&](core::Engine& engine, core::TimePoint now, Object& json) {
     const auto queue = queue_of(request.arguments[0]);
@@ -477,7 +485,7 @@ core::Result<core::QueueTaskView> list(EngineGate& gate, const ApiRequest& reque
 ApiAnswer get_messages(EngineGate& gate, const ApiRequest& request) {
   core::QueueTaskOptions options;
   options.queue = queue_of(request.arguments[0]);
-  options.selector = request.text("selector");
+  options.selector = operator_selector(request.text("selector"));
   const auto limit = request.number("limit", kPageDefault, kPageMax);
   if (!limit) return ApiAnswer::failure(limit.error());
   options.limit = std::max<std::uint64_t>(*limit, 1);

@@ -53,10 +53,10 @@ Object::Ptr job_json(const core::ListedJob& job) {
   json->set("destination", to_utf8(targets));
   json->set("due", Poco::Int64{core::to_millis(job.at)});
   json->set("sent", Poco::Int64{job.timestamp});
-  json->set("delayMillis", Poco::Int64{job.delay.count()});
   json->set("periodMillis", Poco::Int64{job.period.count()});
   json->set("repeat", Poco::Int64{job.repeat});
   json->set("cron", to_utf8(job.cron));
+  json->set("cronDelayMillis", Poco::Int64{job.delay.count()});
   json->set("persistent", job.persistent);
   json->set("bytes", json_number(job.bytes));
   return json;
@@ -68,6 +68,9 @@ core::Result<core::ScheduleTaskOptions> choice_of(const ApiRequest& request) {
   options.job_id = request.text("id");
   if (const std::string name = request.text("destination"); !name.empty()) {
     options.destination = destination_named(name);
+    if (options.destination.name.empty()) {
+      return core::Error{core::Errc::bad_destination, "'" + name + "' names no destination"};
+    }
   }
   return options;
 }

@@ -9,6 +9,7 @@
 #include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
 
+#include "core/selector_text.h"
 #include "server/utf8.h"
 
 namespace pabal::server {
@@ -162,7 +163,7 @@ Array::Ptr subscriptions_json(const StatusReport& report) {
     json->set("clientId", to_utf8(subscription.client_id));
     json->set("name", to_utf8(subscription.name));
     json->set("destination", to_utf8(subscription.destination.to_text()));
-    json->set("selector", to_utf8(subscription.selector));
+    json->set("selector", to_utf8(core::shown_selector(subscription.selector)));
     json->set("active", subscription.active);
     json->set("depth", number(subscription.depth));
     json->set("inFlight", number(subscription.in_flight));

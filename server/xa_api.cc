@@ -56,7 +56,10 @@ ApiAnswer get_branches(EngineGate& gate, const ApiRequest& request) {
 /// Carries `change` out; answers when it is on disk, or says that it goes on (202).
 template <class Change>
 ApiAnswer finish(EngineGate& gate, const ApiRequest& request, Change change) {
-  const auto xid = core::Xid::parse(request.arguments[0]);
+  // Also as STOMP writes it.
+  std::string_view text = request.arguments[0];
+  if (text.starts_with("xid:")) text.remove_prefix(4);
+  const auto xid = core::Xid::parse(text);
   if (!xid) return ApiAnswer::failure(xid.error());
   const auto deadline = deadline_of(request);
   if (!deadline) return ApiAnswer::failure(deadline.error());

@@ -37,6 +37,22 @@ void print_help(const Command& command, std::ostream& out) {
   out << "\nExamples:\n" << command.examples << "\n\n" << kExitCodes;
 }
 
+/// `pabal queue --help`: the commands whose names begin with `family`; false: there is none.
+bool print_family(std::span<const Command* const> commands, const std::string& family,
+                  std::ostream& out) {
+  bool found = false;
+  for (const Command* const command : commands) {
+    if (!command->name.starts_with(family + " ")) continue;
+    if (!found) out << "Usage: pabal " << family << " COMMAND [OPTION…]\n\nCommands:\n";
+    found = true;
+    std::string name(command->name);
+    name.resize(std::max<std::size_t>(name.size() + 1, 20), ' ');
+    out << "  " << name << command->summary << '\n';
+  }
+  if (found) out << "\nEach has --help with its options and examples.\n";
+  return found;
+}
+
 bool wants_json(std::span<const std::string> words) {
   return std::find(words.begin(), words.end(), "--json") != words.end();
 }
@@ -138,6 +154,10 @@ int run_program(std::span<const Command* const> commands, std::span<const std::s
   for (const Command* const command : commands) {
     const std::size_t used = spells(*command, words);
     if (used > 0) return run_command(*command, words.subspan(used), terminal);
+  }
+  if (words.size() == 2 && (words[1] == "--help" || words[1] == "-h") &&
+      print_family(commands, words[0], terminal.out)) {
+    return 0;
   }
   if (words[0].starts_with('-')) {
     return report({ExitCode::usage,

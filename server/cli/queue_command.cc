@@ -214,7 +214,11 @@ int conclude(const Outcome<ApiReply>& reply, const Arguments& arguments, Termina
   const Object& result = *reply->json;
   const bool good = text_of(result, "state") == "done";
   if (json) {
-    print_text(reply->text, terminal);
+    // A task knows deleting by its own word, which is purge.
+    Object shown(result);
+    shown.set("command", std::string(command.substr(command.rfind(' ') + 1)));
+    shown.stringify(terminal.out);
+    terminal.out << '\n';
     return static_cast<int>(good ? ExitCode::ok : ExitCode::failed);
   }
   terminal.out << done << ' ' << text_of(result, "affected") << " messages of "

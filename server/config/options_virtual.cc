@@ -89,7 +89,9 @@ constexpr Option kOptions[] = {
     part("filteredDestination", "destination", Type::text, "", {1, 4096},
          "the same as queue://NAME or topic://NAME", &set_text<kDestination>),
     part("filteredDestination", "selector", Type::text, "", {0, 65536},
-         "JMS selector: only what it matches is forwarded", &set_text<kSelector>),
+         "JMS selector: only what it matches is forwarded; a number in it also means what a text "
+         "spells, because STOMP headers are texts",
+         &set_text<kSelector>),
     part("mirroredQueue", "prefix", Type::text, "VirtualTopic.Mirror.", {0, 1000},
          "every message of a queue also goes to the topic of this and the queue's name",
          &set_draft<&Draft::mirrored, &core::MirroredQueues::prefix>),

@@ -363,6 +363,8 @@ void PolicyReader::end_filter(const XmlElement& element, const std::string& path
   if (const Text* given = text("selector"); given != nullptr) {
     selector = given->text;
     if (!selector.empty()) {
+      // What STOMP clients send has texts only; a number in a selector means what they spell.
+      selector.insert(0, core::Selector::kConvertTexts);
       if (auto compiled = core::Selector::compile(selector); !compiled) {
         error(given->location, path + "@selector", compiled.error().text);
       }

@@ -237,7 +237,7 @@ class XaTest(unittest.TestCase):
         self.prepare('1:62:', send=('b',)).drop()
         self.restart()
         self.assertEqual(self.in_doubt(), {'1:61:': 'prepared', '1:62:': 'prepared'})
-        self.assertEqual(self.xa('commit', '1:61:')[0], 0)
+        self.assertEqual(self.xa('commit', 'xid:1:61:')[0], 0)  # as STOMP writes it
         self.assertEqual(self.xa('rollback', '1:62:')[0], 0)
         self.restart()
         self.assertEqual(self.in_doubt(), {'1:61:': 'heuristically committed',

@@ -214,6 +214,90 @@ class QueueCommandTest(unittest.TestCase):
         self.assertIsNone(self.depth(f'{self.name}.new'))
         self.assertFalse(self.command('queue', 'show', self.name)['paused'])
 
+    def test_empty_does_not_mean_everything(self):
+        fill(self.client, f'/queue/{self.name}', 3)
+        post = {'Content_Type': 'application/json', 'Host': 'localhost'}
+        for command in ('purge', 'delete', 'move', 'copy', 'retry'):
+            to = {'to': f'{self.name}.to'} if command in ('move', 'copy') else {}
+            for choice in ({'messageId': ''}, {'selector': ''}, {'selector': ' \t'},
+                           {'messageId': ' '}, {'limit': ''}, {'selector': True},
+                           {'selector': '', 'messageId': 'ID:x'}):
+                status, text = self.request('POST', f'/api/queues/{self.name}/{command}',
+                                            json.dumps({**to, **choice}), **post)
+                self.assertEqual((status, json.loads(text)['code']), (400, 'invalid_argument'),
+                                 f'{command} {choice}: {text}')
+            for query in ('selector=', 'messageId=', 'selector=+'):
+                status, text = self.request('POST', f'/api/queues/{self.name}/{command}?{query}',
+                                            json.dumps(to), **post)
+                self.assertEqual(status, 400, text)
+                self.assertIn('is empty', json.loads(text)['error'])
+        status, text = self.request('GET', f'/api/queues/{self.name}/messages?selector=')
+        self.assertEqual(status, 400, text)
+        for body in ('{"id": ""}', '{"destination": ""}', '{"id": "", "all": true}',
+                     '{"destination": "/queue/", "all": true}'):
+            status, text = self.request('POST', '/api/schedule/cancel', body, **post)
+            self.assertEqual(status, 400, text)
+        self.assertEqual(self.depth(self.name), 3)
+        self.assertIsNone(self.depth(f'{self.name}.to'))
+        # A code is one word, whoever refuses.
+        for body in ('{"selector": "n ="}', '{"selector": ""}'):
+            status, text = self.request('POST', f'/api/queues/{self.name}/purge', body, **post)
+            self.assertEqual((status, json.loads(text)['code']), (400, 'invalid_argument'), text)
+        self.assertEqual(json.loads(self.request('GET', '/api/queues/none.such')[1])['code'],
+                         'not_found')
+
+    def test_selectors_compare_numbers_in_headers(self):
+        sender = stomp.Connection([('127.0.0.1', self.broker.ports['stomp'])])
+        sender.connect(wait=True)
+        self.addCleanup(sender.disconnect)
+        for amount in ('5000', '20', 'many'):
+            sender.send(f'/queue/{self.name}', amount, amount=amount, receipt=amount)
+        wait_for(lambda: self.depth(self.name) == 3, 'three messages')
+        bodies = [each['body'] for each in self.command(
+            'queue', 'browse', self.name, '--selector', 'amount > 1000')['messages']]
+        self.assertEqual(bodies, ['5000'])
+        self.assertEqual(self.command('queue', 'copy', self.name, '--selector', 'amount = 20',
+                                      '--to', f'{self.name}.to')['affected'], 1)
+        done = self.command('queue', 'delete', self.name, '--selector', 'amount < 1000')
+        self.assertEqual((done['command'], done['affected']), ('delete', 1))
+        # What a consumer's selector is shown as is what he wrote.
+        self.client.send('SUBSCRIBE', {'id': '0', 'destination': f'/queue/{self.name}',
+                                       'selector': 'amount = 7', 'receipt': 's'})
+        self.client.flush()
+        self.assertEqual(self.client.receive().command, 'RECEIPT')
+        explained = self.text('explain', self.name)
+        self.assertIn('amount = 7', explained)
+        self.assertNotIn('convert_string_expressions', explained)
+        first = self.command('queue', 'browse', self.name)['messages'][0]['id']
+        told = self.command('explain', self.name, first)
+        self.assertEqual(told['selectors'],
+                         [{'selector': 'amount = 7', 'consumers': 1, 'matches': False}])
+        self.assertEqual(self.command('queue', 'purge', self.name, '--selector',
+                                      'amount = 5000')['affected'], 1)
+        self.assertEqual(self.depth(self.name), 1)
+
+    def test_what_is_no_queue_is_not_created_nor_sent_to(self):
+        fill(self.client, f'/queue/{self.name}', 2)
+        for to in ('/foo/x', 'a,b', '/queue/a,/queue/b', '/queue/', 'tcp://x'):
+            refused = self.command('queue', 'move', self.name, '--to', to, code=REFUSED)
+            self.assertIn('is no destination', refused['error'])
+        self.assertIn('only queues', self.command('queue', 'create', '/topic/x', code=REFUSED)['error'])
+        self.assertIn('comma', self.command('queue', 'create', 'a,b', code=REFUSED)['error'])
+        self.command('queue', 'create', '/foo/x', code=REFUSED)
+        self.command('queue', 'create', f'/queue/{self.name}.new')
+        self.assertEqual((self.depth(self.name), self.depth(f'{self.name}.new')), (2, 0))
+
+    def test_a_group_of_commands_has_help(self):
+        for group, commands in (('queue', ('list', 'purge', 'skip-damaged')),
+                                ('store', ('check', 'map')), ('xa', ('commit', 'forget')),
+                                ('schedule', ('list', 'cancel')), ('topic', ('list',))):
+            for words in ((group, '--help'), (group, '-h'), ('help', group)):
+                done = run(*words)
+                self.assertEqual((done.returncode, done.stderr), (0, ''), words)
+                for command in commands:
+                    self.assertRegex(done.stdout, rf'(?m)^  {group} {command} +\w')
+        self.assertEqual(run('nothing', '--help').returncode, USAGE)
+
     def test_a_web_page_can_change_nothing(self):
         fill(self.client, f'/queue/{self.name}', 2)
         path = f'/api/queues/{self.name}/purge'

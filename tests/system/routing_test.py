@@ -19,7 +19,7 @@ INTERCEPTORS = '''
         <virtualTopic name="Aware.&gt;" prefix="For.*." selectorAware="true"/>
         <compositeQueue name="orders" forwardOnly="true" sendWhenNotMatched="true">
           <forwardTo>
-            <filteredDestination queue="orders.large" selector="convert_string_expressions:size &gt; 100"/>
+            <filteredDestination queue="orders.large" selector="size &gt; 100"/>
             <filteredDestination topic="orders.urgent" selector="urgent = 'yes'"/>
           </forwardTo>
         </compositeQueue>

@@ -84,6 +84,9 @@ class ScheduleTest(unittest.TestCase):
         self.assertGreaterEqual(one['due'], before + FAR)
         self.assertEqual(self.listed('--id', two['id']), [two])
         self.assertEqual(len(self.listed('--limit', '3')), 3)
+        # Only what is so: a delay that was asked for shows in the time that it led to.
+        self.assertNotIn('delayMillis', two)
+        self.assertEqual(two['cronDelayMillis'], 0)
 
         self.assertEqual(self.command('schedule', 'cancel', one['id'])['cancelled'], 1)
         self.assertEqual(self.command('schedule', 'cancel', one['id'], code=FAILED)['cancelled'], 0)
