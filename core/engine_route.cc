@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "core/engine_state.h"
@@ -6,7 +8,7 @@
 // Where one send goes. Its targets (its own destination, or those of a composite send) are
 // expanded: a composite destination forwards, a virtual topic feeds queues, a mirrored queue feeds
 // a topic, and each of these places may do so again. Every place is visited once, which ends all
-// loops. What comes out:
+// loops; a send that gets nowhere because of one is refused. What comes out:
 //
 //   route_         the lists that share the one payload, in the store as in memory
 //   topic_places_  the topics, for the subscriptions that they have directly
@@ -72,7 +74,8 @@ Result<void> Engine::State::route_everywhere(const Send& send) {
   topic_places_.clear();
   scratch_topics_used_ = 0;
   if (send.targets == nullptr) {
-    stops_.push_back({message.destination_kind(), message.destination_name(), kItsOwn});
+    stops_.push_back(
+        {message.destination_kind(), message.destination_name(), kItsOwn, Stop::kNoStop});
   } else {
     if (send.targets->empty() || send.targets->size() > limits.composite_targets_max) {
       return Error{Errc::invalid_argument, "composite_targets_max: a send goes to 1 to " +
@@ -82,16 +85,70 @@ Result<void> Engine::State::route_everywhere(const Send& send) {
     }
     for (const auto& target : *send.targets) {
       // Shares the life of the vector: nothing is allocated.
-      stops_.push_back({target.kind, target.name, {send.targets, &target}});
+      stops_.push_back({target.kind, target.name, {send.targets, &target}, Stop::kNoStop});
     }
   }
+  bool met_again = false;
   for (std::size_t i = 0; i < stops_.size(); ++i) {
     const Stop stop = stops_[i];  // copied: visiting adds others
-    if (!visited_.emplace(stop.kind, stop.name).second) continue;
+    if (!visited_.emplace(stop.kind, stop.name).second) {
+      met_again = true;
+      continue;
+    }
+    stop_visited_ = i;
     auto visited = is_queue(stop.kind) ? visit_queue(message, stop) : visit_topic(message, stop);
     if (!visited) return visited;
   }
-  return {};
+  // What filters do not want vanishes, as asked for; in a loop it would be destroyed by mistake.
+  const bool nowhere =
+      route_.empty() && topic_places_.empty() && copies_.empty() && left_out_.empty();
+  if (!met_again || !nowhere) return {};
+  const Stop* looping = stop_in_loop();
+  if (looping == nullptr) return {};
+  return Error{Errc::bad_destination,
+               "composite destination " +
+                   Destination{looping->kind, std::string(looping->name)}.to_text() +
+                   " leads only back to itself"};
+}
+
+/// The first place of this send that is in a loop of composites, or between two; null: there is
+/// none. Whatever leads to no other place, or has no way to it, is taken away until all is in
+/// loops.
+const Stop* Engine::State::stop_in_loop() const {
+  struct Place {
+    const Stop* first = nullptr;
+    std::set<const Place*> before;
+    std::set<const Place*> after;
+  };
+  std::map<std::pair<DestinationKind, std::string_view>, Place> places;
+  for (const Stop& stop : stops_) {
+    Place& place = places[{stop.kind, stop.name}];
+    if (place.first == nullptr) place.first = &stop;
+    if (stop.from == Stop::kNoStop) continue;
+    Place& from = places[{stops_[stop.from].kind, stops_[stop.from].name}];
+    from.after.insert(&place);
+    place.before.insert(&from);
+  }
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (auto at = places.begin(); at != places.end();) {
+      const Place& place = at->second;
+      if (!place.before.empty() && !place.after.empty()) {
+        ++at;
+        continue;
+      }
+      for (auto& [name, other] : places) {
+        other.before.erase(&place);
+        other.after.erase(&place);
+      }
+      at = places.erase(at);
+      changed = true;
+    }
+  }
+  for (const Stop& stop : stops_) {
+    if (places.contains({stop.kind, stop.name})) return &stop;
+  }
+  return nullptr;
 }
 
 Result<void> Engine::State::visit_queue(const Message& message, const Stop& stop) {
@@ -158,7 +215,8 @@ bool Engine::State::forward(const Message& message, const Stop& stop,
         continue;
       }
       matched = true;
-      stops_.push_back({target.destination->kind, target.destination->name, target.destination});
+      stops_.push_back(
+          {target.destination->kind, target.destination->name, target.destination, stop_visited_});
     }
     const bool kept = composite->send_when_not_matched ? !matched : !composite->forward_only;
     stays = stays || kept;
@@ -180,7 +238,7 @@ void Engine::State::visit_list(MessageList& list) {
     if (!validate_destination_name(mirror.name) || mirror.is_pattern()) return;
     list.mirror = std::make_shared<const Destination>(std::move(mirror));
   }
-  stops_.push_back({list.mirror->kind, list.mirror->name, list.mirror});
+  stops_.push_back({list.mirror->kind, list.mirror->name, list.mirror, stop_visited_});
 }
 
 /// Whether a consumer of the queue, there now, would take the message.

@@ -331,6 +331,9 @@ struct Stop {
   DestinationKind kind{};
   std::string_view name;
   std::shared_ptr<const Destination> destination;  ///< null: the message's own
+  std::size_t from = kNoStop;                      ///< index of the stop whose composite led here
+
+  static constexpr std::size_t kNoStop = SIZE_MAX;
 };
 
 /// What a topic pattern leads to: exactly one of the two.
@@ -547,6 +550,7 @@ class Engine::State {
   Result<void> route_everywhere(const Send& send);
   Result<void> visit_queue(const Message& message, const Stop& stop);
   Result<void> visit_topic(const Message& message, const Stop& stop);
+  [[nodiscard]] const Stop* stop_in_loop() const;
   void visit_list(MessageList& list);
   /// The send that route() looked at takes effect without the queues that it left out.
   void count_left_out();
@@ -1282,6 +1286,7 @@ class Engine::State {
   std::vector<ListCopy> copies_;
   std::vector<MessageList*> left_out_;  ///< by VirtualTopic::drop_on_resource_limit
   std::vector<Stop> stops_;
+  std::size_t stop_visited_ = Stop::kNoStop;  ///< index of the stop that is being visited
   std::set<std::pair<DestinationKind, std::string_view>> visited_;
   std::vector<const CompositeRoute*> found_composites_;
   std::deque<Topic> scratch_topics_;  ///< resolutions of topics that are not remembered

@@ -253,6 +253,67 @@ TEST_F(EngineRouteTest, ForwardsTransitivelyAndEndsLoops) {
   EXPECT_FALSE(exists("queue://a"));
 }
 
+// Goal: nobody is told that a message is taken that a loop of composites then destroys.
+TEST_F(EngineRouteTest, RefusesWhatALoopLeadsOnlyBackToItself) {
+  VirtualDestinations virtuals;
+  virtuals.composites.push_back({queue("o"), {{queue("p"), ""}}, true, false});
+  virtuals.composites.push_back({queue("p"), {{queue("o"), ""}}, true, false});
+  virtuals.composites.push_back({queue("self"), {{queue("self"), ""}}, true, false});
+  virtuals.composites.push_back({topic("t"), {{topic("t"), ""}}, true, false});
+  virtuals.composites.push_back({queue("to"), {{queue("self"), ""}}, true, false});
+  virtuals.composites.push_back(
+      {queue("fork"), {{queue("o"), ""}, {queue("real"), ""}}, true, false});
+  configure(virtuals);
+  const auto from = connect();
+  const auto why = [&](const Send& send) {
+    const auto outcome = publish(from, send);
+    if (!outcome.error) return std::string("none");
+    EXPECT_EQ(outcome.error->code, Errc::bad_destination);
+    return outcome.error->text;
+  };
+  const std::string end = " leads only back to itself";
+  EXPECT_EQ(why({.name = "o"}), "composite destination queue://o" + end);
+  EXPECT_EQ(why({.name = "p"}), "composite destination queue://p" + end);
+  EXPECT_EQ(why({.name = "self", .persistent = false}), "composite destination queue://self" + end);
+  EXPECT_EQ(why({.kind = DestinationKind::topic, .name = "t"}),
+            "composite destination topic://t" + end);
+  EXPECT_EQ(why({.name = "to"}), "composite destination queue://self" + end);
+  for (const char* name : {"o", "p", "self", "to"}) {
+    EXPECT_FALSE(exists("queue://" + std::string(name)));
+  }
+  EXPECT_EQ(why({.name = "fork"}), "none") << "one branch reaches a real place";
+  EXPECT_EQ(drain("real").size(), 1U);
+
+  const auto transaction = *engine_->begin(from.id);
+  EXPECT_EQ(publish(from, {.name = "o"}, transaction).error->code, Errc::bad_destination);
+  EXPECT_EQ(engine_->commit(transaction, 0, now_).disposition, Disposition::done);
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+}
+
+TEST_F(EngineRouteTest, RefusesALoopAmongTheTargetsOfACompositeSend) {
+  VirtualDestinations virtuals;
+  virtuals.composites.push_back({queue("a"), {{queue("b"), ""}}, true, false});
+  virtuals.composites.push_back({queue("b"), {{queue("a"), ""}}, true, false});
+  configure(virtuals);
+  const auto from = connect();
+  const auto outcome = publish_all(from, {queue("a"), queue("b")}, {});
+  ASSERT_TRUE(outcome.error);
+  EXPECT_EQ(outcome.error->text, "composite destination queue://a leads only back to itself");
+}
+
+// Two ways that meet are no loop: what the filter behind them does not want vanishes, as
+// documented.
+TEST_F(EngineRouteTest, WaysThatMeetAreNoLoop) {
+  VirtualDestinations virtuals;
+  virtuals.composites.push_back({queue("a"), {{queue("b"), ""}, {queue("c"), ""}}, true, false});
+  virtuals.composites.push_back({queue("b"), {{queue("d"), ""}}, true, false});
+  virtuals.composites.push_back({queue("c"), {{queue("d"), ""}}, true, false});
+  virtuals.composites.push_back({queue("d"), {{queue("red"), "color = 'red'"}}, true, false});
+  configure(virtuals);
+  EXPECT_EQ(publish(connect(), {.name = "a"}).disposition, Disposition::done);
+  EXPECT_FALSE(exists("queue://red"));
+}
+
 TEST_F(EngineRouteTest, TakesPatternsOfCompositesAndAnewWhenReloaded) {
   VirtualDestinations virtuals;
   virtuals.composites.push_back({topic("in.>"), {{queue("all"), ""}}, true, false});
