@@ -86,10 +86,14 @@ Outcome Engine::State::park(Connection& connection, Parked parked) {
       parked.send.message ? parked.send.message->footprint() : sizeof(Parked);
   if (connection.parked_bytes >= limits.parked_bytes_max && connection.explicit_out > 0) {
     // It must be read, or its acknowledgements could not come; so its sends must fail.
-    return Outcome::failure(
-        {Errc::quota_exceeded, "parked_bytes_max: " + std::to_string(connection.parked_bytes) +
-                                   " bytes of sends wait for room already"},
-        store.submitted());
+    std::string why = "parked_bytes_max: " + std::to_string(connection.parked_bytes) +
+                      " bytes of sends wait for room already";
+    if (const auto& blocked = connection.blocked) {
+      why += "; the first of them waits";
+      if (!blocked->place.name.empty()) why += " at " + blocked->place.to_text();
+      why += ": " + blocked->reason;
+    }
+    return Outcome::failure({Errc::quota_exceeded, std::move(why)}, store.submitted());
   }
   connection.parked_bytes += bytes;
   if (auto* within = parked.send.message && parked.transaction

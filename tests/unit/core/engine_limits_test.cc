@@ -68,7 +68,37 @@ TEST_F(EngineLimitsTest, AConnectionThatMustAcknowledgeIsReadAndItsSendsRefused)
     ASSERT_LT(++sent, 20);
   } while (last.disposition != Disposition::failed);
   EXPECT_EQ(last.error->code, Errc::quota_exceeded);
+  EXPECT_NE(last.error->text.find("the first of them waits: memoryUsage: "), std::string::npos)
+      << last.error->text;
   EXPECT_TRUE(orders(*engine_).empty());
+}
+
+TEST_F(EngineLimitsTest, ARefusedSendNamesTheDestinationThatThoseBeforeItWaitFor) {
+  EngineLimits limits;
+  limits.parked_bytes_max = 1000;
+  open({}, limits);
+  DestinationPolicy policy;
+  policy.memory_limit = 500;
+  EngineSettings settings;
+  settings.policies.add(
+      {{DestinationKind::queue, "q"}, std::make_shared<const DestinationPolicy>(policy)});
+  engine_->configure(std::move(settings), now_);
+  const auto who = connect();
+  Send send;
+  send.persistent = false;
+  send.body.assign(1000, 'x');
+  subscribe(who, {.prefetch = 1});
+  publish(who, send);
+  run();
+  Outcome last;
+  int sent = 1;
+  do {
+    last = publish(who, send);
+    ASSERT_LT(++sent, 20);
+  } while (last.disposition != Disposition::failed);
+  EXPECT_NE(last.error->text.find("the first of them waits at queue://q: memoryLimit of queue://q"),
+            std::string::npos)
+      << last.error->text;
 }
 
 TEST_F(EngineLimitsTest, FailIfNoSpaceRefusesAtOnce) {
