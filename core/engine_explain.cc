@@ -70,6 +70,12 @@ const Entry* Engine::State::next_in_memory(Reader& reader) const {
     if (!lane) continue;
     const auto& cursor = reader.front.cursors[static_cast<std::size_t>(priority)];
     const std::uint64_t next = cursor ? cursor->next : 1;
+    // From here on there may be messages that are on disk only.
+    std::uint64_t unknown_from = kEverything;
+    const auto not_read = [&](const Pages* pages, std::uint64_t memory_begin) {
+      const std::uint64_t known = std::max(next, pages != nullptr ? pages->page_end : 0);
+      if (known < memory_begin) unknown_from = std::min(unknown_from, known);
+    };
     const Entry* best = nullptr;
     const auto consider = [&](const Ring<Entry>& ring) {
       for (auto at = lower_bound_sequence(ring, next); at < ring.size(); ++at) {
@@ -78,15 +84,17 @@ const Entry* Engine::State::next_in_memory(Reader& reader) const {
         return;
       }
     };
+    if (reader.list.stored) not_read(cursor.get(), lane->window_begin);
     if (cursor) consider(cursor->page);
-    const bool on_disk = next < lane->window_begin && (!cursor || cursor->page.empty());
-    if (on_disk && reader.depth > reader.in_flight && reader.list.stored) {
-      // It may be any of those that are not in memory.
-      if (lane->window.empty() && lane->volatile_entries.empty()) continue;
-    }
     consider(lane->window);
+    if (lane->spilled) {
+      const Pages* spilled = cursor ? cursor->spilled.get() : nullptr;
+      not_read(spilled, lane->spilled->end);
+      if (spilled != nullptr) consider(spilled->page);
+    }
     consider(lane->volatile_entries);
-    if (best != nullptr) return best;
+    if (best != nullptr && best->sequence < unknown_from) return best;
+    if (unknown_from != kEverything) return nullptr;
   }
   return nullptr;
 }

@@ -48,6 +48,45 @@ TEST_F(EngineExplainTest, NobodyIsThere) {
   EXPECT_EQ(told.next, list()[0].message->id());
 }
 
+// Goal: of a queue deeper than memory, no message is said to be next that others stand before.
+TEST_F(EngineExplainTest, WhatIsNextIsNotSaidWhileItIsOnDisk) {
+  EngineLimits limits;
+  limits.window_bytes_max = 4000;
+  limits.list_window_bytes_max = 2000;
+  open({}, limits);
+  fill(connect(), 200);
+  EXPECT_EQ(explain().next, "");
+  const auto who = connect();
+  Sub sub;
+  sub.prefetch = 1;
+  const auto subscription = subscribe(who, sub);
+  for (int i = 1; i <= 200; ++i) {
+    const auto got = deliveries();
+    ASSERT_EQ(bodies(got), numbers(i, i));
+    engine_->written(who.id, last_number_, now_);
+    const auto told = explain();
+    ASSERT_EQ(ack(subscription, got[0]).disposition, Disposition::done);
+    if (told.next.empty()) continue;
+    ASSERT_EQ(told.next, list()[0].message->id()) << i;
+  }
+}
+
+TEST_F(EngineExplainTest, WhatIsNextIsNotSaidWhileItIsSpilled) {
+  EngineLimits limits;
+  limits.memory_bytes_max = 40'000;
+  limits.spilled_bytes_max = 1 << 30;
+  limits.window_bytes_max = 20'000;
+  limits.list_window_bytes_max = 4000;
+  open({}, limits);
+  const auto from = connect();
+  for (int i = 0; i < 1000; ++i) {
+    fill(from, 1, "q", false);
+    run();
+  }
+  ASSERT_GT(engine_->snapshot().bytes_spilled, 0U);
+  EXPECT_EQ(explain().next, "");
+}
+
 TEST_F(EngineExplainTest, AConsumerHasItsPrefetchUnacknowledged) {
   const auto who = connect("slow-one");
   fill(who, 3);
