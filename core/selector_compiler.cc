@@ -179,7 +179,12 @@ class Compiler {
     return finish(op, 0, left);
   }
 
+  /// Source: JMS 1.1 §3.8.1.1: it asks for the presence of what an identifier names.
   Compiled is_null(const Operand& left) {
+    const Op op = program_->instructions.back().op;
+    if (op != Op::push_property && op != Op::push_header) {
+      return selector_error(left.offset, "only of an identifier can be asked whether it IS NULL");
+    }
     if (auto read = lexer_.next(); !read) return read.error();
     bool negated = false;
     if (lexer_.token == Token::word_not) {

@@ -187,7 +187,9 @@ TEST(SelectorTest, TakesHyphensIntoNamesOnRequest) {
   EXPECT_TRUE(
       matches("hyphenated_props:convert_string_expressions:content-type IS NOT NULL AND "
               "number = 15"));
-  EXPECT_TRUE(matches("content-type IS NULL")) << "a difference of two properties";
+  EXPECT_EQ(Selector::compile("content-type IS NULL").error().text,
+            "selector: column 1: only of an identifier can be asked whether it IS NULL")
+      << "a difference of two properties";
   EXPECT_TRUE(matches("hyphenated_props:12-i = 2"));
 }
 
@@ -245,8 +247,12 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"a IN ('x'", 10, "',' or ')' is expected"},
         Wrong{"a IN ('x',)", 11, "a text in single quotes"},
         Wrong{"a IN (1)", 7, "a text in single quotes"}, Wrong{"a IS 5", 6, "NULL is expected"},
-        Wrong{"a IS NOT", 9, "NULL is expected"}, Wrong{"a NOT = 1", 7, "BETWEEN, LIKE or IN"},
-        Wrong{"a = NULL", 5, "use IS NULL"}, Wrong{"a = 9223372036854775808", 5, "64 bits"},
+        Wrong{"a IS NOT", 9, "NULL is expected"}, Wrong{"5 IS NULL", 1, "only of an identifier"},
+        Wrong{"'x' IS NOT NULL", 1, "only of an identifier"},
+        Wrong{"a + 1 IS NULL", 1, "only of an identifier"},
+        Wrong{"(a = 1) IS NULL", 1, "only of an identifier"},
+        Wrong{"a NOT = 1", 7, "BETWEEN, LIKE or IN"}, Wrong{"a = NULL", 5, "use IS NULL"},
+        Wrong{"a = 9223372036854775808", 5, "64 bits"},
         Wrong{"a = 99999999999999999999", 5, "64 bits"}, Wrong{"a = 1e999", 5, "out of range"},
         Wrong{"a = 08", 5, "octal"}, Wrong{"a = 0x", 5, "hexadecimal"},
         Wrong{"a = 1e", 6, "exponent"}, Wrong{"a = 12abc", 7, "followed by 'a'"},
