@@ -248,7 +248,7 @@ ApiAnswer answer_api(EngineGate& gate, const ApiCall& call) {
   if (path.size() > kSegmentsMax) return ApiAnswer::failure(404, "not_found", "no such path");
   bool path_known = false;
   std::vector<std::string_view> arguments;
-  for (const auto routes : {kQueueRoutes, kScheduleRoutes, kXaRoutes}) {
+  for (const auto routes : {kQueueRoutes, kScheduleRoutes, kSubscriptionRoutes, kXaRoutes}) {
     for (const ApiRoute& route : routes) {
       if (!matches(route.path, path, arguments)) continue;
       path_known = true;
@@ -283,7 +283,7 @@ ApiAnswer answer_api(EngineGate& gate, const ApiCall& call) {
   if (path_known) return ApiAnswer::failure(405, "not_supported", "not by that method");
   return ApiAnswer::failure(
       404, "not_found",
-      "no such path; see /api/queues, /api/topics, /api/schedule, /api/xa and "
+      "no such path; see /api/queues, /api/topics, /api/subscriptions, /api/schedule, /api/xa and "
       "/api/explain");
 }
 

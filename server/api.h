@@ -72,8 +72,9 @@ ApiAnswer answer_api(EngineGate& gate, const ApiCall& call);
 /// Errors: invalid_argument (a `%` without two digits, a NUL).
 core::Result<std::string> percent_decoded(std::string_view text);
 
-extern const std::span<const ApiRoute> kQueueRoutes;     // queue_api.cc
-extern const std::span<const ApiRoute> kScheduleRoutes;  // schedule_api.cc
-extern const std::span<const ApiRoute> kXaRoutes;        // xa_api.cc
+extern const std::span<const ApiRoute> kQueueRoutes;         // queue_api.cc
+extern const std::span<const ApiRoute> kScheduleRoutes;      // schedule_api.cc
+extern const std::span<const ApiRoute> kSubscriptionRoutes;  // subscription_api.cc
+extern const std::span<const ApiRoute> kXaRoutes;            // xa_api.cc
 
 }  // namespace pabal::server

@@ -9,6 +9,7 @@
 #include "core/selector_text.h"
 #include "server/api.h"
 #include "server/api_support.h"
+#include "server/subscription_api.h"
 #include "server/utf8.h"
 
 // Queues and topics over HTTP: what there is, what is in them, commands, and why messages wait. A
@@ -543,9 +544,22 @@ ApiAnswer get_message(EngineGate& gate, const ApiRequest& request) {
 ApiAnswer get_explain(EngineGate& gate, const ApiRequest& request) {
   const std::string name = request.text("queue");
   if (name.empty()) return ApiAnswer::failure(400, "invalid_argument", "'queue' says which");
-  const auto queue = queue_of(name);
   const std::string message = request.text("message");
-  if (message.empty()) return explain_queue(gate, queue);
+  const auto named = destination_named(name);
+  if (named.kind == core::DestinationKind::topic) {
+    if (message.empty()) return explain_topic(gate, named);
+    return ApiAnswer::failure(400, "invalid_argument",
+                              "messages of a topic cannot be looked for; without one, its "
+                              "subscriptions are told");
+  }
+  const auto queue = queue_of(name);
+  if (message.empty()) {
+    auto told = explain_queue(gate, queue);
+    if (told.status != 404) return told;
+    // Perhaps a topic was meant.
+    auto topic = explain_topic(gate, {core::DestinationKind::topic, name});
+    return topic.status == 200 ? std::move(topic) : std::move(told);
+  }
   return explain_message(gate, request, queue, message);
 }
 

@@ -4,6 +4,8 @@
 
 #include <Poco/JSON/Array.h>
 
+#include "core/engine_xa.h"
+#include "core/schedule.h"
 #include "server/utf8.h"
 
 namespace pabal::server {
@@ -14,6 +16,19 @@ using Poco::JSON::Object;
 
 Poco::UInt64 number(std::uint64_t value) {
   return value;
+}
+
+/// What a list keeps, in the words of who configured it: the store keeps lists for the broker's own
+/// use under names that nobody else can give.
+std::string shown(const core::Destination& list) {
+  if (core::is_schedule_list(list.name)) return "scheduled messages";
+  if (!core::is_temporary(list.kind)) return list.to_text();
+  if (list.name.starts_with("queue://") || list.name.starts_with("topic://") ||
+      list.name.starts_with("temp-queue://") || list.name.starts_with("temp-topic://")) {
+    return list.name + " (spilled)";
+  }
+  if (list.name == core::kBranchList) return "prepared XA transactions";
+  return list.to_text();
 }
 
 /// "2026-11-21T08:15:00Z".
@@ -30,7 +45,7 @@ Array::Ptr rows_json(const std::vector<store::MapRow>& rows) {
   Array::Ptr json = new Array;
   for (const store::MapRow& row : rows) {
     Object::Ptr each = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
-    each->set("destination", to_utf8(row.destination.to_text()));
+    each->set("destination", to_utf8(shown(row.destination)));
     if (!row.reader_name.empty()) each->set("subscription", to_utf8(row.reader_name));
     each->set("messages", number(row.messages));
     each->set("bytes", number(row.bytes));

@@ -45,6 +45,8 @@ extern const Command kQueueSkipDamagedCommand;
 extern const Command kQueueDeleteCommand;
 extern const Command kQueueCreateCommand;
 extern const Command kTopicListCommand;
+extern const Command kSubscriptionListCommand;
+extern const Command kSubscriptionDeleteCommand;
 extern const Command kExplainCommand;
 extern const Command kScheduleListCommand;
 extern const Command kScheduleCancelCommand;

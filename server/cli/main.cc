@@ -29,6 +29,8 @@ int main(int count, char** words) {
       &cli::kQueueDeleteCommand,
       &cli::kQueueCreateCommand,
       &cli::kTopicListCommand,
+      &cli::kSubscriptionListCommand,
+      &cli::kSubscriptionDeleteCommand,
       &cli::kExplainCommand,
       &cli::kScheduleListCommand,
       &cli::kScheduleCancelCommand,

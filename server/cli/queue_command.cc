@@ -493,14 +493,17 @@ constinit const Command kTopicListCommand{
 };
 constinit const Command kExplainCommand{
     .name = "explain",
-    .operands = "QUEUE [MESSAGE-ID]",
-    .summary = "say why messages of a queue wait, or where one is",
+    .operands = "QUEUE|TOPIC [MESSAGE-ID]",
+    .summary = "say why messages of a queue or topic wait, or where one is",
     .text =
         "From the dispatcher's own reasons: consumers and what each can take, what is out with\n"
         "whom since when, pauses, transactions, selectors, message groups, limits, damage; and "
         "which\n"
-        "command helps. A message of a deep queue is looked for in several goes.",
-    .examples = "  pabal explain orders\n  pabal explain orders ID:pabal-4294967297:-1:1:17",
+        "command helps. A message of a deep queue is looked for in several goes. Of a topic\n"
+        "(/topic/NAME): its durable subscriptions, and why what they keep waits.",
+    .examples =
+        "  pabal explain orders\n  pabal explain /topic/news\n  pabal explain orders "
+        "ID:pabal-4294967297:-1:1:17",
     .options = kPlainOptions,
     .operands_min = 1,
     .operands_max = 2,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import unittest
+import urllib.parse
 
 import stomp
 
@@ -188,6 +189,65 @@ class QueueCommandTest(unittest.TestCase):
         self.client.receive()
         self.client.receive()
         self.assertIn(self.name, self.text('topic', 'list'))
+
+    def subscribe_durably(self, client_id, name, topic, **headers):
+        client = self.broker.connect(client_id=client_id)
+        self.addCleanup(client.close)
+        client.send('SUBSCRIBE', {'id': '0', 'destination': topic, 'receipt': 's',
+                                  'activemq.subscriptionName': name, 'ack': 'client-individual',
+                                  **headers})
+        client.flush()
+        client.expect('RECEIPT')
+        return client
+
+    def test_durable_subscriptions(self):
+        topic = f'/topic/{self.name}.a'
+        away = self.subscribe_durably('books/eu', 'arch ive', topic, selector='n > 1')
+        away.send('DISCONNECT', {'receipt': 'bye'})
+        away.flush()
+        away.expect('RECEIPT')
+        here = self.subscribe_durably('shop', 'all', f'/topic/{self.name}.*',
+                                      **{'activemq.prefetchSize': '1'})
+        fill(self.client, topic, 4, n=str)
+
+        def listed():
+            return [each for each in self.command('subscription', 'list')['subscriptions']
+                    if self.name in each['topic']]
+
+        one, two = wait_for(lambda: (lambda found: found[1]['inFlight'] == 1 and found)(listed()),
+                            'a delivery')
+        self.assertEqual((one['clientId'], one['name'], one['topic'], one['selector']),
+                         ('books/eu', 'arch ive', f'topic://{self.name}.a', 'n > 1'))
+        self.assertEqual((one['active'], one['depth'], one['inFlight']), (False, 2, 0))
+        self.assertEqual((two['active'], two['depth'], two['selector']), (True, 4, ''))
+        self.assertIn('arch ive', self.text('subscription', 'list'))
+        # By pages.
+        first = json.loads(self.request('GET', '/api/subscriptions?limit=1')[1])
+        self.assertEqual(len(first['subscriptions']), 1)
+        second = json.loads(self.request(
+            'GET', '/api/subscriptions?after=' + urllib.parse.quote(first['next'], safe=''))[1])
+        self.assertEqual(first['subscriptions'] + second['subscriptions'],
+                         self.command('subscription', 'list')['subscriptions'])
+
+        for name in (topic, f'topic://{self.name}.a', f'{self.name}.a'):
+            told = self.command('explain', name)
+            self.assertEqual(told['durableSubscriptions'], [one, two])
+            self.assertEqual(len(told['reasons']), 2)
+            self.assertIn('arch ive of client books/eu: 2 messages wait until it connects',
+                          told['reasons'][0])
+            self.assertIn('all of client shop: 3 messages wait', told['reasons'][1])
+        self.assertIn('nobody is connected with it', self.text('explain', topic))
+        self.command('explain', f'/topic/{self.name}.none.such', code=REFUSED)
+        self.command('explain', topic, 'ID:x', code=REFUSED)
+
+        self.command('subscription', 'delete', 'shop', 'all', code=REFUSED)
+        self.command('subscription', 'delete', 'nobody', 'all', code=REFUSED)
+        path = '/api/subscriptions/books%2Feu/arch%20ive'
+        self.assertEqual(self.request('DELETE', path, Host='evil.example')[0], 403)
+        self.assertEqual(listed(), [one, two])
+        self.assertTrue(self.command('subscription', 'delete', 'books/eu', 'arch ive')['deleted'])
+        self.assertEqual(listed(), [two])
+        here.close()
 
     def request(self, method, path, body='', **headers):
         connection = http.client.HTTPConnection('127.0.0.1', self.broker.ports['http'],

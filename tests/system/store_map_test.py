@@ -117,6 +117,37 @@ class StoreMap(unittest.TestCase):
             self.assertEqual(json.loads(stopped.stdout)['totals'], found['totals'])
             self.assertEqual(run('store', 'check', broker.data).returncode, 0)
 
+    def test_lists_of_the_brokers_own_have_names_for_people(self):
+        usage = ('</transportConnectors><systemUsage><systemUsage><memoryUsage><memoryUsage '
+                 'limit="8mb"/></memoryUsage></systemUsage></systemUsage>')
+        with open(os.path.join(SOURCE_DIR, 'conf', 'pabal.xml'), encoding='utf-8') as sample:
+            text = sample.read()
+        self.assertEqual(text.count('</transportConnectors>'), 1)
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, 'small.xml')
+            with open(path, 'w', encoding='utf-8') as out:
+                out.write(text.replace('</transportConnectors>', usage))
+            with Broker(config=path) as broker:
+                library = connect(broker)
+                receipts = Receipts()
+                library.set_listener('', receipts)
+                for number in range(300):  # not persistent, and more than the memory
+                    library.send('/queue/np', b'x' * 100_000, headers={'receipt': f'n{number}'})
+                    receipts.wait(f'n{number}')
+                library.send('/queue/later', b'x', headers={
+                    'persistent': 'true', 'AMQ_SCHEDULED_DELAY': '3600000', 'receipt': 'later'})
+                receipts.wait('later')
+                wanted = {'queue://np (spilled)', 'scheduled messages'}
+                wait_for(lambda: wanted == {row['destination']
+                                            for row in live_map(broker)['totals']},
+                         'both lists in the map')
+                shown = run('store', 'map', '--api',
+                            f'http://127.0.0.1:{broker.ports["http"]}').stdout
+                self.assertIn('for queue://np (spilled)', shown)
+                self.assertIn('for scheduled messages', shown)
+                self.assertNotIn('temp-queue', shown)
+                library.disconnect()
+
     def test_a_store_in_memory_has_no_map(self):
         with open(os.path.join(SOURCE_DIR, 'conf', 'pabal.xml'), encoding='utf-8') as sample:
             text = sample.read()
