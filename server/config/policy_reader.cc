@@ -174,6 +174,17 @@ void PolicyReader::begin(const XmlElement& element, const Shape& shape,
   const Part* part = find_part(shape.name);
   if (part == nullptr) return;
   part->begin(reading_.draft);
+  if (shape.name == "policyEntry") {
+    dead_letters_given_ = false;
+  } else if (part->begin == &dead_letter<core::DeadLetterStrategy::Kind::shared> ||
+             part->begin == &dead_letter<core::DeadLetterStrategy::Kind::individual> ||
+             part->begin == &dead_letter<core::DeadLetterStrategy::Kind::discard>) {
+    if (std::exchange(dead_letters_given_, true)) {
+      reading_.report(Severity::warning, element.location, scope(),
+                      "a second dead-letter strategy in one entry: " + std::string(shape.name) +
+                          " counts, because it is the last");
+    }
+  }
   std::string name(shape.name);
   if (property.ends_with(".defaultEntry")) {
     name += "[default]";
@@ -269,7 +280,13 @@ void PolicyReader::end_policy(const XmlElement& element, const std::string& prop
     table.set_default(policy);
     return;
   }
+  const bool both = element.attribute("queue") != nullptr && element.attribute("topic") != nullptr;
   for (auto& target : targets(element, path)) {
+    if (both) {
+      reading_.report(Severity::warning, element.location, path,
+                      "it has both queue and topic; it is for " + target.to_text() +
+                          " only: write an entry for each");
+    }
     for (const auto& other : table.entries()) {
       if (other.target != target) continue;
       reading_.report(Severity::warning, element.location, path,
@@ -388,7 +405,35 @@ void PolicyReader::end_composite(const XmlElement& element, const std::string& p
     error(element.attribute("name")->location, path + "@name", valid.error().text);
   } else {
     draft.listed.composites.push_back(draft.composite);
+    const core::CompositeDestination& listed = draft.listed.composites.back();
+    if (listed.forward_to.empty()) {
+      reading_.report(Severity::warning, element.location, path,
+                      listed.forward_only && !listed.send_when_not_matched
+                          ? "it has no forwardTo: what is sent to it is dropped"
+                          : "it has no forwardTo: it forwards nothing");
+    } else if (last_composite_loops()) {
+      error(element.location, path,
+            "what is sent to " + listed.name.to_text() + " is forwarded back to it");
+    }
   }
+}
+
+bool PolicyReader::last_composite_loops() const {
+  const auto& all = reading_.draft.listed.composites;
+  const core::Destination& origin = all.back().name;
+  std::vector<const core::CompositeDestination*> reached{&all.back()};
+  for (std::size_t i = 0; i < reached.size(); ++i) {
+    for (const auto& target : reached[i]->forward_to) {
+      if (target.destination == origin) return true;
+      for (const auto& next : all) {
+        if (next.name == target.destination &&
+            std::find(reached.begin(), reached.end(), &next) == reached.end()) {
+          reached.push_back(&next);
+        }
+      }
+    }
+  }
+  return false;
 }
 
 void PolicyReader::end_virtual_topic(const XmlElement&, const std::string& path) {

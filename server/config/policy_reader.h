@@ -40,6 +40,8 @@ class PolicyReader {
                       const std::string& path);
   void end_filter(const XmlElement& element, const std::string& path);
   void end_composite(const XmlElement& element, const std::string& path);
+  /// Whether what is sent to the composite listed last comes back to it, by exact names.
+  [[nodiscard]] bool last_composite_loops() const;
   void end_virtual_topic(const XmlElement& element, const std::string& path);
   void end_discarding_plugin(const std::string& path);
   void take_dead_letter_queue(const std::string& path);
@@ -58,6 +60,7 @@ class PolicyReader {
 
   Reading& reading_;
   std::vector<Scope> scopes_;
+  bool dead_letters_given_ = false;  ///< by an element within the policyEntry that is open
 };
 
 /// After the whole file: which virtual destinations there are.

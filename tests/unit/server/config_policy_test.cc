@@ -420,6 +420,61 @@ TEST_F(ConfigPolicyTest, ASecondEntryForTheSameIsReported) {
   EXPECT_EQ(loaded->config.engine.policies.find(DestinationKind::queue, "A")->memory_limit, 2U);
 }
 
+TEST_F(ConfigPolicyTest, AnEntryForTwoOrWithTwoDeadLetterStrategiesSaysWhichCounts) {
+  const auto loaded =
+      load(entries("<policyEntry queue='A' topic='B' memoryLimit='1'/>"
+                   "<policyEntry queue='C'><deadLetterStrategy><individualDeadLetterStrategy/>"
+                   "<discarding/></deadLetterStrategy></policyEntry>"
+                   "<policyEntry queue='D'><deadLetterStrategy><discarding/></deadLetterStrategy>"
+                   "</policyEntry>"));
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  const std::string told = all_findings(*loaded);
+  EXPECT_EQ(count(*loaded, Severity::warning), 2) << told;
+  const auto& policies = loaded->config.engine.policies;
+  const bool topic = policies.find(DestinationKind::topic, "B")->memory_limit == 1;
+  EXPECT_NE(told.find(topic ? "it is for topic://B only" : "it is for queue://A only"),
+            std::string::npos)
+      << told;
+  EXPECT_EQ(policies.find(DestinationKind::queue, "A")->memory_limit, topic ? 0U : 1U);
+  EXPECT_NE(told.find("discarding counts"), std::string::npos) << told;
+  EXPECT_EQ(policies.find(DestinationKind::queue, "C")->dead_letter.kind,
+            core::DeadLetterStrategy::Kind::discard);
+}
+
+TEST_F(ConfigPolicyTest, ACompositeThatForwardsNothingIsWarnedOf) {
+  const auto loaded = load(
+      interceptors("<compositeQueue name='A'/><compositeTopic name='B' forwardOnly='false'/>"));
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  const std::string told = all_findings(*loaded);
+  EXPECT_EQ(count(*loaded, Severity::warning), 2) << told;
+  EXPECT_NE(told.find("what is sent to it is dropped"), std::string::npos) << told;
+  EXPECT_NE(told.find("it forwards nothing"), std::string::npos) << told;
+}
+
+TEST_F(ConfigPolicyTest, CompositesThatForwardToThemselvesAreRefused) {
+  const auto composite = [](const std::string& name, const std::string& to) {
+    return "<compositeQueue name='" + name + "'><forwardTo>" + to + "</forwardTo></compositeQueue>";
+  };
+  const std::string to_a = "<queue physicalName='a'/>";
+  const std::string to_b = "<topic physicalName='other'/><queue physicalName='b'/>";
+  const std::string to_c = "<filteredDestination queue='c' selector='n > 1'/>";
+  for (const std::string& loop :
+       {composite("a", to_a), composite("a", to_b) + composite("b", to_a),
+        composite("c", to_a) + composite("a", to_b) + composite("b", to_c)}) {
+    const auto loaded = examine(interceptors(loop));
+    EXPECT_EQ(count(loaded, Severity::error), 1) << all_findings(loaded);
+    EXPECT_NE(all_findings(loaded).find("forwarded back to it"), std::string::npos);
+  }
+  // A way that ends, two ways to one place, and a topic of the same name are no loop.
+  for (const std::string& good : {composite("a", to_b) + composite("b", to_c),
+                                  composite("a", to_b + to_c) + composite("b", to_c),
+                                  composite("a", "<topic physicalName='a'/>")}) {
+    const auto loaded = load(interceptors(good));
+    ASSERT_TRUE(loaded) << loaded.error().text;
+    EXPECT_TRUE(loaded->findings.empty()) << all_findings(*loaded);
+  }
+}
+
 /// Every attribute of an entry that does nothing here says why, and none is an error.
 TEST_F(ConfigPolicyTest, WhatHasNoMeaningIsReportedWithItsReason) {
   int tried = 0;
