@@ -120,10 +120,13 @@ void Engine::State::expire_returned(Reader& reader, const ExpiryIndex::Part& par
                                     std::uint32_t& steps) {
   if (reader.returned.empty() && reader.delayed.empty()) return;
   const int place = 9 - part.priority;
+  const Ticket synced = std::max(durable, store.durable());
   std::vector<std::pair<std::uint64_t, bool>> due;
   const auto look = [&](std::uint64_t sequence, const Entry& entry) {
     if (!entry.message || entry.message->expiration() == 0) return;
-    if (entry.message->expired(now) && due.size() < kDueMax) {
+    if (entry.message->expired(now) && entry.visible_after > synced) {
+      expiry.note(reader.list.id, part.priority, sequence, to_millis(now + kBeat));
+    } else if (entry.message->expired(now) && due.size() < kDueMax) {
       due.emplace_back(sequence, entry.is_volatile);
     } else {
       expiry.note(reader.list.id, part.priority, sequence, entry.message->expiration());

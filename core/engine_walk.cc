@@ -25,13 +25,16 @@ bool by_sequence(const Entry& a, const Entry& b) noexcept {
 Standing Engine::State::standing(const Reader& reader, int priority, std::uint64_t sequence,
                                  bool is_volatile) const {
   const auto place = std::pair(9 - priority, sequence);
-  if (reader.returned.contains(place)) return Standing::waiting;
   if (const auto delayed = reader.delayed.find(place); delayed != reader.delayed.end()) {
     return delayed->second.recalled ? Standing::out : Standing::delayed;
   }
+  const Ticket synced = std::max(durable, store.durable());
+  if (const auto back = reader.returned.find(place); back != reader.returned.end()) {
+    // Invisible: an XA branch has let it go, and holds it again after a crash now.
+    return back->second.visible_after > synced ? Standing::invisible : Standing::waiting;
+  }
   const auto& lane = reader.list.lanes[static_cast<std::size_t>(priority)];
   if (!lane) return Standing::gone;
-  const Ticket synced = std::max(durable, store.durable());
   const auto found_in = [&](const Ring<Entry>& ring) -> std::optional<Standing> {
     const auto at = lower_bound_sequence(ring, sequence);
     if (at == ring.size() || ring[at].sequence != sequence || !ring[at].message) return {};

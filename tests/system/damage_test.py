@@ -65,7 +65,9 @@ class DamageTest(unittest.TestCase):
         """Overwrites what the journal has of a message's body."""
         wanted = f'marker-{number:06d}-end'.encode()
         found = 0
-        for path in glob.glob(os.path.join(self.broker.data, '**', 'journal', '*'), recursive=True):
+        # '*.segment' alone: a file that is being prepared has another name, which it may lose now.
+        for path in glob.glob(os.path.join(self.broker.data, '**', 'journal', '*.segment'),
+                              recursive=True):
             with open(path, 'r+b') as file:
                 content = file.read()
                 at = content.find(wanted)
