@@ -62,7 +62,8 @@ bool Reclaimer::is_going(std::uint64_t number) const {
                      [&](const Finished& each) { return each.segment == number; });
 }
 
-/// The emptiest first: dead ones at once, others when more is dead than alive.
+/// The emptiest first: dead ones at once (with many attachments: like the others), others when more
+/// is dead than alive.
 bool Reclaimer::choose() {
   const auto live = index_.live_by_segment();
   std::uint64_t bytes_total = 0;
@@ -88,8 +89,12 @@ bool Reclaimer::choose() {
     }
   }
   if (best == nullptr) return false;
+  const std::uint64_t attachments = index_.attachment_bytes();
+  const bool mostly_dead = bytes_total > 2 * (live_total + attachments) + 2 * segment_bytes_;
+  // Nobody knows where attachments stand before a segment is read. Many fill segments of their own,
+  // which look dead, and would be written again for ever if they went at once.
+  if (attachments > segment_bytes_ / 2 && !mostly_dead) return false;
   if (best_live > 0) {
-    const bool mostly_dead = bytes_total > 2 * live_total + 2 * segment_bytes_;
     if (!mostly_dead || best_live > best->file->bytes / 4 * 3) return false;
     if (pool_.room() < best_live + batch_bytes_) return false;
   }

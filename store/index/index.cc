@@ -174,6 +174,7 @@ void Index::clear() {
   lists_.clear();
   graveyard_.clear();
   bytes_live_ = 0;
+  attachment_bytes_ = 0;
   memory_bytes_ = 0;
   last_list_ = {};
   last_reader_ = {};
@@ -270,11 +271,11 @@ Result<void> Index::load_rows() {
   }
   // recovered() reads these once more, when nothing can be done about a bad one.
   auto scanned = rows_->scan(std::string(1, kAttachmentRow), std::string(1, kAttachmentRow + 1),
-                             [&](std::string_view, std::string_view value) {
+                             [&](std::string_view key, std::string_view value) {
                                Decoder in(value);
                                (void)in.varint();
                                (void)in.varint();
-                               (void)in.text();
+                               attachment_bytes_ += key.size() - 1 + in.text().size();
                                good = in.complete();
                                return good;
                              });

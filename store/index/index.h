@@ -132,6 +132,10 @@ class Index {
   [[nodiscard]] std::uint64_t bytes_live() const noexcept {
     return bytes_live_.load(std::memory_order_relaxed);
   }
+  /// Keys and values of all attachments.
+  [[nodiscard]] std::uint64_t attachment_bytes() const noexcept {
+    return attachment_bytes_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] std::uint64_t memory_bytes() const;
   /// More blocks are in memory than should be: a flush would let them go.
   [[nodiscard]] bool memory_full() const { return memory_bytes() > memory_bytes_max_; }
@@ -246,6 +250,7 @@ class Index {
   Result<void> delete_list(core::ListId id) PABAL_REQUIRES(mutex_);
   Result<void> delete_reader(core::ListId id, core::ReaderId reader) PABAL_REQUIRES(mutex_);
   Result<void> apply_attachment(const JournalOp& op) PABAL_REQUIRES(mutex_);
+  Result<void> replace_attachment(const JournalOp& op) PABAL_REQUIRES(mutex_);
   bool needs(const Lane& lane, std::size_t reader, const Block& block, std::uint64_t sequence) const
       PABAL_REQUIRES(mutex_);
   /// Up to `blocks` blocks of what dying readers of the list still hold.
@@ -294,6 +299,7 @@ class Index {
   std::map<std::uint64_t, SegmentUse> segments_ PABAL_GUARDED_BY(mutex_);
   /// Changed under the mutex, read without it: the engine asks for every send.
   std::atomic<std::uint64_t> bytes_live_{0};
+  std::atomic<std::uint64_t> attachment_bytes_{0};
   std::uint64_t memory_bytes_ PABAL_GUARDED_BY(mutex_) = 0;
   core::ListId last_list_ PABAL_GUARDED_BY(mutex_){};
   core::ReaderId last_reader_ PABAL_GUARDED_BY(mutex_){};

@@ -466,13 +466,8 @@ Result<void> Index::apply_attachment(const JournalOp& op) {
   const std::uint64_t now = position_.index;
   switch (op.kind) {
     case JournalOpKind::put_attachment:
-      attachments_.insert_or_assign(std::string(op.key),
-                                    AttachmentRow{now, now, std::string(op.value), false});
-      return {};
     case JournalOpKind::delete_attachment:
-      attachments_.insert_or_assign(std::string(op.key),
-                                    AttachmentRow{now, now, std::nullopt, false});
-      return {};
+      return replace_attachment(op);
     case JournalOpKind::restore_attachment: {
       auto row = find_attachment(op.key);
       if (!row) return row.error();
@@ -485,6 +480,19 @@ Result<void> Index::apply_attachment(const JournalOp& op) {
     default:
       return {};
   }
+}
+
+Result<void> Index::replace_attachment(const JournalOp& op) {
+  const auto before = find_attachment(op.key);
+  if (!before) return before.error();
+  if (*before && (*before)->value) attachment_bytes_ -= op.key.size() + (*before)->value->size();
+  AttachmentRow row{position_.index, position_.index, std::nullopt, false};
+  if (op.kind == JournalOpKind::put_attachment) {
+    row.value = std::string(op.value);
+    attachment_bytes_ += op.key.size() + op.value.size();
+  }
+  attachments_.insert_or_assign(std::string(op.key), std::move(row));
+  return {};
 }
 
 // --- rebuilding ----------------------------------------------------------------------------------
@@ -523,6 +531,7 @@ void Index::begin_rebuild(const RebuildFacts& facts) {
   for (const auto& [key, attachment] : facts.attachments) {
     if (!attachment.value) continue;
     attachments_[key] = {attachment.version, attachment.held_at, attachment.value, false};
+    attachment_bytes_ += key.size() + attachment.value->size();
   }
   changed_ = true;
 }
