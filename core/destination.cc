@@ -71,6 +71,9 @@ bool Destination::is_pattern_name(std::string_view name) noexcept {
 }
 
 bool matches(std::string_view pattern, std::string_view name) noexcept {
+  if (is_reserved_name(name) && (pattern == ">" || pattern == "*" || pattern.starts_with("*."))) {
+    return false;
+  }
   while (pattern.data() != nullptr) {
     const auto wanted = take_level(pattern);
     if (wanted == ">" && pattern.data() == nullptr) return true;

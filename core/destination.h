@@ -30,6 +30,7 @@ inline constexpr std::size_t kDestinationNameBytesMax = 4096;
 
 /// A parsed destination: kind and name. Levels of the name are separated by '.'; as a pattern, the
 /// level `*` matches any one level and a last level `>` matches zero or more (`a.>` matches `a`).
+/// A wildcard as the first level matches no name that begins with `$`: such names are the broker's.
 /// A plain value, compared by kind and name.
 struct Destination {
   DestinationKind kind = DestinationKind::queue;
@@ -45,6 +46,10 @@ struct Destination {
   static bool is_pattern_name(std::string_view name) noexcept;
 };
 
+/// Source: MQTT 5.0 §4.7.2.
+constexpr bool is_reserved_name(std::string_view name) noexcept {
+  return !name.empty() && name.front() == '$';
+}
 /// Whether `name` (no wildcards) is matched by `pattern`.
 bool matches(std::string_view pattern, std::string_view name) noexcept;
 

@@ -57,7 +57,8 @@ struct PolicyTable::Index {
         return exact->second;
       }
       std::vector<const std::string*> matching;
-      names.patterns.match(name, [&](const std::string* pattern) { matching.push_back(pattern); });
+      names.patterns.match_any(name,
+                               [&](const std::string* pattern) { matching.push_back(pattern); });
       const std::string* best = nullptr;
       for (const auto* pattern : matching) {
         const bool narrowest =

@@ -8,11 +8,14 @@
 #include <string_view>
 #include <vector>
 
+#include "core/destination.h"
+
 namespace pabal::core {
 
 /// Patterns (Destination's `*` and `>`) to values; finds every value whose pattern matches a name.
 /// A node per level of a pattern; a name costs one walk over its levels, whatever the number of
-/// patterns that do not match. Values come in a deterministic order.
+/// patterns that do not match. As in matches(), no wildcard as the first level matches a name that
+/// begins with `$`. Values come in a deterministic order.
 template <class Value>
 class TopicTrie {
  public:
@@ -42,6 +45,12 @@ class TopicTrie {
   /// Calls `visit(value)` for each match of `name`.
   template <class Visit>
   void match(std::string_view name, Visit visit) const {
+    match(root_, name, visit, is_reserved_name(name));
+  }
+
+  /// The same without the rule about `$`: of what an operator says about names.
+  template <class Visit>
+  void match_any(std::string_view name, Visit visit) const {
     match(root_, name, visit);
   }
 
@@ -88,9 +97,12 @@ class TopicTrie {
     return erased;
   }
 
+  // `literal`: no wildcard counts at this level.
   template <class Visit>
-  static void match(const Node& node, std::string_view name, Visit& visit) {
-    for (const auto& value : node.rest) visit(value);
+  static void match(const Node& node, std::string_view name, Visit& visit, bool literal = false) {
+    if (!literal) {
+      for (const auto& value : node.rest) visit(value);
+    }
     if (name.data() == nullptr) {
       for (const auto& value : node.here) visit(value);
       return;
@@ -98,7 +110,7 @@ class TopicTrie {
     const auto dot = name.find('.');
     const auto level = name.substr(0, dot);
     const auto tail = dot == std::string_view::npos ? std::string_view{} : name.substr(dot + 1);
-    if (const auto any = node.children.find("*"); any != node.children.end()) {
+    if (const auto any = node.children.find("*"); any != node.children.end() && !literal) {
       match(*any->second, tail, visit);
     }
     if (level == "*") return;  // a published name has no wildcards; never match one twice
