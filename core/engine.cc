@@ -60,8 +60,14 @@ void Engine::configure(EngineSettings settings, TimePoint now) {
 Result<ConnectionDetails> Engine::connect(const ConnectOptions& options) {
   return state_->connect(options);
 }
+Result<ConnectionDetails> Engine::connect(const ConnectOptions& options, TimePoint now) {
+  return at(now).connect(options);
+}
 void Engine::disconnect(ConnectionId connection, TimePoint now) {
-  at(now).disconnect(connection);
+  at(now).disconnect(connection, {});
+}
+Ticket Engine::disconnect(ConnectionId connection, const DisconnectOptions& how, TimePoint now) {
+  return at(now).disconnect(connection, how);
 }
 void Engine::written(ConnectionId connection, std::uint64_t number, TimePoint now) {
   at(now).written(connection, number);
@@ -95,6 +101,34 @@ Outcome Engine::acknowledge(SubscriptionId subscription, DeliveryRange range, Ac
                             std::string_view cause, std::optional<TransactionId> transaction,
                             TimePoint now) {
   return at(now).acknowledge(subscription, range, kind, cause, transaction);
+}
+Outcome Engine::acknowledge(SubscriptionId subscription, DeliveryRange range, AckKind kind,
+                            const SessionChanges& changes, TimePoint now) {
+  return at(now).acknowledge(subscription, range, kind, {}, std::nullopt, &changes);
+}
+Result<Ticket> Engine::resubscribe(SubscriptionId subscription, const ResubscribeOptions& options,
+                                   TimePoint now) {
+  return at(now).resubscribe(subscription, options);
+}
+Result<Ticket> Engine::pin(SubscriptionId subscription, DeliveryId delivery) {
+  return state_->pin(subscription, delivery);
+}
+Result<Ticket> Engine::change_session(ConnectionId connection, const SessionChanges& changes) {
+  return state_->change_session(connection, changes);
+}
+std::vector<std::pair<std::string, std::string>> Engine::session_attachments(
+    ConnectionId connection) const {
+  return state_->session_attachments(connection);
+}
+std::vector<SessionSubscription> Engine::session_subscriptions(ConnectionId connection) const {
+  return state_->session_subscriptions(connection);
+}
+Result<Ticket> Engine::forget_subscription(ConnectionId connection, const std::string& name,
+                                           TimePoint now) {
+  return at(now).forget_subscription(connection, name);
+}
+std::vector<SessionSnapshot> Engine::sessions(std::string_view after, std::size_t limit) const {
+  return state_->sessions_after(after, limit);
 }
 Result<TransactionId> Engine::begin(ConnectionId connection) {
   return state_->begin(connection);
@@ -210,6 +244,9 @@ std::vector<DestinationSnapshot> Engine::destinations(std::string_view after,
 std::vector<SubscriptionSnapshot> Engine::durable_subscriptions(std::size_t limit) const {
   return state_->durable_subscriptions(limit);
 }
+std::vector<RetainedView> Engine::retained(std::string_view after, std::size_t limit) const {
+  return state_->retained_after(after, limit);
+}
 std::vector<BlockedProducer> Engine::blocked_producers(std::size_t limit) const {
   return state_->blocked_producers(limit);
 }
@@ -243,15 +280,30 @@ void Engine::State::configure(EngineSettings wanted) {
   plan_collection();
   retry_all_blocked();
   use_recovery_policies();
+  settle_recovered_sessions();
 }
 
 Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) {
-  if (connections.size() >= limits.connections_max) {
+  Connection* taken_over = nullptr;
+  if (const auto at = client_ids.find(options.client_id);
+      options.session && !options.client_id.empty() && at != client_ids.end()) {
+    taken_over = connections.find(at->second);
+    if (taken_over != nullptr && taken_over->session == nullptr) taken_over = nullptr;
+  }
+  if (connections.size() >= limits.connections_max && taken_over == nullptr) {
     return Error{Errc::quota_exceeded,
                  "connections_max: " + std::to_string(limits.connections_max) + " are connected"};
   }
   PABAL_CHECK(static_cast<std::size_t>(options.home) < outboxes.size(), "no such home");
-  if (!options.client_id.empty()) {
+  if (options.session) {
+    if (auto may = admit_session(options); !may) return may.error();
+  }
+  if (taken_over != nullptr) {
+    order(*taken_over, ConnectionOrder::close,
+          "the session was taken over by a connection from " + options.remote);
+    outbox_of(*taken_over).effects.back().cause = CloseCause::taken_over;
+    disconnect(taken_over->id, {});
+  } else if (!options.client_id.empty()) {
     if (const auto at = client_ids.find(options.client_id); at != client_ids.end()) {
       const auto* other = connections.find(at->second);
       return Error{Errc::in_use, "Client: " + options.client_id + " already connected from " +
@@ -267,13 +319,20 @@ Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) 
     connection.client_id =
         "ID:pabal-" + std::to_string(store.epoch()) + "-" + std::to_string(serial);
   }
-  if (!options.client_id.empty()) client_ids[options.client_id] = connection.id;
-  return ConnectionDetails{connection.id, connection.origin, connection.client_id};
+  ConnectionDetails details;
+  details.id = connection.id;
+  details.origin = connection.origin;
+  details.client_id = connection.client_id;
+  if (!options.client_id.empty() || options.session) {
+    client_ids[connection.client_id] = connection.id;
+  }
+  if (options.session) begin_session(connection, details);
+  return details;
 }
 
-void Engine::State::disconnect(ConnectionId id) {
+Ticket Engine::State::disconnect(ConnectionId id, const DisconnectOptions& how) {
   auto* connection = connections.find(id);
-  if (connection == nullptr) return;
+  if (connection == nullptr) return kNoTicket;
   drop_parked(*connection, std::nullopt);
   while (!connection->transactions.empty()) (void)rollback(connection->transactions.back());
   while (!connection->subscriptions.empty()) {
@@ -284,9 +343,12 @@ void Engine::State::disconnect(ConnectionId id) {
     connection->temporaries.pop_back();
     delete_temporary(destination);
   }
-  if (!connection->options.client_id.empty()) client_ids.erase(connection->client_id);
+  const auto named = client_ids.find(connection->client_id);
+  if (named != client_ids.end() && named->second == id) client_ids.erase(named);
+  if (connection->session != nullptr) leave_session(*connection, how);
   connections.erase(id);
   room_was_made();
+  return store.submitted();
 }
 
 void Engine::State::written(ConnectionId id, std::uint64_t number) {
@@ -302,8 +364,12 @@ void Engine::State::written(ConnectionId id, std::uint64_t number) {
     const std::uint64_t bytes =
         count == range.count ? range.bytes : range.bytes / range.count * count;
     const std::uint64_t first_id = range.last_id - range.count + 1;
-    if (range.subscription != nullptr && range.subscription->automatic()) {
-      auto_acknowledge(*range.subscription, first_id, first_id + count - 1, range.untracked);
+    Subscription* subscription = range.subscription;
+    if (subscription != nullptr && range.untracked) {
+      subscription->out -= std::min(subscription->out, count);
+      credit_returned(*subscription);
+    } else if (subscription != nullptr && subscription->settles_when_written) {
+      auto_acknowledge(*subscription, first_id, first_id + count - 1);
     }
     connection->unwritten_bytes -= bytes;
     range.count -= count;
@@ -381,6 +447,7 @@ void Engine::State::see_durable() {
 }
 
 void Engine::State::tick() {
+  if (!sessions_to_settle.empty()) settle_recovered_sessions();
   acknowledge_all_late();
   for (std::size_t i = 0; i < timers.size(); ++i) {
     if (timers[i] > now) continue;
@@ -425,6 +492,12 @@ void Engine::State::fire(Timer timer) {
     case Timer::retroactive:
       prune_by_time();
       return;
+    case Timer::retained:
+      retained_timer();
+      return;
+    case Timer::sessions:
+      sessions_due = true;
+      return;
   }
   PABAL_UNREACHABLE();
 }
@@ -462,6 +535,8 @@ bool Engine::State::run() {
       ready_subscriptions.pop_front();
       subscription->ready = false;
       deliver_pending(*subscription, steps);
+    } else if (!flight_returned.empty()) {
+      wake_in_flight(steps);
     } else if (!destinations_to_retry.empty()) {
       retry_destinations(steps);
     } else if (room_changed || parked_turns > 0) {
@@ -470,6 +545,12 @@ bool Engine::State::run() {
       advance_schedule(steps);
     } else if (!schedule.walks.empty() && walk_schedule(steps)) {
       // It goes on, or waits for a page.
+    } else if (sessions_due || !ending_sessions.empty()) {
+      advance_sessions(steps);
+    } else if (retained.wants_page) {
+      read_retained();
+    } else if (retained.expiry_due) {
+      expire_retained(steps);
     } else if (slow_checks_due) {
       check_slow_consumers(steps);
     } else if (collect_at) {
@@ -492,14 +573,16 @@ bool Engine::State::run() {
   }
   lists_to_trim.clear();
   if (errands_due) go_on_with_errands();
+  if (!groups_to_end.empty()) end_deserted_groups();
   limit_windows();
   if (!awaiting_pages.empty()) grant_pages();
   steps_longest_entry = std::max<std::uint64_t>(steps_longest_entry, budget - steps);
   if (topics_have_room) room_at_topics();
   return !ready_scans.empty() || !ready_subscriptions.empty() || !ready_tasks.empty() ||
-         room_changed || parked_turns > 0 || redeliveries_due || schedule.due ||
-         !destinations_to_retry.empty() || slow_checks_due || collect_at || offline_at ||
-         expiry_due || wants_to_spill();
+         !flight_returned.empty() || sessions_due || !ending_sessions.empty() ||
+         retained.expiry_due || retained.wants_page || room_changed || parked_turns > 0 ||
+         redeliveries_due || schedule.due || !destinations_to_retry.empty() || slow_checks_due ||
+         collect_at || offline_at || expiry_due || wants_to_spill();
 }
 
 }  // namespace pabal::core

@@ -14,7 +14,9 @@
 #include "core/policy.h"
 #include "core/queue_admin.h"
 #include "core/result.h"
+#include "core/retained.h"
 #include "core/schedule.h"
+#include "core/session.h"
 #include "core/store.h"
 #include "core/thread_annotations.h"
 #include "core/xa.h"
@@ -48,10 +50,19 @@ struct EngineLimits {
   std::uint64_t prepared_bytes_max = 16ULL << 20;  ///< of their sends, kept in memory as well
   std::uint32_t subscriptions_per_connection_max = 10'000;
   std::uint32_t connections_max = 100'000;
+  std::uint32_t sessions_max = 1'000'000;           ///< those whose client is away included
+  std::uint32_t session_attachments_max = 100'000;  ///< of one session
+  std::uint64_t session_attachment_bytes_max = 16ULL << 20;  ///< and its subscriptions
+  std::chrono::seconds session_keep_max{0};  ///< what a session is granted at most; 0: any time
+  std::uint64_t will_bytes_max = 1ULL << 20;
   std::uint32_t destinations_max = 1'000'000;
   std::uint32_t composite_targets_max = 1000;         ///< that one send or subscription names
   std::uint64_t retroactive_bytes_max = 64ULL << 20;  ///< that topics remember; the oldest go
   std::uint32_t retroactive_topics_max = 65'536;      ///< that remember; others then do not
+  std::uint64_t retained_bytes_max = 1ULL
+                                     << 30;  ///< of messages that topics keep; more are refused
+  std::uint32_t retained_messages_max = 1'000'000;        ///< the same; their names are in memory
+  std::uint64_t retained_window_bytes_max = 64ULL << 20;  ///< of them, also kept in memory
   std::uint64_t unwritten_bytes_max = 1ULL << 20;  ///< deliveries handed to one connection's socket
   std::uint64_t topic_pending_bytes_max = 32ULL << 20;  ///< of one non-durable topic subscription
   std::uint32_t producers_max = 65'536;  ///< last numbers remembered; the oldest are forgotten
@@ -107,6 +118,9 @@ struct SendOptions {
   std::shared_ptr<const ScheduleRequest> schedule = nullptr;
   /// Null: the send is what it is, however often it comes.
   std::shared_ptr<const ProducerSequence> identity = nullptr;
+  /// Changes of the connection's session that take effect with the send, or not at all: in one
+  /// batch. Not in a transaction, and not of what is scheduled. Null: none.
+  std::shared_ptr<const SessionChanges> attach = nullptr;
 };
 
 struct ConnectOptions {
@@ -115,17 +129,33 @@ struct ConnectOptions {
   std::string remote;     ///< "tcp://127.0.0.1:53422", for people
   std::string protocol;   ///< "stomp 1.2", for people
   std::string user;
+  /// At most so many deliveries that it must acknowledge are out at a time, over all its
+  /// subscriptions; 0: no such limit.
+  std::uint32_t in_flight_max = 0;
+  /// Null: none; and a client id that is in use is refused. With a session, the connection that has
+  /// the session of the client id now, if one has, is ended (ConnectionOrder::close, by
+  /// CloseCause::taken_over), as if it were lost.
+  std::shared_ptr<const SessionRequest> session = nullptr;
+};
+
+struct DisconnectOptions {
+  Leaving how = Leaving::lost;
+  std::optional<std::optional<seconds>> keep;  ///< a value: SessionRequest::keep from here on
 };
 
 struct ConnectionDetails {
   ConnectionId id{};
   std::uint64_t origin = 0;  ///< for message ids: unique over all starts of this store
   std::string client_id;
+  bool session_present = false;              ///< there was one, and it goes on
+  std::optional<seconds> keep = seconds{0};  ///< as granted
+  Ticket after = kNoTicket;  ///< the session is durable when Store::durable() has reached it
 };
 
 enum class AckMode : std::uint8_t {
   automatic,  ///< done when the delivery is in the socket (Engine::written)
   explicit_,  ///< done by Engine::acknowledge
+  mixed,      ///< persistent messages as explicit_, others as automatic
 };
 
 /// One thing a subscription wants.
@@ -156,10 +186,34 @@ struct SubscribeOptions {
   /// Copies of what stands in one queue now, in order, then a Delivery without a message: the end.
   /// Takes nothing; acknowledging gives back credit.
   bool browser = false;
+  /// Durable, or shared: messages that are not persistent are kept for it only while somebody
+  /// consumes; those that its last consumer leaves behind are dropped.
+  bool volatile_when_active = false;
   /// Of topics, not durable: first of all what they remember (DestinationPolicy::recovery).
   bool retroactive = false;
+  /// Of topics: first of all what they retain (Message::retain), as Delivery::retained.
+  bool retained = false;
+  /// A shared subscription of this name; with a session, `durable_name` is what the session calls
+  /// it. Empty: not shared. See core/engine_shared.cc.
+  std::string shared_group;
+  /// Kept with a durable or shared subscription of a session, for SessionSubscription.
+  std::string session_data;
   /// The adaptor's own name for this subscription, echoed in every Delivery.
   std::uint64_t tag = 0;
+
+  /// Whether it reads what is kept for it, or for its group.
+  [[nodiscard]] bool has_reader() const noexcept {
+    return !durable_name.empty() || !shared_group.empty();
+  }
+};
+
+/// What can be changed of a subscription while it consumes.
+struct ResubscribeOptions {
+  AckMode ack_mode = AckMode::automatic;  ///< of deliveries from here on
+  bool no_local = false;
+  bool volatile_when_active = false;
+  bool retained = false;  ///< what its topics retain is delivered (again)
+  std::string session_data;
 };
 
 /// Inclusive.
@@ -189,6 +243,7 @@ struct Delivery {
   std::uint32_t deliveries = 0;  ///< failed or lost deliveries before this one
   bool redelivered = false;      ///< it may have been delivered before
   bool first_of_group = false;   ///< the first of its message group for this consumer
+  bool retained = false;         ///< its topic had it before the subscription came
 };
 
 /// The late answer to a parked send or commit.
@@ -206,10 +261,17 @@ enum class ConnectionOrder : std::uint8_t {
   warn,  ///< nothing to do to it: `reason` is for the log
 };
 
+/// Why a connection is to be closed, as far as a protocol tells its clients.
+enum class CloseCause : std::uint8_t {
+  other,
+  taken_over,  ///< by another connection of the same client; the engine has ended this one
+};
+
 struct ConnectionEffect {
   ConnectionId connection{};
   ConnectionOrder order{};
   std::string reason;
+  CloseCause cause = CloseCause::other;
 };
 
 /// Effects for the connections of one home, in order. The server swaps it out after every entry.
@@ -317,6 +379,14 @@ struct EngineSnapshot {
   std::uint64_t scheduled_bytes = 0;
   std::string scheduled_waiting;  ///< why one that was due could not be delivered, the last time
   std::uint64_t bytes_remembered = 0;  ///< by topics, for retroactive subscriptions
+  std::uint64_t retained = 0;          ///< messages that topics keep
+  std::uint64_t retained_bytes = 0;
+  std::uint64_t sessions = 0;
+  std::uint64_t sessions_connected = 0;
+  std::uint64_t wills_sent = 0;
+  std::uint64_t wills_waiting = 0;  ///< due, and there is no room for them
+  std::uint64_t wills_dropped = 0;  ///< the same, when too many waited
+  bool retained_known = true;       ///< false: those of before the start are being read
   std::uint64_t connections_parked = 0;
   std::uint64_t slow_consumers_aborted = 0;
   std::uint64_t destinations_collected = 0;
@@ -347,9 +417,13 @@ class Engine {
 
   /// Errors: in_use (client id), quota_exceeded.
   Result<ConnectionDetails> connect(const ConnectOptions& options);
+  /// The same; with a session, as this changes with time.
+  Result<ConnectionDetails> connect(const ConnectOptions& options, TimePoint now);
   /// Ends everything of the connection: transactions roll back, deliveries return marked
   /// redelivered, temporary destinations go. Unknown ids are ignored.
   void disconnect(ConnectionId connection, TimePoint now);
+  /// The same; what becomes of its session and will is durable with the answer.
+  Ticket disconnect(ConnectionId connection, const DisconnectOptions& how, TimePoint now);
   /// The socket has taken every delivery of the connection up to Delivery::number `number`.
   void written(ConnectionId connection, std::uint64_t number, TimePoint now);
 
@@ -383,6 +457,36 @@ class Engine {
   Outcome acknowledge(SubscriptionId subscription, DeliveryRange range, AckKind kind,
                       std::string_view cause, std::optional<TransactionId> transaction,
                       TimePoint now);
+
+  /// The same with changes of the connection's session, in one batch; not in a transaction. Errors
+  /// in addition: quota_exceeded, invalid_argument; nothing changed then.
+  Outcome acknowledge(SubscriptionId subscription, DeliveryRange range, AckKind kind,
+                      const SessionChanges& changes, TimePoint now);
+  /// Changes a subscription in its place; what is out stays out. Errors: not_found, quota_exceeded.
+  Result<Ticket> resubscribe(SubscriptionId subscription, const ResubscribeOptions& options,
+                             TimePoint now);
+  /// A delivery of a shared subscription stays with the connection's session from here on, whatever
+  /// becomes of the connection; durable with the answer. Errors: not_found, bad_state.
+  Result<Ticket> pin(SubscriptionId subscription, DeliveryId delivery);
+
+  // --- sessions (core/session.h) ---------------------------------------------------------------
+
+  /// Of the connection's session. Errors: not_found (it has none), invalid_argument,
+  /// quota_exceeded; nothing changed then.
+  Result<Ticket> change_session(ConnectionId connection, const SessionChanges& changes);
+  /// All attachments of its session, in order of their keys.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> session_attachments(
+      ConnectionId connection) const;
+  /// What its session is subscribed to, in order of the names; to consume, subscribe anew.
+  [[nodiscard]] std::vector<SessionSubscription> session_subscriptions(
+      ConnectionId connection) const;
+  /// Its session has the subscription no more, and what waits for it goes; unsubscribe() comes
+  /// before. Errors: not_found, in_use.
+  Result<Ticket> forget_subscription(ConnectionId connection, const std::string& name,
+                                     TimePoint now);
+  /// At most `limit` sessions above `after`, in order of client id.
+  [[nodiscard]] std::vector<SessionSnapshot> sessions(std::string_view after,
+                                                      std::size_t limit) const;
 
   // --- transactions ----------------------------------------------------------------------------
 
@@ -486,6 +590,8 @@ class Engine {
   [[nodiscard]] std::vector<DestinationSnapshot> destinations(std::string_view after,
                                                               std::size_t limit) const;
   [[nodiscard]] std::vector<SubscriptionSnapshot> durable_subscriptions(std::size_t limit) const;
+  /// At most `limit` topics above `after` that keep a message, in order.
+  [[nodiscard]] std::vector<RetainedView> retained(std::string_view after, std::size_t limit) const;
   /// Those that wait at destinations first, then those that wait for the broker.
   [[nodiscard]] std::vector<BlockedProducer> blocked_producers(std::size_t limit) const;
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/engine_state.h"
+#include "core/record.h"
 
 // What a prepared branch has in the store, and how it comes back from there.
 //
@@ -24,47 +25,6 @@ constexpr std::uint8_t kBranchPriority = kDefaultPriority;
 /// left.
 constexpr std::size_t kReturnedFew = 64;
 constexpr std::uint64_t kPageBytesMax = 1ULL << 20;
-
-void put(std::string& out, std::uint64_t number) {
-  while (number >= 0x80) {
-    out += static_cast<char>((number & 0x7F) | 0x80);
-    number >>= 7;
-  }
-  out += static_cast<char>(number);
-}
-
-void put(std::string& out, std::string_view text) {
-  put(out, std::uint64_t{text.size()});
-  out += text;
-}
-
-/// Reads what put() wrote; `good` is false from the first thing on that makes no sense.
-struct RecordReader {
-  std::string_view rest;
-  bool good = true;
-
-  std::uint64_t number() {
-    std::uint64_t value = 0;
-    for (int shift = 0; shift < 64 && !rest.empty(); shift += 7) {
-      const auto byte = static_cast<unsigned char>(rest.front());
-      rest.remove_prefix(1);
-      value |= std::uint64_t{byte & 0x7FU} << shift;
-      if (byte < 0x80) return value;
-    }
-    good = false;
-    return 0;
-  }
-  std::string text() {
-    const std::uint64_t size = number();
-    if (!good || size > rest.size()) {
-      good = false;
-      return {};
-    }
-    std::string value(rest.substr(0, size));
-    rest.remove_prefix(size);
-    return value;
-  }
-};
 
 std::uint64_t state_number(BranchState state) noexcept {
   if (state == BranchState::heuristically_committed) return 1;
@@ -444,11 +404,7 @@ void Engine::State::lock_recovered(Branch& branch) {
 
 Reader* Engine::State::find_reader(ListId list, ReaderId reader) {
   const auto at = lists.find(list);
-  if (at == lists.end()) return nullptr;
-  for (const auto& each : at->second->readers) {
-    if (each->id == reader) return each.get();
-  }
-  return nullptr;
+  return at == lists.end() ? nullptr : at->second->find_reader(reader);
 }
 
 // --- reading back --------------------------------------------------------------------------------

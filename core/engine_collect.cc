@@ -61,6 +61,7 @@ void Engine::State::expire_durables(std::uint32_t& steps) {
     const auto next = std::next(at);
     offline_at = next == durables.end() ? std::nullopt : std::optional(next->first);
     Reader& reader = *at->second;
+    if (reader.session != nullptr) continue;  // it goes with its session
     if (reader.active() || reader.locked > 0 || now - reader.idle_since < settings.offline_durable_timeout) continue;
     ++durables_expired;
     remove_reader(reader.list, reader);

@@ -48,6 +48,10 @@ void Engine::State::dispatch_waiting(Scan& scan, std::uint32_t& steps) {
       skip_refused(scan, *candidate);
       continue;
     }
+    if (reader.has_foreign && is_foreign(reader, *candidate)) {
+      take(scan, *candidate);
+      continue;
+    }
     if (!reader.list.is_queue() && skip_expired(scan, *candidate)) continue;
     if (candidate->entry->message->expired(now)) {
       if (!take_expired(scan, *candidate)) return;
@@ -64,7 +68,7 @@ void Engine::State::dispatch_waiting(Scan& scan, std::uint32_t& steps) {
         return;
     }
     Entry entry = take(scan, *candidate);
-    if (!reader.list.is_queue() && is_local(*receiver.consumer, entry)) {
+    if (!reader.list.is_queue() && is_local(*receiver.consumer, *entry.message)) {
       if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
       release(reader, candidate->priority, entry, nullptr);
       continue;
@@ -142,8 +146,17 @@ void Engine::State::skip_refused(Scan& scan, const Candidate& candidate) {
   release(reader, candidate.priority, entry, nullptr);
 }
 
-bool Engine::State::is_local(const Subscription& consumer, const Entry& entry) {
-  return consumer.interest().no_local && entry.message->origin() == consumer.connection.origin;
+/// A message that is not persistent, and came while the reader had no consumer.
+bool Engine::State::is_foreign(Reader& reader, const Candidate& candidate) {
+  return candidate.from == Candidate::From::volatile_ring &&
+         candidate.entry->sequence < reader.lane(candidate.priority).volatile_from;
+}
+
+bool Engine::State::is_local(const Subscription& consumer, const Message& message) {
+  if (!consumer.interest().no_local) return false;
+  const Connection& connection = consumer.connection;
+  return message.origin() == connection.origin ||
+         (connection.session != nullptr && connection.session->has_origin(message.origin()));
 }
 
 std::optional<Engine::State::Candidate> Engine::State::next_entry(Scan& scan,
@@ -453,6 +466,55 @@ bool Engine::State::has_socket_room(Connection& connection) {
   return false;
 }
 
+bool Engine::State::has_room(Subscription& subscription) {
+  // What its topics retain comes first.
+  return subscription.replay == nullptr && connection_takes(subscription);
+}
+
+bool Engine::State::connection_takes(Subscription& subscription) {
+  Connection& connection = subscription.connection;
+  if (!has_socket_room(connection)) return false;
+  const std::uint32_t most = connection.options.in_flight_max;
+  if (most == 0 || subscription.automatic()) return true;
+  if (connection.explicit_out < most) {
+    // Not before those that wait.
+    if (connection.awaiting_flight.empty() || subscription.flight_turn) return true;
+    list_flight(connection);
+  }
+  if (!std::exchange(subscription.awaits_flight, true)) {
+    connection.awaiting_flight.push_back(subscription.id);
+  }
+  return false;
+}
+
+/// Connections below their in_flight_max again: as many of those that wait as there is room for are
+/// woken, the one that waits longest first. Who takes more goes to the end; who has nothing any
+/// more leaves its room to the next, because this is called again when all others have run.
+void Engine::State::wake_in_flight(std::uint32_t& steps) {
+  auto* connection = connections.find(flight_returned.front());
+  flight_returned.pop_front();
+  --steps;
+  if (connection == nullptr) return;
+  connection->flight_listed = false;
+  const std::uint64_t most = connection->options.in_flight_max;
+  auto& waiting = connection->awaiting_flight;
+  for (auto room = most - std::min(most, connection->explicit_out); room > 0 && !waiting.empty();) {
+    auto* subscription = subscriptions.find(waiting.front());
+    waiting.pop_front();
+    if (subscription == nullptr) continue;
+    subscription->awaits_flight = false;
+    subscription->flight_turn = true;
+    credit_returned(*subscription);
+    --room;
+  }
+  if (!waiting.empty() && connection->explicit_out < most) list_flight(*connection);
+}
+
+void Engine::State::list_flight(Connection& connection) {
+  if (std::exchange(connection.flight_listed, true)) return;
+  flight_returned.push_back(connection.id);
+}
+
 /// Round robin among those with the highest priority that have credit and room in the socket.
 Subscription* Engine::State::pick_consumer(Scan& scan) {
   if (scan.reader.exclusive != nullptr) return pick_exclusive(scan);
@@ -464,8 +526,8 @@ Subscription* Engine::State::pick_consumer(Scan& scan) {
     const std::size_t at = (scan.next_consumer + i) % consumers.size();
     Subscription* consumer = consumers[at].subscription;
     if (!consumer->has_credit()) continue;
-    if (!has_socket_room(consumer->connection)) {
-      scan.waiting = WaitReason::socket_full;
+    if (!has_room(*consumer)) {
+      if (!has_socket_room(consumer->connection)) scan.waiting = WaitReason::socket_full;
       continue;
     }
     if (best != nullptr && consumers[at].rank <= consumers[best_at].rank) continue;
@@ -521,8 +583,9 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   const std::uint64_t number = ++connection.last_number;
   connection.unwritten_bytes += bytes;
 
+  const bool automatic = subscription.is_automatic_for(*entry.message);
   // An automatic delivery of a topic message without a list has nothing to come back to.
-  const bool untracked = direct && subscription.automatic();
+  const bool untracked = direct && automatic;
   auto& unwritten = connection.unwritten;
   if (!unwritten.empty() && unwritten.back().subscription == &subscription &&
       unwritten.back().last_id + 1 == raw(id) && unwritten.back().last_number + 1 == number &&
@@ -547,6 +610,7 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   delivery.deliveries = entry.deliveries;
   delivery.redelivered = entry.deliveries > 0 || entry.maybe_delivered;
   delivery.first_of_group = entry.first_of_group;
+  delivery.retained = entry.retained;
   outbox_of(connection).deliveries.push_back(std::move(delivery));
 
   const bool again = entry.deliveries > 0 || entry.maybe_delivered;
@@ -560,7 +624,7 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   }
   if (untracked) return;
   if (!entry.is_volatile || direct) held_bytes += bytes;
-  if (!subscription.automatic()) {
+  if (!automatic) {
     ++connection.explicit_out;
     if (connection.reading_paused) {
       // It must be able to acknowledge this; its sends are refused from here on.
@@ -574,6 +638,9 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   in_flight.destination = std::move(destination);
   in_flight.entry = std::move(entry);
   in_flight.priority = static_cast<std::uint8_t>(priority);
+  in_flight.automatic = automatic;
+  subscription.flight_turn = false;
+  if (entry.retained) ++subscription.retained_out;
   in_flight.since = static_cast<std::uint32_t>(to_millis(now) / 1000);
   subscription.in_flight.push_back(std::move(in_flight));
 }
@@ -583,15 +650,13 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
 void Engine::State::offer_topic_message(Subscription& subscription, const MessageRef& message,
                                         Ticket visible_after,
                                         const std::shared_ptr<const Destination>& destination) {
-  if (subscription.interest().no_local && message->origin() == subscription.connection.origin) {
-    return;
-  }
+  if (is_local(subscription, *message)) return;
   // What has expired goes through `pending`, where it is counted.
   const bool at_once =
       !message->expired(now) &&
       (visible_after == kNoTicket || visible_after <= std::max(durable, store.durable()));
   if (at_once && !subscription.has_waiting() && subscription.has_credit() &&
-      has_socket_room(subscription.connection)) {
+      has_room(subscription)) {
     Entry entry;
     entry.sequence = ++subscription.last_sequence;
     entry.message = message;
@@ -607,8 +672,9 @@ void Engine::State::offer_topic_message(Subscription& subscription, const Messag
 
 void Engine::State::deliver_pending(Subscription& subscription, std::uint32_t& steps) {
   if (subscription.walk) return browse(subscription, steps);
-  while (subscription.has_waiting() && subscription.has_credit() &&
-         has_socket_room(subscription.connection)) {
+  if (!subscription.options.shared_group.empty() && !deliver_pinned(subscription, steps)) return;
+  if (subscription.replay && !replay_retained(subscription, steps)) return;
+  while (subscription.has_waiting() && subscription.has_credit() && has_room(subscription)) {
     if (subscription.returned.empty() && !first_pending_is_visible(subscription)) return;
     if (steps == 0) {
       mark_ready(subscription);

@@ -206,6 +206,7 @@ bool Engine::State::somebody_comes_to(const MessageList& list, const ExpiryIndex
   const auto priority = static_cast<std::size_t>(part.priority);
   return std::any_of(list.readers.begin(), list.readers.end(), [&](const auto& reader) {
     const auto& lane = reader->lanes[priority];
+    if (entry.is_volatile && !reader->owns_volatile(priority, entry.sequence)) return false;
     return reader->front.position(priority) <= entry.sequence && wants(*reader, *entry.message) &&
            !(lane && lane->taken_ahead.contains(entry.sequence));
   });
@@ -217,6 +218,8 @@ void Engine::State::expire_in_topic(MessageList& list, int priority, const Entry
   for (const auto& reader : list.readers) {
     if (reader->front.position(static_cast<std::size_t>(priority)) > entry.sequence) continue;
     if (!wants(*reader, *entry.message)) continue;
+    const auto lane = static_cast<std::size_t>(priority);
+    if (entry.is_volatile && !reader->owns_volatile(lane, entry.sequence)) continue;
     if (!reader->lane(priority).taken_ahead.insert(entry.sequence).second) continue;
     if (!entry.is_volatile) held_bytes += entry.message->footprint();  // as if delivered
     expire_or_keep(*reader, priority, entry);

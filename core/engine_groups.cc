@@ -29,7 +29,7 @@ bool waits_behind(const MessageGroup& group) noexcept {
 // --- whose turn it is ----------------------------------------------------------------------------
 
 bool Engine::State::takes_more(Subscription& consumer) {
-  return consumer.has_credit() && has_socket_room(consumer.connection);
+  return consumer.has_credit() && has_room(consumer);
 }
 
 /// What becomes of the candidate of a scan of a reader with message groups. `member`: who gets it.
@@ -93,8 +93,10 @@ GroupMember* Engine::State::pick_member(Scan& scan, bool new_group) {
     const ConsumerLink& link = consumers[at];
     if (scan.reader.exclusive != nullptr && scan.reader.exclusive != link.subscription) continue;
     if (!link.subscription->has_credit()) continue;
-    if (!has_socket_room(link.subscription->connection)) {
-      scan.waiting = WaitReason::socket_full;
+    if (!has_room(*link.subscription)) {
+      if (!has_socket_room(link.subscription->connection)) {
+        scan.waiting = WaitReason::socket_full;
+      }
       continue;
     }
     if (link.member->own != nullptr) continue;

@@ -59,7 +59,7 @@ MessageList& Engine::State::add_list(std::unique_ptr<MessageList> list) {
   if (added.is_queue()) ++policy_queues[&added.policy->entry()];
   lists[added.id] = std::move(list);
   if (!added.is_queue()) {
-    topic_lists[added.destination.name] = &added;
+    if (added.stored) topic_lists[added.destination.name] = &added;
     patterns.insert(added.destination.name, TopicTarget{nullptr, &added});
     return added;
   }
@@ -157,17 +157,19 @@ void Engine::State::orphan(Reader& reader) {
   reader.acks_late = false;
 }
 
-void Engine::State::remove_reader(MessageList& list, Reader& reader) {
+void Engine::State::remove_reader(MessageList& list, Reader& reader, std::vector<StoreOp> along) {
   orphan(reader);
-  // Non-persistent messages that it had not taken yet.
-  for (int priority = 0; priority < kPriorities; ++priority) {
+  // Non-persistent messages that it had not taken yet, and that did not expire for it. With
+  // volatile_when_active they went with its last consumer.
+  for (int priority = 0; priority < kPriorities && !reader.volatile_when_active; ++priority) {
     if (!list.lanes[static_cast<std::size_t>(priority)]) continue;
     auto& ring = list.lane(priority).volatile_entries;
     for (auto at = lower_bound_sequence(ring, reader.front.cursor(priority).next);
          at < ring.size();) {
       Entry entry = ring[at];
       const auto size = ring.size();
-      if (entry.message && wants(reader, *entry.message)) {
+      const bool taken = reader.lane(priority).taken_ahead.contains(entry.sequence);
+      if (entry.message && !taken && wants(reader, *entry.message)) {
         release_volatile(reader, priority, entry);
       }
       if (ring.size() == size)
@@ -176,14 +178,22 @@ void Engine::State::remove_reader(MessageList& list, Reader& reader) {
         at = lower_bound_sequence(ring, entry.sequence + 1);
     }
   }
-  durables.erase(std::pair(reader.description.client_id, reader.description.name));
+  if (reader.group != nullptr) {
+    const auto known = shared.find(std::pair(reader.description.name, list.destination.name));
+    if (known != shared.end() && known->second == &reader) shared.erase(known);
+    shared_readers.erase(reader.id);
+  } else {
+    durables.erase(std::pair(reader.description.client_id, reader.description.name));
+  }
 
-  StoreOp operation;
-  operation.kind = StoreOpKind::delete_reader;
-  operation.list = list.id;
-  operation.reader = reader.id;
-  flush_acks();
-  store.append({&operation, 1});
+  if (list.stored) {
+    auto& operation = along.emplace_back();
+    operation.kind = StoreOpKind::delete_reader;
+    operation.list = list.id;
+    operation.reader = reader.id;
+  }
+  if (reader.session != nullptr) disown(reader, along);
+  append_all(along);
   std::erase_if(list.readers, [&](const auto& other) { return other.get() == &reader; });
   if (list.readers.empty()) remove_list(list);
   room_was_made();
@@ -216,7 +226,11 @@ void Engine::State::remove_list(MessageList& list) {
       virtual_routes->remove_queue(list, list.destination.name);
     }
   } else {
-    topic_lists.erase(list.destination.name);
+    if (list.stored) {
+      topic_lists.erase(list.destination.name);
+    } else {
+      --volatile_lists;
+    }
     patterns.erase(list.destination.name, TopicTarget{nullptr, &list});
   }
   if (list.stored) {
@@ -294,6 +308,10 @@ void Engine::State::recover(RecoveredState recovered) {
         }
         continue;
       }
+      if (found.description.destination.name == kRetainedList) {
+        recover_retained(found);
+        continue;
+      }
       // Spilled by a process that has ended: nobody was promised that it outlives that.
       StoreOp operation;
       operation.kind = StoreOpKind::delete_list;
@@ -312,7 +330,11 @@ void Engine::State::recover(RecoveredState recovered) {
           list.is_queue() ? list.reader() : add_reader(list, found_reader.description.id);
       reader.description = std::move(found_reader.description);
       if (!list.is_queue()) {
-        durables[std::pair(reader.description.client_id, reader.description.name)] = &reader;
+        if (reader.description.client_id.empty()) {
+          take_group(reader);
+        } else {
+          durables[std::pair(reader.description.client_id, reader.description.name)] = &reader;
+        }
         if (!reader.description.selector.empty()) {
           // It was compiled before it was stored; should another version have been kinder, all
           // is kept for its owner, who must subscribe anew.
@@ -339,6 +361,8 @@ void Engine::State::recover(RecoveredState recovered) {
     if (list.readers.empty()) remove_list(list);
   }
   recover_paused(recovered);
+  for (const auto& [id, reader] : shared_readers) groups_to_end.push_back(id);
+  recover_sessions(recovered.attachments);
   recover_branches(std::move(recovered.attachments));
 }
 

@@ -124,6 +124,7 @@ void Engine::State::grant_pages() {
 
 void Engine::State::page_loaded(Page page) {
   if (take_schedule_page(page) || take_expiry_page(page)) return;
+  if (take_retained_page(page) || take_pinned_page(page)) return;
   const auto asked = pages_requested.find(page.request);
   if (asked == pages_requested.end()) return;
   const PageFor place = asked->second;

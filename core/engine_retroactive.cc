@@ -134,8 +134,7 @@ void Engine::State::remind(Subscription& subscription) {
     for (std::size_t i = 0; i < memory.messages.size(); ++i) {
       const Remembered& each = *memory.messages[i];
       const auto& selector = subscription.selector;
-      const bool local = subscription.interest().no_local &&
-                         each.message->origin() == subscription.connection.origin;
+      const bool local = is_local(subscription, *each.message);
       if (local || each.message->expired(now)) continue;
       if (selector && !selector->matches(*each.message, {0, false, each.destination.get()}))
         continue;

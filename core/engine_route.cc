@@ -325,19 +325,24 @@ std::uint64_t Engine::State::route_bytes_max(const Message& message) const {
   return bytes;
 }
 
+/// The message under the name of a place that it was forwarded to.
+MessageRef Engine::State::copy_for(const Message& message, const Destination& place) {
+  MessageBuilder builder(message);
+  builder.original_destination = Address{message.destination_kind(), message.destination_name()};
+  builder.destination_kind = place.kind;
+  builder.destination_name = place.name;
+  auto built = builder.build();
+  PABAL_CHECK(built, "a copy whose size was looked at can be built");
+  PABAL_CHECK((*built)->flat().size() <= copy_bytes_max(message, place),
+              "a copy is no larger than admitted");
+  return std::move(*built);
+}
+
 std::uint64_t Engine::State::prepare_copies(const Message& message, Batch& batch) {
   std::uint64_t bytes = 0;
   for (const auto& copy : copies_) {
-    MessageBuilder builder(message);
-    builder.original_destination = Address{message.destination_kind(), message.destination_name()};
-    builder.destination_kind = copy.destination->kind;
-    builder.destination_name = copy.destination->name;
-    auto built = builder.build();
-    PABAL_CHECK(built, "a copy whose size was looked at can be built");
-    PABAL_CHECK((*built)->flat().size() <= copy_bytes_max(message, *copy.destination),
-                "a copy is no larger than admitted");
     route_.assign(copy.lists.begin(), copy.lists.end());
-    bytes += prepare(*built, batch);
+    bytes += prepare(copy_for(message, *copy.destination), batch);
   }
   return bytes;
 }

@@ -29,6 +29,15 @@ Outcome Engine::State::publish(ConnectionId id, MessageRef message, const SendOp
   if (options.schedule && settings.scheduler && options.schedule->any()) {
     send.schedule = options.schedule;
   }
+  if (options.attach && !options.attach->empty()) {
+    if (connection->session == nullptr || options.transaction || send.schedule) {
+      return Outcome::failure(
+          {Errc::invalid_argument, "changes of a session come with a plain send of its connection"},
+          store.submitted());
+    }
+    send.attach = options.attach;
+    send.attach_to = id;
+  }
   if (options.identity) {
     send.identity = options.identity;
     const auto matters = identifies(send);
@@ -76,6 +85,12 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
     return Outcome::failure(routed.error(), store.submitted());
   }
   std::uint64_t stored_bytes = route_bytes_max(*message);
+  const bool retains = message->retain() && !topic_places_.empty();
+  if (retains) {
+    const auto more = admit_retained(*message);
+    if (!more) return Outcome::failure(more.error(), store.submitted());
+    stored_bytes += *more;
+  }
   if (transaction != nullptr) {
     // What will be stored is known at commit; room is set aside for whatever may be.
     const bool may_be = message->persistent() && !is_temporary(message->destination_kind());
@@ -85,6 +100,12 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
     }
   }
 
+  Session* session = send.attach ? connections.find(send.attach_to)->session : nullptr;
+  if (session != nullptr) {
+    if (auto may = check_changes(*session, *send.attach); !may) {
+      return Outcome::failure(may.error(), store.submitted());
+    }
+  }
   Error why;
   const bool full = send.purpose == Purpose::send && destination_full(*message, why);
   switch (full ? Admission::later : admit(*message, stored_bytes, why, send.purpose)) {
@@ -109,23 +130,29 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
   }
 
   Ticket ticket = kNoTicket;
-  // What a crash would bring again, as another message (its producer sends again, or the scheduler
-  // does), nobody sees before it is durable.
-  const bool may_come_again = send.identity != nullptr || send.along != nullptr;
-  if (!route_.empty() || !copies_.empty() || send.along != nullptr || send.identity) {
+  Ticket visible_after = kNoTicket;
+  if (!route_.empty() || !copies_.empty() || send.along != nullptr || send.identity || retains ||
+      session != nullptr) {
     batch_.clear();
     std::uint64_t bytes = prepare(message, batch_);
+    if (retains) bytes += prepare_retained(message, bytes > 0, batch_);
     if (!copies_.empty()) bytes += prepare_copies(*message, batch_);
     if (stored_bytes > bytes) store.release(stored_bytes - bytes);  // no selector wanted it
     if (send.along != nullptr) {
       std::move(send.along->begin(), send.along->end(), std::back_inserter(batch_.operations));
     }
     if (send.identity) remember(*send.identity, bytes > 0, batch_);
+    if (session != nullptr) apply_changes(*session, *send.attach, batch_.operations);
     if (!batch_.operations.empty()) ticket = store.append(batch_.operations);
-    place(batch_, ticket, may_come_again ? ticket : kNoTicket);
+    // What a crash would bring again, as another message (its producer sends again, or the scheduler
+    // does, or the session's record), nobody sees before it is durable.
+    const bool may_come_again = send.identity != nullptr || send.along != nullptr ||
+                                (session != nullptr && session->parts_stored);
+    if (may_come_again) visible_after = ticket;
+    place(batch_, ticket, visible_after);
   }
   if (!left_out_.empty()) count_left_out();
-  if (!topic_places_.empty()) publish_to_topics(message, may_come_again ? ticket : kNoTicket);
+  if (!topic_places_.empty()) publish_to_topics(message, visible_after);
   return Outcome{Disposition::done, ticket, std::nullopt};
 }
 
@@ -165,6 +192,18 @@ Admission Engine::State::admit(const Message& message, std::uint64_t stored_byte
       why = {Errc::quota_exceeded, "a subscription of " + std::string(message.destination_name()) +
                                        " (client " + subscription->connection.client_id +
                                        ") is too far behind"};
+      return Admission::later;
+    }
+  }
+  if (volatile_lists > 0) {
+    for (const auto* list : route_) {
+      if (list->stored || list->is_queue() ||
+          list->volatile_bytes <= limits.topic_pending_bytes_max) {
+        continue;
+      }
+      why = {Errc::quota_exceeded, "the shared subscription " +
+                                       list->readers.front()->description.name + " of " +
+                                       list->destination.name + " is too far behind"};
       return Admission::later;
     }
   }
@@ -233,6 +272,7 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
         if (!entry.is_volatile) refuse(*reader, priority, entry.sequence);
         continue;
       }
+      if (entry.is_volatile && !reader->takes_volatile()) continue;
       acknowledge_refused(*reader, priority);
       ++entry.references;
       ++reader->depth;
@@ -253,6 +293,7 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
       }
     }
   }
+  if (!batch.retained.empty()) place_retained(batch, visible_after);
   for (const auto& message : batch.announced) {
     Topic* topic = resolve_alone(message->destination_name(), message->destination_kind());
     topic_places_.assign(1, {topic, nullptr});

@@ -31,8 +31,8 @@ std::size_t position_of(const Ring<InFlight>& in_flight, std::uint64_t id) noexc
 // --- acknowledging -------------------------------------------------------------------------------
 
 Outcome Engine::State::acknowledge(SubscriptionId id, DeliveryRange range, AckKind kind,
-                                   std::string_view cause,
-                                   std::optional<TransactionId> transaction) {
+                                   std::string_view cause, std::optional<TransactionId> transaction,
+                                   const SessionChanges* changes) {
   auto* subscription = subscriptions.find(id);
   if (subscription == nullptr) return Outcome::failure({Errc::not_found, "no such subscription"});
   Transaction* within = nullptr;
@@ -50,24 +50,45 @@ Outcome Engine::State::acknowledge(SubscriptionId id, DeliveryRange range, AckKi
   if (auto may = check_acknowledge(*subscription, range, kind, cause, within); !may) {
     return Outcome::failure(may.error(), store.submitted());
   }
+  Session* session = changes != nullptr ? subscription->connection.session : nullptr;
+  if (changes != nullptr && session == nullptr) {
+    return Outcome::failure({Errc::invalid_argument, "the connection has no session"},
+                            store.submitted());
+  }
+  if (session != nullptr) {
+    if (auto may = check_changes(*session, *changes); !may) {
+      return Outcome::failure(may.error(), store.submitted());
+    }
+  }
+  // In one batch, if there is more to it than acknowledgements.
+  Batch together;
+  Batch* batch = session != nullptr || subscription->pinned > 0 ? &together : nullptr;
   auto& in_flight = subscription->in_flight;
   for (auto at = position_of(in_flight, raw(range.first));
        at < in_flight.size() && in_flight[at].id <= range.last; ++at) {
     InFlight& delivery = in_flight[at];
     if (delivery.state != InFlight::State::out) continue;
+    if (delivery.pinned && within == nullptr) {
+      unpin(*subscription, delivery, together.operations);
+    }
     if (within != nullptr) {
       delivery.state = InFlight::State::in_transaction;
       delivery.transaction = within->id;
       within->acks.push_back({id, delivery.id, kind, std::string(cause)});
       --subscription->out;  // credit returns now, or a transaction larger than it could not end
     } else {
-      const auto settled = settle(*subscription, delivery, kind, cause, nullptr, true);
+      const auto settled = settle(*subscription, delivery, kind, cause, batch, true);
       PABAL_CHECK(settled, "admitted before");
     }
   }
   forget_settled(*subscription);
   credit_returned(*subscription);
   if (within != nullptr) return Outcome{};
+  if (session != nullptr) apply_changes(*session, *changes, together.operations);
+  if (batch != nullptr) {
+    const Ticket ticket = append_all(together.operations);
+    place(together, ticket, ticket);
+  }
   flush_acks();
   return Outcome{Disposition::done, store.submitted(), std::nullopt};
 }
@@ -104,18 +125,14 @@ Result<void> Engine::State::check_acknowledge(const Subscription& subscription, 
 }
 
 void Engine::State::auto_acknowledge(Subscription& subscription, std::uint64_t first,
-                                     std::uint64_t last, bool untracked) {
+                                     std::uint64_t last) {
   auto& in_flight = subscription.in_flight;
-  if (untracked) {
-    subscription.out -= std::min(subscription.out, last - first + 1);
-  } else {
-    for (auto at = position_of(in_flight, first);
-         at < in_flight.size() && raw(in_flight[at].id) <= last; ++at) {
-      if (in_flight[at].state != InFlight::State::out) continue;
-      (void)settle(subscription, in_flight[at], AckKind::consumed, {}, nullptr);
-    }
-    forget_settled(subscription);
+  for (auto at = position_of(in_flight, first);
+       at < in_flight.size() && raw(in_flight[at].id) <= last; ++at) {
+    if (in_flight[at].state != InFlight::State::out || !in_flight[at].automatic) continue;
+    (void)settle(subscription, in_flight[at], AckKind::consumed, {}, nullptr);
   }
+  forget_settled(subscription);
   credit_returned(subscription);
 }
 
@@ -125,7 +142,7 @@ Result<void> Engine::State::settle(Subscription& subscription, InFlight& deliver
   switch (kind == AckKind::consumed ? Fate::done : fate_of(reader, delivery.entry, kind)) {
     case Fate::done:
       if (reader != nullptr) {
-        release(*reader, delivery.priority, delivery.entry, batch, subscription.automatic());
+        release(*reader, delivery.priority, delivery.entry, batch, delivery.automatic);
       } else {
         unhold(*delivery.entry.message);
       }
@@ -174,7 +191,16 @@ void Engine::State::no_longer_out(Reader& reader, const Entry& entry) {
 
 void Engine::State::delivery_done(Subscription& subscription, InFlight& delivery) {
   if (delivery.state == InFlight::State::out) --subscription.out;
-  if (!subscription.automatic()) --subscription.connection.explicit_out;
+  if (!delivery.automatic) {
+    Connection& connection = subscription.connection;
+    --connection.explicit_out;
+    if (!connection.awaiting_flight.empty()) list_flight(connection);
+  }
+  if (delivery.entry.retained) {
+    delivery.entry.retained = false;
+    --subscription.retained_out;
+    end_replay(subscription);
+  }
   delivery.state = InFlight::State::settled;
   subscription.last_progress = now;
   ++subscription.settled;

@@ -20,7 +20,9 @@
 #include "core/expiry_index.h"
 #include "core/message_list.h"
 #include "core/queue_walk.h"
+#include "core/retained.h"
 #include "core/ring.h"
+#include "core/session.h"
 #include "core/slot_map.h"
 #include "core/topic_trie.h"
 #include "core/virtual_routes.h"
@@ -35,6 +37,10 @@
 //   engine_slow.cc          consumers that do not keep up
 //   engine_collect.cc       destinations and durable subscriptions that nobody uses
 //   engine_retroactive.cc   what topics remember for those who come later
+//   engine_retained.cc      the one message that a topic keeps because its sender said so
+//   engine_sessions.cc      what clients leave behind between their connections, and their wills
+//   engine_session_parts.cc what stands in sessions
+//   engine_shared.cc        subscriptions with several members
 //   engine_subscribe.cc     subscriptions, durable ones, temporary destinations
 //   engine_dispatch.cc      what goes to whom and why not, paging
 //   engine_groups.cc        who may get it: message groups, exclusive consumers, the start
@@ -72,6 +78,8 @@ struct InFlight {
   Entry entry;
   std::uint8_t priority = 0;
   State state = State::out;
+  bool automatic = false;   ///< settled by Engine::written
+  bool pinned = false;      ///< stays with its session: engine_shared.cc
   std::uint32_t since = 0;  ///< seconds since 1970: when it was delivered
   TransactionId transaction{};
 };
@@ -98,11 +106,14 @@ struct DelayedCopy {
 class Subscription {
  public:
   Subscription(SubscriptionId subscription_id, Connection& owner, SubscribeOptions wanted)
-      : id(subscription_id), connection(owner), options(std::move(wanted)) {}
+      : id(subscription_id),
+        connection(owner),
+        options(std::move(wanted)),
+        settles_when_written(options.ack_mode != AckMode::explicit_) {}
 
   const SubscriptionId id;
   Connection& connection;
-  const SubscribeOptions options;
+  SubscribeOptions options;  ///< changed by resubscribe() only
   Ring<InFlight> in_flight;  ///< ascending by id; settled ones are dropped from the front
   std::uint64_t last_delivery = 0;
   std::uint64_t out = 0;      ///< what the credit counts
@@ -119,11 +130,23 @@ class Subscription {
   std::map<std::uint64_t, ReturnedMessage> returned;
   std::map<std::uint64_t, DelayedCopy> delayed;  ///< refused; go to `returned` when due
   std::uint64_t pending_bytes = 0;               ///< of all three
-  std::uint64_t offered = 0;        ///< the last send to several topics that it was offered
-  std::uint64_t last_sequence = 0;  ///< of those taken from `pending`
-  bool ready = false;               ///< stands in the engine's queue of work
-  bool awaits_durable = false;      ///< stands in the list to wake when the store has synced
+  std::uint64_t offered = 0;          ///< the last send to several topics that it was offered
+  std::uint64_t last_sequence = 0;    ///< of those taken from `pending`
+  bool ready = false;                 ///< stands in the engine's queue of work
+  bool awaits_durable = false;        ///< stands in the list to wake when the store has synced
+  bool flight_turn = false;           ///< woken by that list: it may take one now
+  bool awaits_flight = false;         ///< stands in the list of its connection to wake
+  bool settles_when_written = false;  ///< some of its deliveries are, or have been
 
+  std::uint64_t retained_out = 0;  ///< of in_flight: retained ones
+  bool ending = false;             ///< unsubscribe() is under way
+  // Of a member of a shared subscription: deliveries that stay with its session.
+  std::uint64_t pinned = 0;               ///< of in_flight
+  std::map<PinKey, Entry> recalled_pins;  ///< read back, to be delivered
+  std::size_t pins_asked = 0;             ///< being read back
+  Ring<PinKey> pins_to_recall;            ///< not asked for yet
+  /// Of what its topics retain, until it has it all.
+  std::unique_ptr<RetainedReplay> replay;
   std::unique_ptr<Walk> walk;  ///< of a browser, until it has seen everything
 
   std::shared_ptr<const DestinationPolicy> policy;  ///< of its destination; never null
@@ -134,7 +157,8 @@ class Subscription {
   std::int64_t slow_count = 0;  ///< checks in a row that found it slow
 
   [[nodiscard]] bool has_waiting() const noexcept {
-    return !pending.empty() || !returned.empty() || walk != nullptr;
+    return !pending.empty() || !returned.empty() || walk != nullptr || replay != nullptr ||
+           !recalled_pins.empty();
   }
   /// The first; of selector and no_local, all are alike.
   [[nodiscard]] const Interest& interest() const noexcept { return options.interests.front(); }
@@ -146,6 +170,10 @@ class Subscription {
     });
   }
   [[nodiscard]] bool automatic() const noexcept { return options.ack_mode == AckMode::automatic; }
+  /// Whether a delivery of the message is settled by Engine::written.
+  [[nodiscard]] bool is_automatic_for(const Message& message) const noexcept {
+    return automatic() || (options.ack_mode == AckMode::mixed && !message.persistent());
+  }
   [[nodiscard]] bool has_credit() const noexcept { return out < options.prefetch || granted > 0; }
 };
 
@@ -168,6 +196,8 @@ struct Send {
   /// Store operations that take effect with it, or not at all; taken when it is done. Null: none.
   std::vector<StoreOp>* along = nullptr;
   std::shared_ptr<const ProducerSequence> identity = nullptr;  ///< null: none that matters
+  std::shared_ptr<const SessionChanges> attach = nullptr;      ///< SendOptions::attach
+  ConnectionId attach_to{};                                    ///< whose session
 };
 
 /// A producer that names its sends. Source: design.md §7, "dedupe identity".
@@ -225,8 +255,11 @@ class Connection {
   std::uint64_t last_number = 0;  ///< Delivery::number
   Ring<Unwritten> unwritten;
   std::uint64_t unwritten_bytes = 0;
-  bool socket_was_full = false;    ///< somebody waits for its socket
-  std::uint64_t explicit_out = 0;  ///< deliveries that it must acknowledge
+  bool socket_was_full = false;          ///< somebody waits for its socket
+  std::uint64_t explicit_out = 0;        ///< deliveries that it must acknowledge
+  Ring<SubscriptionId> awaiting_flight;  ///< wait for ConnectOptions::in_flight_max, by turns
+  bool flight_listed = false;            ///< stands in the engine's list of those to wake
+  Session* session = nullptr;            ///< null: it has none
 
   Ring<Parked> parked;
   std::uint64_t parked_bytes = 0;
@@ -373,12 +406,14 @@ struct Batch {
   std::vector<Placed> placed;
   std::vector<PlacedJob> jobs;
   std::vector<MessageRef> announced;  ///< dead letters for a topic's subscriptions without a list
+  std::vector<std::string> retained;  ///< topics whose retained message came with it
 
   void clear() noexcept {
     operations.clear();
     placed.clear();
     jobs.clear();
     announced.clear();
+    retained.clear();
   }
 };
 
@@ -408,8 +443,10 @@ enum class Timer : std::uint8_t {
   collection,
   offline_durables,
   retroactive,  ///< what topics remember for some time
+  retained,     ///< the end of retained messages
+  sessions,     ///< ends of sessions, and wills
 };
-inline constexpr std::size_t kTimers = 9;
+inline constexpr std::size_t kTimers = 11;
 
 /// What waits for the time of its redelivery, in the order in which that comes. Of a reader, or (a
 /// topic message without a list) of a subscription.
@@ -439,7 +476,7 @@ class Engine::State {
 
   // --- engine.cc
   Result<ConnectionDetails> connect(const ConnectOptions& options);
-  void disconnect(ConnectionId id);
+  Ticket disconnect(ConnectionId id, const DisconnectOptions& how);
   void written(ConnectionId id, std::uint64_t number);
   void configure(EngineSettings wanted);
   void tick();
@@ -573,6 +610,7 @@ class Engine::State {
   static std::uint64_t copy_bytes_max(const Message& message, const Destination& place);
   /// prepare() for copies_, behind that for route_, which is lost; the bytes that it stores.
   std::uint64_t prepare_copies(const Message& message, Batch& batch);
+  static MessageRef copy_for(const Message& message, const Destination& place);
   /// To the subscriptions that topics have directly. `visible_after`: a transaction's ticket, or
   /// none.
   void publish_to_topics(const MessageRef& message, Ticket visible_after);
@@ -662,16 +700,131 @@ class Engine::State {
   void prune_by_time();
   void remind(Subscription& subscription);
 
+  // --- engine_retained.cc
+  [[nodiscard]] Result<std::uint64_t> admit_retained(const Message& message) const;
+  std::uint64_t prepare_retained(const MessageRef& message, bool stored, Batch& batch);
+  std::uint64_t retain_at(const TopicPlace& place, const MessageRef& message, bool shares,
+                          Batch& batch, std::vector<StoreOp>& done);
+  StoreOp retained_list();
+  [[nodiscard]] StoreOp retained_done(std::uint64_t sequence) const;
+  void keep_retained(std::string_view name, Retained next);
+  void place_retained(Batch& batch, Ticket ticket);
+  void retained_timer();
+  void expire_retained(std::uint32_t& steps);
+  void begin_replay(Subscription& subscription);
+  bool replay_retained(Subscription& subscription, std::uint32_t& steps);
+  void look_ahead(Subscription& subscription, std::uint32_t& steps);
+  static bool is_wanted_before(const Subscription& subscription, std::size_t interest,
+                               std::string_view name);
+  bool take_ahead(Subscription& subscription, const RetainedMap::value_type& found);
+  static bool wants_retained(const Subscription& subscription, const Message& message);
+  void read_retained();
+  bool take_retained_page(Page& page);
+  void take_recovered_retained(Page& page);
+  void recover_retained(const RecoveredList& found);
+  [[nodiscard]] std::vector<RetainedView> retained_after(std::string_view after,
+                                                         std::size_t limit) const;
+
+  // --- engine_sessions.cc
+  static StoreOp attachment_step(StoreOpKind kind, std::string key, std::string value);
+  static StoreOp session_record(const Session& session);
+  static StoreOp no_session_record(const Session& session);
+  Ticket append_all(std::vector<StoreOp>& operations);
+  Ticket store_session(Session& session);
+  [[nodiscard]] Result<void> admit_session(const ConnectOptions& options) const;
+  void grant_keep(Session& session, std::optional<seconds> wanted) const;
+  void begin_session(Connection& connection, ConnectionDetails& details);
+  void leave_session(Connection& connection, const DisconnectOptions& how);
+  void end_session(Session& session);
+  void clear_ended_sessions(std::uint32_t& steps);
+  void end_own_subscription(const EndingSession& ending, const std::string& name, ReaderId id);
+  void send_will(Session& session);
+  void publish_will(const std::shared_ptr<const Will>& will, const std::string& client_id,
+                    std::vector<StoreOp>& operations);
+  enum class WillFate : std::uint8_t { sent, later, refused };
+  WillFate try_will(const Will& will, std::vector<StoreOp>& operations);
+  void retry_wills(std::uint32_t& steps);
+  void plan_never(Session& session);
+  void plan_session(Session& session);
+  void advance_sessions(std::uint32_t& steps);
+  void settle_recovered_sessions();
+  void recover_sessions(const std::vector<std::pair<std::string, std::string>>& attachments);
+  void recover_session(std::string client_id, std::string_view record);
+  bool recover_will(const std::string& key, std::string_view record);
+
+  // --- engine_session_parts.cc
+  static std::string part_key(std::uint64_t generation, std::string_view client_id,
+                              std::string_view key);
+  static std::string subscription_key(std::uint64_t generation, std::string_view client_id,
+                                      std::string_view name);
+  static std::string pin_key(const Session& session, const PinKey& pin);
+  [[nodiscard]] Session* session_of(std::string_view client_id, std::uint64_t generation) const;
+  [[nodiscard]] Session* owner_of(std::string_view key) const;
+  [[nodiscard]] Result<void> check_changes(const Session& session,
+                                           const SessionChanges& changes) const;
+  [[nodiscard]] Result<void> check_session_bytes(const Session& session, std::uint64_t bytes) const;
+  static void apply_changes(Session& session, const SessionChanges& changes,
+                            std::vector<StoreOp>& operations);
+  Result<Ticket> change_session(ConnectionId id, const SessionChanges& changes);
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> session_attachments(
+      ConnectionId id) const;
+  void store_parts(Session& session);
+  bool recover_part(std::string_view key, const std::string& value);
+  [[nodiscard]] Result<void> check_own_subscription(const Session& session,
+                                                    const SubscribeOptions& options) const;
+  static StoreOp own_record(const Session& session, const std::string& name,
+                            const OwnSubscription& own);
+  void own_subscription(Session& session, const SubscribeOptions& options, Reader& reader,
+                        std::vector<StoreOp>& operations);
+  static void disown(Reader& reader, std::vector<StoreOp>& operations);
+  void end_replay(Subscription& subscription);
+  static OwnSubscription* own_of(const Subscription& subscription);
+  Result<Ticket> resubscribe(SubscriptionId id, const ResubscribeOptions& wanted);
+  [[nodiscard]] std::vector<SessionSubscription> session_subscriptions(ConnectionId id) const;
+  bool recover_subscription(std::string_view key, std::string_view record);
+  [[nodiscard]] std::vector<SessionSnapshot> sessions_after(std::string_view after,
+                                                            std::size_t limit) const;
+
+  // --- engine_shared.cc
+  static Result<void> check_shared(const SubscribeOptions& options);
+  Result<Reader*> shared_reader(const Connection& connection, const SubscribeOptions& options,
+                                std::vector<StoreOp>& operations);
+  Reader& make_group(const std::string& group, const std::string& pattern,
+                     const std::string& selector, bool stored, std::vector<StoreOp>& operations);
+  MessageList& volatile_list(const std::string& pattern);
+  static StoreOp creation_of(const Reader& reader);
+  void take_group(Reader& reader);
+  Reader& store_group(Reader& old, std::vector<StoreOp>& operations);
+  void leave_group(Reader& reader, bool may_stay);
+  static bool is_deserted(const Reader& reader);
+  void end_deserted_groups();
+  Result<Ticket> forget_subscription(ConnectionId id, const std::string& name);
+  Result<Ticket> pin(SubscriptionId id, DeliveryId delivery_id);
+  void unpin(Subscription& subscription, InFlight& delivery, std::vector<StoreOp>& operations);
+  bool keep_pinned(Subscription& subscription, InFlight& delivery);
+  void drop_pins(Session& session, std::optional<ReaderId> only = std::nullopt);
+  void discard_pinned(Reader& reader, const PinKey& key, const Pin& pinned,
+                      std::vector<StoreOp>& operations);
+  void begin_recall(Subscription& subscription);
+  void recall_pins(Subscription& subscription);
+  bool take_pinned_page(Page& page);
+  bool deliver_pinned(Subscription& subscription, std::uint32_t& steps);
+  bool recover_pin(std::string_view key, std::string_view record);
+
   // --- engine_subscribe.cc
   Result<SubscriptionId> subscribe(ConnectionId id, const SubscribeOptions& options);
   Result<void> check_subscribe(Connection& connection, const SubscribeOptions& options);
-  Result<Reader*> durable_reader(Connection& connection, const SubscribeOptions& options);
+  Result<Reader*> durable_reader(Connection& connection, const SubscribeOptions& options,
+                                 std::vector<StoreOp>& operations);
+  Result<Reader*> kept_reader(Connection& connection, const SubscribeOptions& options);
   Result<void> check_interest(const Connection& connection, const SubscribeOptions& options,
                               const Interest& interest);
   void attach(Subscription& subscription, Reader& reader);
   void add_interests(Subscription& subscription, const std::vector<Reader*>& readers);
   Scan& scan_for(const Subscription& subscription, Reader& reader);
   void detach(Subscription& subscription, Scan& scan);
+  void begin_volatile(Reader& reader);
+  void drop_volatile(Reader& reader);
   void keep_acknowledged(Subscription& subscription, Transaction& transaction);
   void unsubscribe(Subscription& subscription);
   Result<void> delete_durable(std::string_view client_id, std::string_view name);
@@ -694,7 +847,8 @@ class Engine::State {
   std::optional<Candidate> next_entry(Scan& scan, std::uint32_t& steps);
   void skip_refused(Scan& scan, const Candidate& candidate);
   /// What its own connection sent, and it does not want back.
-  static bool is_local(const Subscription& consumer, const Entry& entry);
+  static bool is_local(const Subscription& consumer, const Message& message);
+  static bool is_foreign(Reader& reader, const Candidate& candidate);
   std::optional<Candidate> next_returned(Scan& scan, int priority, std::uint32_t& steps);
   /// Why a lane has nothing to give now.
   struct LaneWait {
@@ -725,6 +879,12 @@ class Engine::State {
   void list_for_wake(Scan& scan);
   void wake_blocked(Subscription& subscription);
   [[nodiscard]] bool has_socket_room(Connection& connection);
+  /// Whether its connection takes another delivery for it; else it is woken when it does.
+  [[nodiscard]] bool has_room(Subscription& subscription);
+  /// The same but for a replay of what is retained.
+  [[nodiscard]] bool connection_takes(Subscription& subscription);
+  void wake_in_flight(std::uint32_t& steps);
+  void list_flight(Connection& connection);
   void see_durable();
   /// `destination`: of a message without a list, as in PendingMessage.
   void deliver(Subscription& subscription, Reader* reader, int priority, Entry entry,
@@ -809,7 +969,8 @@ class Engine::State {
 
   // --- engine_settle.cc
   Outcome acknowledge(SubscriptionId id, DeliveryRange range, AckKind kind, std::string_view cause,
-                      std::optional<TransactionId> transaction);
+                      std::optional<TransactionId> transaction,
+                      const SessionChanges* changes = nullptr);
   /// `admitted`: admit_dead_letter() was asked before. Errors: that one's; nothing changed then.
   Result<void> settle(Subscription& subscription, InFlight& delivery, AckKind kind,
                       std::string_view cause, Batch* batch, bool admitted = false);
@@ -847,8 +1008,7 @@ class Engine::State {
                                  AckKind kind, std::string_view cause, const Transaction* within);
   bool expire(Reader& reader, int priority, Entry& entry);
   void retry_expired(std::uint32_t& steps);
-  void auto_acknowledge(Subscription& subscription, std::uint64_t first, std::uint64_t last,
-                        bool untracked);
+  void auto_acknowledge(Subscription& subscription, std::uint64_t first, std::uint64_t last);
 
   // --- engine_redelivery.cc
   /// What an acknowledgement of that kind means for a delivery, by the policy of its destination.
@@ -1131,7 +1291,8 @@ class Engine::State {
   /// Lets go of a reader that is about to disappear.
   void orphan(Reader& reader);
   Reader& add_reader(MessageList& list, ReaderId id);
-  void remove_reader(MessageList& list, Reader& reader);
+  /// `along`: what changes in the store with it.
+  void remove_reader(MessageList& list, Reader& reader, std::vector<StoreOp> along = {});
   void recover(RecoveredState recovered);
   void add_to_window(MessageList& list, Lane& lane, Entry entry);
   void window_removed(MessageList& list, const Entry& entry);
@@ -1177,7 +1338,24 @@ class Engine::State {
   std::map<std::string, TopicMemory, std::less<>> memories;  ///< by topic
   std::list<Remembered> remembered;                          ///< of all memories, as they came
   std::uint64_t remembered_bytes = 0;                        ///< limit: retroactive_bytes_max
-  NameMap<ConnectionId> temporary_topics;                    ///< owners
+  RetainedBook retained;
+  std::map<std::string, std::unique_ptr<Session>, std::less<>> sessions;  ///< by client id
+  std::uint64_t last_session_generation = 0;
+  std::set<std::pair<TimePoint, std::string_view>> session_times;  ///< by Session::planned
+  bool sessions_due = false;
+  std::uint64_t sessions_connected = 0;
+  Ring<EndingSession> ending_sessions;
+  std::vector<std::string> sessions_to_settle;  ///< recovered, and connected before
+  Ring<DueWill> due_wills;                      ///< limit: sessions_max
+  std::uint64_t last_due_will = 0;
+  std::uint64_t wills_sent = 0;
+  std::uint64_t wills_dropped = 0;
+  std::map<std::pair<std::string, std::string>, Reader*> shared;  ///< by group and pattern
+  std::map<ReaderId, Reader*> shared_readers;                     ///< those replaced as well
+  std::vector<ReaderId> groups_to_end;                            ///< that may be deserted
+  std::size_t volatile_lists = 0;                                 ///< of shared subscriptions
+  std::map<std::uint64_t, std::pair<SubscriptionId, PinKey>> pins_asked;  ///< by request
+  NameMap<ConnectionId> temporary_topics;                                 ///< owners
   std::uint64_t last_list = 0;
   std::uint64_t last_reader = 0;
 
@@ -1189,6 +1367,7 @@ class Engine::State {
   std::vector<Scan*> reading_later;  ///< ready, but this entry has read back what it may
   std::uint64_t read_back_left = 0;  ///< bytes of messages that this entry may take from pages
   Ring<Subscription*> ready_subscriptions;
+  Ring<ConnectionId> flight_returned;  ///< below their in_flight_max again, with waiting ones
   std::vector<Scan*> awaiting_durable;
   std::vector<ListId> warming_up;    ///< queues whose dispatch starts with time
   std::vector<Reader*> acking_late;  ///< are done with what is not acknowledged in the store yet

@@ -32,6 +32,12 @@ Result<void> Engine::State::check_subscribe(Connection& connection,
     }
     if (auto may = check_interest(connection, options, interest); !may) return may;
   }
+  if (!options.shared_group.empty()) {
+    if (auto may = check_shared(options); !may) return may;
+  }
+  if (connection.session != nullptr && !options.durable_name.empty()) {
+    return check_own_subscription(*connection.session, options);
+  }
   return {};
 }
 
@@ -57,7 +63,7 @@ Result<void> Engine::State::check_interest(const Connection& connection,
   if (is_temporary(destination.kind)) {
     return Error{Errc::invalid_argument, "cannot durably subscribe to a temporary topic"};
   }
-  if (connection.options.client_id.empty()) {
+  if (connection.options.client_id.empty() && connection.session == nullptr) {
     return Error{Errc::invalid_argument, "a durable subscription needs a client id"};
   }
   return {};
@@ -77,11 +83,11 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
 
   // What can fail comes first; a queue that was made for it may stay without it.
   std::vector<Reader*> readers;
-  if (!options.durable_name.empty()) {
-    auto durable = durable_reader(*connection, options);
-    if (!durable) return durable.error();
-    readers.push_back(*durable);
-    if (!(*durable)->front.selector) (*durable)->front.selector = selector;
+  if (options.has_reader()) {
+    auto kept = kept_reader(*connection, options);
+    if (!kept) return kept.error();
+    readers.push_back(*kept);
+    if (!(*kept)->front.selector) (*kept)->front.selector = selector;
   } else {
     for (const auto& each : options.interests) {
       const Destination& destination = each.destination;
@@ -99,10 +105,10 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
   if (options.prefetch_is_default) {
     const Destination& destination = interest.destination;
     const auto policy = settings.policies.find(destination.kind, destination.name);
-    const auto& prefetch = options.browser                ? policy->browser_prefetch
-                           : is_queue(destination.kind)   ? policy->queue_prefetch
-                           : options.durable_name.empty() ? policy->topic_prefetch
-                                                          : policy->durable_prefetch;
+    const auto& prefetch = options.browser              ? policy->browser_prefetch
+                           : is_queue(destination.kind) ? policy->queue_prefetch
+                           : !options.has_reader()      ? policy->topic_prefetch
+                                                        : policy->durable_prefetch;
     // A client that cannot ask for messages one by one would get none with 0.
     if (prefetch) wanted.prefetch = std::max(*prefetch, 1U);
   }
@@ -122,7 +128,13 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
     return subscription.id;
   }
   add_interests(subscription, readers);
-  if (options.durable_name.empty()) remind(subscription);
+  if (!options.has_reader()) remind(subscription);
+  if (!options.shared_group.empty()) {
+    begin_recall(subscription);
+    return subscription.id;
+  }
+  const OwnSubscription* own = own_of(subscription);
+  if (options.retained || (own != nullptr && own->replaying)) begin_replay(subscription);
   return subscription.id;
 }
 
@@ -134,7 +146,7 @@ void Engine::State::add_interests(Subscription& subscription, const std::vector<
     if (attached.insert(&reader).second) attach(subscription, reader);
   };
   for (auto* reader : readers) attach_once(*reader);
-  if (!subscription.options.durable_name.empty()) return;
+  if (subscription.options.has_reader()) return;
   bool has_queue_pattern = false;
   for (const auto& interest : subscription.options.interests) {
     const Destination& destination = interest.destination;
@@ -153,13 +165,43 @@ void Engine::State::add_interests(Subscription& subscription, const std::vector<
   }
 }
 
+/// The reader of a durable or shared subscription. With a session, it is the session's from here
+/// on.
+Result<Reader*> Engine::State::kept_reader(Connection& connection,
+                                           const SubscribeOptions& options) {
+  std::vector<StoreOp> operations;
+  auto reader = options.shared_group.empty() ? durable_reader(connection, options, operations)
+                                             : shared_reader(connection, options, operations);
+  if (!reader) return reader;
+  if (options.shared_group.empty() || !(*reader)->active()) {
+    // What was kept for it until now is not.
+    const bool begins = options.volatile_when_active && !(*reader)->volatile_when_active;
+    if (begins && !(*reader)->active()) drop_volatile(**reader);
+    (*reader)->volatile_when_active = options.volatile_when_active;
+  }
+  if (connection.session != nullptr && !options.durable_name.empty()) {
+    own_subscription(*connection.session, options, **reader, operations);
+  }
+  append_all(operations);
+  return reader;
+}
+
 /// The reader of the durable subscription, made or replaced as JMS 1.1 §6.11.1 asks: another topic
 /// or selector is another subscription under the same name.
 Result<Reader*> Engine::State::durable_reader(Connection& connection,
-                                              const SubscribeOptions& options) {
+                                              const SubscribeOptions& options,
+                                              std::vector<StoreOp>& operations) {
   const Interest& interest = options.interests.front();
   const auto key = std::pair(connection.client_id, options.durable_name);
-  if (const auto known = durables.find(key); known != durables.end()) {
+  // What a session wants to be sent of its own can change, and is not part of what it is.
+  const bool no_local = interest.no_local && connection.session == nullptr;
+  auto known = durables.find(key);
+  if (known != durables.end() && known->second->ended && known->second->locked == 0 &&
+      !known->second->active()) {
+    remove_reader(known->second->list, *known->second);
+    known = durables.end();
+  }
+  if (known != durables.end()) {
     Reader& reader = *known->second;
     if (reader.active()) {
       return Error{Errc::in_use, "Durable consumer is in use for client: " + key.first +
@@ -167,7 +209,8 @@ Result<Reader*> Engine::State::durable_reader(Connection& connection,
     }
     if (reader.list.destination == interest.destination &&
         reader.description.selector == interest.selector &&
-        reader.description.no_local == interest.no_local) {
+        reader.description.no_local == no_local) {
+      reader.ended = false;
       return &reader;
     }
     if (reader.locked > 0) {
@@ -179,22 +222,17 @@ Result<Reader*> Engine::State::durable_reader(Connection& connection,
   }
   MessageList& list = topic_list(interest.destination.name);
   Reader& reader = add_reader(list, ReaderId{++last_reader});
-  reader.description = {reader.id,  list.id,           key.first,
-                        key.second, interest.selector, interest.no_local};
+  reader.description = {reader.id, list.id, key.first, key.second, interest.selector, no_local};
   durables[key] = &reader;
-
-  StoreOp operation;
-  operation.kind = StoreOpKind::create_reader;
-  operation.list = list.id;
-  operation.reader = reader.id;
-  operation.detail = std::make_unique<StoreOpDetail>();
-  operation.detail->reader = reader.description;
-  store.append({&operation, 1});
+  operations.push_back(creation_of(reader));
   return &reader;
 }
 
 void Engine::State::attach(Subscription& subscription, Reader& reader) {
-  if (reader.list.is_queue() && !reader.active()) begin_warm_up(reader);
+  if (!reader.active()) {
+    if (reader.list.is_queue()) begin_warm_up(reader);
+    if (reader.volatile_when_active) begin_volatile(reader);
+  }
   Scan& scan = scan_for(subscription, reader);
   // Descending consumer priority, and first come first among equals.
   const auto rank = rank_of(reader, subscription);
@@ -238,6 +276,7 @@ void Engine::State::detach(Subscription& subscription, Scan& from) {
   std::erase(subscription.blocked, &scan);
   scan.next_consumer = 0;
   mark_ready(scan);
+  if (!reader.active() && reader.volatile_when_active) drop_volatile(reader);
   if (!reader.active()) acknowledge_all_late(reader);
   if (!reader.active()) reader.idle_since = reader.list.last_used = now;
   if (!scan.active()) {
@@ -249,7 +288,56 @@ void Engine::State::detach(Subscription& subscription, Scan& from) {
   }
   if (member != nullptr) remove_member(reader, *member);
   if (!reader.active()) reader.warming_up = false;
+  if (reader.group != nullptr && is_deserted(reader)) groups_to_end.push_back(reader.id);
   consumers_changed(reader);
+}
+
+/// With volatile_when_active: what stands there is not for the consumer that comes.
+void Engine::State::begin_volatile(Reader& reader) {
+  reader.has_foreign = true;
+  for (int priority = 0; priority < kPriorities; ++priority) {
+    const auto& lane = reader.list.lanes[static_cast<std::size_t>(priority)];
+    if (lane) reader.lane(priority).volatile_from = lane->next_sequence;
+  }
+}
+
+/// With volatile_when_active: what its last consumer has not taken, or gave back, goes.
+void Engine::State::drop_volatile(Reader& reader) {
+  MessageList& list = reader.list;
+  const auto drop = [&](int priority, Entry& entry) {
+    --reader.depth;
+    reader.depth_bytes -= entry.message->flat().size();
+    release_volatile(reader, priority, entry);
+  };
+  for (int priority = 0; priority < kPriorities; ++priority) {
+    if (!list.lanes[static_cast<std::size_t>(priority)]) continue;
+    auto& ring = list.lane(priority).volatile_entries;
+    const auto own =
+        std::max(reader.front.cursor(priority).next, reader.lane(priority).volatile_from);
+    for (auto at = lower_bound_sequence(ring, own); at < ring.size();) {
+      Entry entry = ring[at];
+      const auto size = ring.size();
+      const bool taken = reader.lane(priority).taken_ahead.contains(entry.sequence);
+      if (entry.message && !taken && wants(reader, *entry.message)) drop(priority, entry);
+      at = ring.size() == size ? at + 1 : lower_bound_sequence(ring, entry.sequence + 1);
+    }
+  }
+  for (auto at = reader.returned.begin(); at != reader.returned.end();) {
+    if (!at->second.is_volatile) {
+      ++at;
+      continue;
+    }
+    drop(9 - at->first.first, at->second);
+    at = reader.returned.erase(at);
+  }
+  std::vector<std::pair<int, std::uint64_t>> delayed_volatile;
+  for (const auto& [key, waiting] : reader.delayed) {
+    if (waiting.entry.is_volatile) delayed_volatile.push_back(key);
+  }
+  for (const auto& [place, sequence] : delayed_volatile) {
+    auto entry = take_delayed(reader, 9 - place, sequence);
+    if (entry && entry->message) drop(9 - place, *entry);
+  }
 }
 
 /// What the subscription acknowledged in a transaction that outlasts it. A prepared branch needs
@@ -285,6 +373,7 @@ void Engine::State::keep_acknowledged(Subscription& subscription, Transaction& t
 
 void Engine::State::unsubscribe(Subscription& subscription) {
   Connection& connection = subscription.connection;
+  subscription.ending = true;
   // Acknowledged in a transaction that goes on: it keeps them.
   for (const auto id : connection.transactions)
     keep_acknowledged(subscription, *transactions.find(id));
@@ -294,6 +383,7 @@ void Engine::State::unsubscribe(Subscription& subscription) {
   for (std::size_t i = 0; i < subscription.in_flight.size(); ++i) {
     InFlight& delivery = subscription.in_flight[i];
     if (delivery.state != InFlight::State::out) continue;
+    if (subscription.pinned > 0 && keep_pinned(subscription, delivery)) continue;
     if (delivery.reader != nullptr) {
       give_back(delivery, counts);
     } else {
@@ -318,7 +408,7 @@ void Engine::State::unsubscribe(Subscription& subscription) {
     const Destination& destination = interest.destination;
     if (is_queue(destination.kind)) {
       std::erase(queue_patterns, &subscription);
-    } else if (subscription.options.durable_name.empty()) {
+    } else if (!subscription.options.has_reader()) {
       auto& trie = is_temporary(destination.kind) ? temporary_patterns : patterns;
       trie.erase(destination.name, TopicTarget{&subscription, nullptr});
     }
@@ -333,6 +423,13 @@ void Engine::State::unsubscribe(Subscription& subscription) {
       Subscription* other = ready_subscriptions.front();
       ready_subscriptions.pop_front();
       if (other != &subscription) ready_subscriptions.push_back(other);
+    }
+  }
+  if (subscription.awaits_flight) {
+    for (std::size_t i = connection.awaiting_flight.size(); i > 0; --i) {
+      const SubscriptionId other = connection.awaiting_flight.front();
+      connection.awaiting_flight.pop_front();
+      if (other != subscription.id) connection.awaiting_flight.push_back(other);
     }
   }
   if (subscription.slow_check != TimePoint{}) {

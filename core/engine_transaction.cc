@@ -115,6 +115,10 @@ Outcome Engine::State::commit_now(Transaction& transaction) {
     }
     if (auto routed = route(send); !routed) return refuse(routed.error());
     stored_bytes += route_bytes_max(*send.message);
+    if (!send.message->retain() || topic_places_.empty()) continue;
+    const auto more = admit_retained(*send.message);
+    if (!more) return refuse(more.error());
+    stored_bytes += *more;
   }
   // More than was foreseen, when what it sent goes to patterns that came only now.
   if (stored_bytes > transaction.admitted_bytes) {
@@ -137,7 +141,9 @@ Outcome Engine::State::commit_batch(Transaction& transaction) {
       continue;
     }
     if (!route(send)) continue;  // of a prepared branch: a temporary destination that has gone
-    stored_bytes += prepare(send.message, batch);
+    const std::uint64_t bytes = prepare(send.message, batch);
+    stored_bytes += bytes;
+    if (send.message->retain()) stored_bytes += prepare_retained(send.message, bytes > 0, batch);
     stored_bytes += prepare_copies(*send.message, batch);
     if (!left_out_.empty()) count_left_out();
   }

@@ -30,6 +30,14 @@ EngineSnapshot Engine::State::snapshot() const {
   view.scheduled_bytes = schedule.bytes;
   view.scheduled_waiting = schedule.waiting;
   view.bytes_remembered = remembered_bytes;
+  view.sessions = sessions.size();
+  view.sessions_connected = sessions_connected;
+  view.wills_sent = wills_sent;
+  view.wills_waiting = due_wills.size();
+  view.wills_dropped = wills_dropped;
+  view.retained = retained.topics.size();
+  view.retained_bytes = retained.bytes;
+  view.retained_known = !retained.reading();
   view.connections_parked = parked_connections.size();
   for (const auto& [place, blocked] : blocked_destinations) {
     view.connections_parked += blocked.waiting.size() - blocked.stale;

@@ -399,7 +399,7 @@ Result<void> Engine::State::check_browser(const SubscribeOptions& options) {
 /// Hands out copies while there is credit and room in the socket, then the end mark.
 void Engine::State::browse(Subscription& subscription, std::uint32_t& steps) {
   Walk& walk = *subscription.walk;
-  while (has_socket_room(subscription.connection)) {
+  while (has_room(subscription)) {
     if (steps == 0) {
       mark_ready(subscription);
       return;

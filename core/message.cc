@@ -15,6 +15,9 @@
 //     · user id · foreign id · properties
 //   body, up to header.size
 //
+// Flags: persistent 1, compressed 2, correlation is bytes 4, retain 8 (says what the property
+// ActiveMQ.Retain says, so that nobody need look for it).
+//
 // Native property list: type u8 · name length u16 · name · value. Values: boolean and int8 1 byte,
 // int16 and character 2, int32 and float32 4, int64 and float64 8, the others u32 length and bytes,
 // null nothing.
@@ -42,7 +45,8 @@ constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kFlagPersistent = 1;
 constexpr std::uint8_t kFlagCompressed = 2;
 constexpr std::uint8_t kFlagCorrelationBytes = 4;
-constexpr std::uint8_t kFlagsKnown = 7;
+constexpr std::uint8_t kFlagRetain = 8;
+constexpr std::uint8_t kFlagsKnown = 15;
 
 // Kinds of reply-to and original destination: absent, a DestinationKind plus one, or opaque text.
 constexpr std::uint8_t kAddressAbsent = 0;
@@ -251,6 +255,9 @@ bool Message::persistent() const noexcept {
 bool Message::compressed() const noexcept {
   return header_of(data()).flags & kFlagCompressed;
 }
+bool Message::retain() const noexcept {
+  return header_of(data()).flags & kFlagRetain;
+}
 std::uint8_t Message::priority() const noexcept {
   return header_of(data()).priority;
 }
@@ -376,6 +383,7 @@ MessageBuilder::MessageBuilder(const Message& message)
       destination_name(message.destination_name()),
       persistent(message.persistent()),
       compressed(message.compressed()),
+      retain(message.retain()),
       priority(message.priority()),
       timestamp(message.timestamp()),
       expiration(message.expiration()),
@@ -423,12 +431,15 @@ void MessageBuilder::add_raw(std::string_view name, PropertyType type, std::stri
   if (type == PropertyType::null) return;
   put(properties_, static_cast<std::uint32_t>(value.size()));
   properties_ += value;
+  if (name == kRetainProperty && value == "true") retain = true;
 }
 
 void MessageBuilder::add_integer(std::string_view name, PropertyType type, std::int64_t value) {
   add_name(name, type);
   switch (type) {
     case PropertyType::boolean:
+      if (name == kRetainProperty && value != 0) retain = true;
+      [[fallthrough]];
     case PropertyType::int8:
       put(properties_, static_cast<std::int8_t>(value));
       return;
@@ -478,6 +489,13 @@ void MessageBuilder::add(const Property& property) {
 void MessageBuilder::set_encoded_properties(Encoding encoding, std::string_view encoded) {
   property_encoding = encoding;
   properties_.assign(encoded);
+  if (encoding != Encoding::native) return;
+  PropertyReader reader(encoded);
+  while (const auto property = reader.next()) {
+    if (property->name != kRetainProperty) continue;
+    retain = retain || (property->type == PropertyType::boolean && property->integer != 0) ||
+             property->text == "true";
+  }
 }
 
 Result<MessageRef> MessageBuilder::build() const {
@@ -505,9 +523,9 @@ Result<MessageRef> MessageBuilder::build() const {
   header.size = static_cast<std::uint32_t>(size);
   header.version = kVersion;
   header.priority = priority < kPriorities ? priority : kPriorities - 1;
-  header.flags = static_cast<std::uint8_t>((persistent ? kFlagPersistent : 0) |
-                                           (compressed ? kFlagCompressed : 0) |
-                                           (correlation_is_bytes ? kFlagCorrelationBytes : 0));
+  header.flags = static_cast<std::uint8_t>(
+      (persistent ? kFlagPersistent : 0) | (compressed ? kFlagCompressed : 0) |
+      (correlation_is_bytes ? kFlagCorrelationBytes : 0) | (retain ? kFlagRetain : 0));
   header.destination_kind = static_cast<std::uint8_t>(destination_kind);
   header.body_kind = static_cast<std::uint8_t>(body_kind);
   header.body_encoding = static_cast<std::uint8_t>(body_encoding);

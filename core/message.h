@@ -83,6 +83,8 @@ class Message {
   }
   [[nodiscard]] bool persistent() const noexcept;
   [[nodiscard]] bool compressed() const noexcept;
+  /// Its topic keeps it for those who subscribe later (core/retained.h).
+  [[nodiscard]] bool retain() const noexcept;
   [[nodiscard]] std::uint8_t priority() const noexcept;    ///< 0–9
   [[nodiscard]] std::int64_t timestamp() const noexcept;   ///< ms since 1970
   [[nodiscard]] std::int64_t expiration() const noexcept;  ///< ms since 1970; 0: never
@@ -197,6 +199,10 @@ class PropertyReader {
 /// Of one flat message.
 inline constexpr std::uint64_t kMessageBytesMax = 0x7FFF'FFFF;
 
+/// A message with this property true, as a boolean or in text, is one that its topic keeps (the
+/// name is ActiveMQ's, so that every protocol can say it).
+inline constexpr std::string_view kRetainProperty = "ActiveMQ.Retain";
+
 /// Collects the fields of one message, then builds it with one allocation and one copy of the body.
 /// Reusable after clear(): its property buffer keeps its memory. The string_views given must stay
 /// valid until build(). Fields not set: queue, priority 4, non-persistent, no expiration, no body.
@@ -211,6 +217,7 @@ class MessageBuilder {
   std::string_view destination_name;
   bool persistent = false;
   bool compressed = false;
+  bool retain = false;  ///< set by adding kRetainProperty, too
   std::uint8_t priority = kDefaultPriority;
   std::int64_t timestamp = 0;
   std::int64_t expiration = 0;

@@ -53,6 +53,7 @@ namespace pabal::core {
 
 class MessageList;
 class Reader;
+class Session;
 class Subscription;
 class Walk;
 
@@ -71,6 +72,7 @@ struct Entry {
   bool maybe_delivered = false;      ///< the mark of redelivery, from before a restart
   bool first_of_group = false;       ///< out: its message group is new to the consumer
   bool counted_in_group = false;     ///< out: in MessageGroup::out
+  bool retained = false;             ///< given to a new subscription (core/retained.h)
   std::uint16_t refusals = 0;        ///< of `deliveries`, those that a consumer refused
 };
 
@@ -205,8 +207,15 @@ struct ReaderLane {
       0;  ///< everything that was in taken_ahead and is acknowledged is below
   // Durable subscriptions with a selector: it has looked at everything from here on as it came …
   std::uint64_t filtered_from = 1;
-  AckLate refused;  ///< … and refused these
-  AckLate acked;    ///< durable subscriptions that acknowledge automatically
+  std::uint64_t volatile_from = 0;  ///< with volatile_when_active: those below are not its own
+  AckLate refused;                  ///< … and refused these
+  AckLate acked;                    ///< durable subscriptions that acknowledge automatically
+};
+
+/// A shared subscription: see engine_shared.cc.
+struct SharedGroup {
+  std::uint64_t members = 0;  ///< sessions that have it among their subscriptions
+  bool replaced = false;      ///< by a stored one: it gets no more, and goes when it is empty
 };
 
 class Reader {
@@ -229,10 +238,17 @@ class Reader {
   std::uint64_t depth = 0;                      ///< not acknowledged
   std::uint64_t depth_bytes = 0;
   std::uint64_t in_flight = 0;
-  std::uint64_t locked = 0;  ///< of in_flight: acknowledged in prepared XA branches
-  bool acks_late = false;    ///< stands in the list of those with an AckLate
-  TimePoint idle_since{};    ///< when its last consumer left
-  std::vector<Walk*> walks;  ///< that go through it; see core/queue_walk.h
+  std::uint64_t locked = 0;           ///< of in_flight: acknowledged in prepared XA branches
+  bool volatile_when_active = false;  ///< SubscribeOptions::volatile_when_active
+  bool has_foreign = false;           ///< some ReaderLane::volatile_from is set
+  bool acks_late = false;             ///< stands in the list of those with an AckLate
+  TimePoint idle_since{};             ///< when its last consumer left
+  std::vector<Walk*> walks;           ///< that go through it; see core/queue_walk.h
+
+  // Of topics.
+  Session* session = nullptr;          ///< whose durable subscription it is; null: nobody's
+  bool ended = false;                  ///< its session has ended: it goes
+  std::unique_ptr<SharedGroup> group;  ///< of a shared subscription; else null
 
   // Of queues: who may get messages.
   std::unique_ptr<MessageGroups> groups;  ///< null: no grouped message was met
@@ -246,6 +262,13 @@ class Reader {
   TimePoint warm_at{};                    ///< with warming_up: dispatch starts then in any case
 
   [[nodiscard]] bool active() const noexcept { return front.active() || !selective.empty(); }
+  /// Whether an entry of the list that is not stored is one of its own, if it has not taken it.
+  [[nodiscard]] bool owns_volatile(std::size_t priority, std::uint64_t sequence) const noexcept {
+    if (!takes_volatile()) return false;
+    return !has_foreign || !lanes[priority] || sequence >= lanes[priority]->volatile_from;
+  }
+  /// Whether a message that is not persistent is kept for it.
+  [[nodiscard]] bool takes_volatile() const noexcept { return !volatile_when_active || active(); }
   ReaderLane& lane(int priority) {
     auto& lane = lanes[static_cast<std::size_t>(priority)];
     if (!lane) lane = std::make_unique<ReaderLane>();

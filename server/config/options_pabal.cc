@@ -130,6 +130,50 @@ constexpr Option kOptions[] =
                  [](Target& t, const Value& v, const SourceLocation&) {
                    t.config.limits.late_acks_readers_min = static_cast<std::uint32_t>(v.number);
                  }),
+        honoured(
+            "pabalLimits", "sessionsMax", Type::integer, "1000000", {1, 100000000}, kRestart,
+            "sessions that clients have, those included whose client is away; one more is refused",
+            [](Target& t, const Value& v, const SourceLocation&) {
+              t.config.limits.sessions_max = static_cast<std::uint32_t>(v.number);
+            }),
+        honoured("pabalLimits", "sessionAttachmentsMax", Type::integer, "100000", {1, 10000000},
+                 kRestart,
+                 "things that a protocol keeps in one session, such as packet identifiers",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.session_attachments_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalLimits", "sessionAttachmentBytesMax", Type::memory, "16mb",
+                 {1024, 1LL << 40}, kRestart, "the same in bytes, and the session's subscriptions",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.session_attachment_bytes_max = number(v);
+                 }),
+        honoured(
+            "pabalLimits", "sessionKeepMax", Type::integer, "0", {0, 1LL << 32}, kRestart,
+            "seconds that a session outlives its connection at most; 0: as long as its client asks",
+            [](Target& t, const Value& v, const SourceLocation&) {
+              t.config.limits.session_keep_max = std::chrono::seconds(v.number);
+            }),
+        honoured("pabalLimits", "willBytesMax", Type::memory, "1mb", {1024, 1LL << 30}, kRestart,
+                 "largest will of a client",
+                 [](Target& t, const Value& v,
+                    const SourceLocation&) { t.config.limits.will_bytes_max = number(v); }),
+        honoured(
+            "pabalLimits", "retainedMessagesMax", Type::integer, "1000000", {0, 1000000000},
+            kRestart,
+            "topics that keep a retained message; their names are in memory; one more is refused",
+            [](Target& t, const Value& v, const SourceLocation&) {
+              t.config.limits.retained_messages_max = static_cast<std::uint32_t>(v.number);
+            }),
+        honoured("pabalLimits", "retainedBytesMax", Type::memory, "1gb", {0, 1LL << 50}, kRestart,
+                 "retained messages in the store; what would be more is refused",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.retained_bytes_max = number(v);
+                 }),
+        honoured("pabalLimits", "retainedWindowBytesMax", Type::memory, "64mb", {0, 1LL << 40},
+                 kRestart, "retained messages that are also kept in memory",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.limits.retained_window_bytes_max = number(v);
+                 }),
         honoured("pabalLimits", "windowBytesMax", Type::memory, "64mb", {1024, 1LL << 40}, kRestart,
                  "stored messages that are also kept in memory, of all destinations",
                  [](Target& t, const Value& v, const SourceLocation&) {

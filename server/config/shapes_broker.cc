@@ -66,7 +66,9 @@ constexpr Shape kShapes[] = {
      "connectionsMax destinationsMax walksMax tasksMax unwrittenBytesMax topicPendingBytesMax "
      "preparedBranchesMax preparedAcknowledgementsMax preparedBytesMax compositeTargetsMax "
      "retroactiveBytesMax retroactiveTopicsMax delayedMax producersMax scheduledVolatileMax "
-     "scheduleOrdersMax lateAcknowledgementsReadersMin "
+     "scheduleOrdersMax lateAcknowledgementsReadersMin sessionsMax sessionAttachmentsMax "
+     "sessionAttachmentBytesMax sessionKeepMax willBytesMax retainedMessagesMax retainedBytesMax "
+     "retainedWindowBytesMax "
      "stepsPerEntryMax",
      ""},
     {"pabalStore",

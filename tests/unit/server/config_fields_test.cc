@@ -21,12 +21,14 @@ using namespace core;  // NOLINT: the structures of core/policy.h, all of them
 auto fields(const EngineLimits& limits) {
   const auto& [memory, spilled, window, list_window, parked, transaction_bytes, operations,
                transactions, branches, acknowledgements, prepared_bytes, subscriptions, connections,
-               destinations, composite, retroactive_bytes, retroactive_topics, unwritten, pending,
+               sessions, parts, part_bytes, keep, will, destinations, composite, retroactive_bytes,
+               retroactive_topics, retained_bytes, retained, retained_window, unwritten, pending,
                producers, delayed, walks, tasks, scheduled, orders, late_acks, steps, fail] =
       limits;
   return std::tie(memory, spilled, window, list_window, parked, transaction_bytes, operations,
                   transactions, branches, acknowledgements, prepared_bytes, subscriptions,
-                  connections, destinations, composite, retroactive_bytes, retroactive_topics,
+                  connections, sessions, parts, part_bytes, keep, will, destinations, composite,
+                  retroactive_bytes, retroactive_topics, retained_bytes, retained, retained_window,
                   unwritten, pending, producers, delayed, walks, tasks, scheduled, orders,
                   late_acks, steps, fail);
 }
@@ -190,7 +192,9 @@ TEST_F(ConfigFieldsTest, EveryLimitOfTheEngine) {
       " producersMax='12' preparedBranchesMax='13' preparedAcknowledgementsMax='14'"
       " preparedBytesMax='15k' compositeTargetsMax='16' retroactiveBytesMax='17'"
       " retroactiveTopicsMax='18' scheduledVolatileMax='19' scheduleOrdersMax='20'"
-      " lateAcknowledgementsReadersMin='21'/>"
+      " lateAcknowledgementsReadersMin='21' sessionsMax='22' sessionAttachmentsMax='23'"
+      " sessionAttachmentBytesMax='24k' sessionKeepMax='25' willBytesMax='26k'"
+      " retainedMessagesMax='27' retainedBytesMax='28' retainedWindowBytesMax='29'/>"
       "<systemUsage><systemUsage sendFailIfNoSpace='true'><memoryUsage><memoryUsage limit='9mb'/>"
       "</memoryUsage><storeUsage><storeUsage limit='8mb'/></storeUsage><tempUsage>"
       "<tempUsage limit='7mb'/></tempUsage></systemUsage></systemUsage>");
@@ -207,6 +211,14 @@ TEST_F(ConfigFieldsTest, EveryLimitOfTheEngine) {
   EXPECT_EQ(limits.scheduled_volatile_max, 19U);
   EXPECT_EQ(limits.schedule_orders_max, 20U);
   EXPECT_EQ(limits.late_acks_readers_min, 21U);
+  EXPECT_EQ(limits.sessions_max, 22U);
+  EXPECT_EQ(limits.session_attachments_max, 23U);
+  EXPECT_EQ(limits.session_attachment_bytes_max, 24U << 10);
+  EXPECT_EQ(limits.session_keep_max, std::chrono::seconds(25));
+  EXPECT_EQ(limits.will_bytes_max, 26U << 10);
+  EXPECT_EQ(limits.retained_messages_max, 27U);
+  EXPECT_EQ(limits.retained_bytes_max, 28U);
+  EXPECT_EQ(limits.retained_window_bytes_max, 29U);
 }
 
 TEST_F(ConfigFieldsTest, TheDefaultsOfTheTableAreThoseOfTheEngine) {
