@@ -29,6 +29,14 @@ class Output {
   virtual void close_after_flush() = 0;
 };
 
+/// Why the server closes a connection.
+enum class Farewell : std::uint8_t {
+  refused,     ///< there is no room for it
+  ordered,     ///< by the engine: an administrator, a limit
+  taken_over,  ///< another connection has its session now
+  stopping,    ///< the broker
+};
+
 /// One peer's protocol state machine, without I/O. Home: the connection's loop; one of the three
 /// phases runs at a time. Nothing here throws.
 ///
@@ -46,14 +54,17 @@ class Session {
   [[nodiscard]] virtual bool has_commands() const noexcept = 0;
   virtual void apply(core::Engine& engine, core::TimePoint now)
       PABAL_REQUIRES(core::engine_role) = 0;
+  /// Inside the engine, after the last apply(): the connection ends there, if it has not yet.
+  virtual void disconnect(core::Engine& engine, core::TimePoint now)
+      PABAL_REQUIRES(core::engine_role) = 0;
   /// Encodes what apply() produced (replies, errors).
   virtual void encode_outcomes(Output& output) = 0;
-  /// Encodes one delivery of this connection.
+  /// Encodes one delivery of this connection. May leave commands for apply(), too.
   virtual void encode_delivery(const core::Delivery& delivery, Output& output) = 0;
   /// A late answer to a parked send or commit.
   virtual void encode_reply(const core::Reply& reply, Output& output) = 0;
   /// Last words to the peer before the server closes (shutdown, limit, administrator).
-  virtual void encode_farewell(std::string_view reason, Output& output) = 0;
+  virtual void encode_farewell(Farewell why, std::string_view reason, Output& output) = 0;
 
   /// The engine's name for this peer once it is connected.
   [[nodiscard]] virtual std::optional<core::ConnectionId> connection() const noexcept = 0;

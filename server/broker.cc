@@ -6,7 +6,9 @@
 #include <string>
 #include <utility>
 
+#include "protocols/mqtt/session.h"
 #include "protocols/stomp/session.h"
+#include "server/clock.h"
 #include "store/journal_store.h"
 #include "store/memory/memory_store.h"
 
@@ -43,6 +45,22 @@ stomp::SessionOptions session_options(const Config& config, const StompSettings&
   return options;
 }
 
+mqtt::SessionOptions mqtt_options(const MqttSettings& settings) {
+  mqtt::SessionOptions options;
+  options.parser.packet_bytes_max = settings.packet_bytes_max;
+  options.parser.connect_bytes_max = settings.connect_bytes_max;
+  options.parser.user_properties_max = settings.user_properties_max;
+  options.parser.filters_max = settings.filters_max;
+  options.connect_timeout = settings.connect_timeout;
+  options.receive_maximum = settings.receive_maximum;
+  options.topic_alias_maximum = settings.topic_alias_maximum;
+  options.topic_aliases_out_max = settings.topic_aliases_out_max;
+  options.in_flight_max = settings.in_flight_max;
+  options.keep_alive_max = settings.keep_alive_max;
+  options.prefetch = settings.prefetch;
+  return options;
+}
+
 store::JournalStoreOptions journal_options(const StoreSettings& settings) {
   store::JournalStoreOptions options;
   options.directory = settings.directory;
@@ -64,15 +82,20 @@ std::string_view version() noexcept {
 
 /// An endpoint and the session options that it hands out by reference. Those of before a reload
 /// stay, because sessions have them; there are as many as reloads.
-struct Broker::StompListener {
-  std::vector<std::unique_ptr<const stomp::SessionOptions>> versions;
-  std::atomic<const stomp::SessionOptions*> options{nullptr};
+struct Broker::OpenListener {
+  struct Version {
+    stomp::SessionOptions stomp;
+    mqtt::SessionOptions mqtt;
+  };
+  std::vector<std::unique_ptr<const Version>> versions;
+  std::atomic<const Version*> options{nullptr};
   Endpoint endpoint;
 
   /// Connections that come from now on get this.
   void set(const Config& config, const ListenerConfig& listener) {
     versions.push_back(
-        std::make_unique<const stomp::SessionOptions>(session_options(config, listener.stomp)));
+        std::make_unique<const Version>(Version{session_options(config, listener.stomp),
+                                                mqtt_options(listener.mqtt)}));
     options = versions.back().get();
     endpoint.connections_max = listener.connections_max;
     endpoint.connect_timeout = listener.stomp.connect_timeout;
@@ -112,20 +135,26 @@ void Broker::make_loops() {
     options.read_buffer_bytes = config_.server.read_buffer_bytes;
     options.ticks = i == 0;
     frame_caches_.push_back(std::make_unique<stomp::FrameCache>());
+    mqtt_caches_.push_back(std::make_unique<mqtt::LoopCache>(wall_now));
     loops_.push_back(std::make_unique<EventLoop>(core::HomeId{i}, gate_, logger_, options));
   }
 }
 
-std::unique_ptr<Broker::StompListener> Broker::make_endpoint(const ListenerConfig& listener) {
-  auto made = std::make_unique<StompListener>();
+std::unique_ptr<Broker::OpenListener> Broker::make_endpoint(const ListenerConfig& listener) {
+  auto made = std::make_unique<OpenListener>();
   made->set(config_, listener);
   Endpoint& endpoint = made->endpoint;
   endpoint.name = listener.name;
   endpoint.scheme = listener.protocol == Protocol::websocket ? "ws" : "tcp";
   endpoint.protocol = listener.protocol;
   endpoint.budget = &budget_;
-  endpoint.make_session = [this, &options = made->options](const protocols::PeerInfo& peer) {
-    return stomp::make_session(*options.load(), peer, *frame_caches_[core::raw(peer.home)]);
+  endpoint.make_session = [this, &options = made->options](Protocol protocol,
+                                                           const protocols::PeerInfo& peer) {
+    const std::size_t home = core::raw(peer.home);
+    const auto* version = options.load();
+    return protocol == Protocol::mqtt
+               ? mqtt::make_session(version->mqtt, peer, *mqtt_caches_[home])
+               : stomp::make_session(version->stomp, peer, *frame_caches_[home]);
   };
   return made;
 }

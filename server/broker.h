@@ -10,6 +10,7 @@
 #include "core/engine.h"
 #include "core/result.h"
 #include "core/store.h"
+#include "protocols/mqtt/loop_cache.h"
 #include "protocols/stomp/frame_cache.h"
 #include "protocols/stomp/session_options.h"
 #include "server/config/config.h"
@@ -57,7 +58,7 @@ class Broker final : public StatusSource {
   [[nodiscard]] std::uint16_t http_port() const noexcept { return http_.port(); }
 
  private:
-  struct StompListener;
+  struct OpenListener;
 
   void make_loops();
   core::Result<void> bind_listeners();
@@ -70,7 +71,7 @@ class Broker final : public StatusSource {
   void create_queues(const std::vector<core::Destination>& wanted);
   void begin_to_serve();
   void close_store();
-  std::unique_ptr<StompListener> make_endpoint(const ListenerConfig& listener);
+  std::unique_ptr<OpenListener> make_endpoint(const ListenerConfig& listener);
 
   const std::string name_;  // config_ belongs to the thread that made this
   Config config_;
@@ -79,7 +80,8 @@ class Broker final : public StatusSource {
   ConnectionBudget budget_;
   EngineGate gate_;
   std::vector<std::unique_ptr<stomp::FrameCache>> frame_caches_;  // by home
-  std::vector<std::unique_ptr<StompListener>> endpoints_;
+  std::vector<std::unique_ptr<mqtt::LoopCache>> mqtt_caches_;     // by home
+  std::vector<std::unique_ptr<OpenListener>> endpoints_;
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::unique_ptr<core::Store> store_;
   store::JournalStore* journal_store_ = nullptr;  // store_, if it is one

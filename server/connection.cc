@@ -37,10 +37,10 @@ Connection::Connection(EventLoop& loop, Endpoint& endpoint, std::unique_ptr<Tran
 
 void Connection::start(std::string_view refusal) {
   transport_->open(*this);
-  if (endpoint_.protocol != Protocol::automatic) make_session();
+  if (endpoint_.protocol != Protocol::automatic) make_session(endpoint_.protocol);
   if (!refusal.empty()) {
     if (session_) {
-      say_farewell(refusal);
+      say_farewell(protocols::Farewell::refused, refusal);
     } else {
       retire();
     }
@@ -51,8 +51,8 @@ void Connection::start(std::string_view refusal) {
   loop_.touch(*this);
 }
 
-void Connection::make_session() {
-  session_ = endpoint_.make_session({loop_.home(), remote_});
+void Connection::make_session(Protocol protocol) {
+  session_ = endpoint_.make_session(protocol, {loop_.home(), remote_});
   phase_ = Phase::open;
   run_session_timer();
 }
@@ -97,14 +97,14 @@ void Connection::detect_protocol(std::span<const char> bytes) {
     if (text_.size() > kDetectBytesMax) text_.erase(0, text_.size() - 1);
     return;
   }
-  if (detected != Detected::stomp) {
+  if (detected != Detected::stomp && detected != Detected::mqtt) {
     loop_.logger().peer_fault(
         "connection", "closed: this port does not speak that protocol (yet)",
         {{"listener", endpoint_.name}, {"remote", remote_}, {"protocol", to_string(detected)}});
     retire();
     return;
   }
-  make_session();
+  make_session(detected == Detected::mqtt ? Protocol::mqtt : Protocol::stomp);
   const std::string first = std::exchange(text_, std::string());
   decode({first.data(), first.size()});
 }
@@ -159,8 +159,7 @@ void Connection::apply(core::Engine& engine, core::TimePoint now) {
 }
 
 void Connection::disconnect(core::Engine& engine, core::TimePoint now) {
-  if (!session_) return;
-  if (const auto id = session_->connection()) engine.disconnect(*id, now);
+  if (session_) session_->disconnect(engine, now);
 }
 
 // --- encoding ------------------------------------------------------------------------------------
@@ -173,6 +172,7 @@ void Connection::encode_outcomes() {
   }
   if (phase_ == Phase::closed) return;
   session_->encode_outcomes(output_);
+  if (session_->has_commands()) loop_.commands_decoded(*this);
   // Its time-outs are others from now on: heart-beats instead of the connect time-out.
   if (!was_connected && engine_id_ && phase_ == Phase::open) run_session_timer();
   loop_.touch(*this);
@@ -184,6 +184,7 @@ void Connection::encode_delivery(const core::Delivery& delivery) {
   const std::size_t before = output_.bytes();
   session_->encode_delivery(delivery, output_);
   output_.note_delivery(delivery.number, output_.bytes() - before);
+  if (session_->has_commands()) loop_.commands_decoded(*this);
   loop_.touch(*this);
   flush_if_large();
 }
@@ -211,7 +212,9 @@ void Connection::obey(const core::ConnectionEffect& effect) {
     case core::ConnectionOrder::close:
       loop_.logger().info("connection", "closed by the broker",
                           {{"remote", remote_}, {"reason", effect.reason}});
-      say_farewell(effect.reason);
+      say_farewell(effect.cause == core::CloseCause::taken_over ? protocols::Farewell::taken_over
+                                                                : protocols::Farewell::ordered,
+                   effect.reason);
       break;
   }
   loop_.touch(*this);
@@ -258,7 +261,7 @@ void Connection::flush() {
   }
   if (farewell_pending_ && !lists.dirty && !output_.holding()) {
     farewell_pending_ = false;
-    session_->encode_farewell(text_, output_);
+    session_->encode_farewell(farewell_, text_, output_);
     output_.close_after_flush();
   }
   if (!writing_ && !output_.front().empty()) {
@@ -317,7 +320,8 @@ void Connection::close_soon(milliseconds patience) {
   loop_.touch(*this);
 }
 
-void Connection::say_farewell(std::string_view reason) {
+void Connection::say_farewell(protocols::Farewell why, std::string_view reason) {
+  farewell_ = why;
   text_ = reason;
   farewell_pending_ = true;
   close_soon(kFlushPatience);
@@ -327,7 +331,7 @@ void Connection::begin_drain(std::string_view farewell) {
   if (phase_ == Phase::detecting) {
     retire();
   } else if (phase_ == Phase::open) {
-    say_farewell(farewell);
+    say_farewell(protocols::Farewell::stopping, farewell);
   }
 }
 

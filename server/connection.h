@@ -77,7 +77,7 @@ class Connection final : public TransportOwner {
  private:
   enum class Phase : std::uint8_t { detecting, open, flushing, lingering, closed };
 
-  void make_session();
+  void make_session(Protocol protocol);
   void take_input(std::span<const char> bytes);
   void detect_protocol(std::span<const char> bytes);
   void decode(std::span<const char> bytes);
@@ -85,7 +85,7 @@ class Connection final : public TransportOwner {
   void note_written(std::size_t bytes);
   void output_failed(const ErrorCode& error);
   void leave();
-  void say_farewell(std::string_view reason);
+  void say_farewell(protocols::Farewell why, std::string_view reason);
   void close_soon(core::milliseconds patience);
   void finish_output();
   void report_written();
@@ -117,6 +117,7 @@ class Connection final : public TransportOwner {
   bool output_dead_ = false;
   bool left_ = false;  // the engine has been, or will be, told that it is gone
   bool farewell_pending_ = false;
+  protocols::Farewell farewell_{};
 };
 
 }  // namespace pabal::server

@@ -27,7 +27,9 @@ struct Endpoint {
   std::atomic<std::uint32_t> connections_max{0};  ///< 0: no limit of its own
   std::atomic<core::milliseconds> connect_timeout{core::milliseconds(30'000)};  ///< 0: never
   std::atomic<std::size_t> message_bytes_max{0};  ///< WebSocket: longest message
-  std::function<std::unique_ptr<protocols::Session>(const protocols::PeerInfo&)> make_session;
+  /// Of what its connection speaks: `protocol`, or what was detected.
+  std::function<std::unique_ptr<protocols::Session>(Protocol, const protocols::PeerInfo&)>
+      make_session;
   ConnectionBudget* budget = nullptr;
 
   std::atomic<std::uint32_t> open{0};

@@ -170,6 +170,10 @@ void StompSession::apply_refused(Command& command, core::Engine& engine, core::T
   if (connection_) engine.disconnect(*connection_, now);
 }
 
+void StompSession::disconnect(core::Engine& engine, core::TimePoint now) {
+  if (connection_) engine.disconnect(*connection_, now);
+}
+
 void StompSession::confirm(const Command& command, core::Ticket after, bool barrier) {
   if (!command.receipt.present()) return;
   Answer& answer = batch_->answers.emplace_back();
@@ -355,7 +359,8 @@ void StompSession::encode_reply(const core::Reply& reply, protocols::Output& out
   }
 }
 
-void StompSession::encode_farewell(std::string_view reason, protocols::Output& output) {
+void StompSession::encode_farewell(protocols::Farewell /*why*/, std::string_view reason,
+                                   protocols::Output& output) {
   append_error(output.ready(), {reason, {}, {}, nullptr, false}, version_);
 }
 

@@ -39,10 +39,13 @@ class StompSession final : public protocols::Session {
   void decode(std::span<const char> bytes, core::TimePoint now) override;
   [[nodiscard]] bool has_commands() const noexcept override;
   void apply(core::Engine& engine, core::TimePoint now) override PABAL_REQUIRES(core::engine_role);
+  void disconnect(core::Engine& engine, core::TimePoint now) override
+      PABAL_REQUIRES(core::engine_role);
   void encode_outcomes(protocols::Output& output) override;
   void encode_delivery(const core::Delivery& delivery, protocols::Output& output) override;
   void encode_reply(const core::Reply& reply, protocols::Output& output) override;
-  void encode_farewell(std::string_view reason, protocols::Output& output) override;
+  void encode_farewell(protocols::Farewell why, std::string_view reason,
+                       protocols::Output& output) override;
   [[nodiscard]] std::optional<core::ConnectionId> connection() const noexcept override;
   std::optional<core::milliseconds> on_timer(core::milliseconds idle_in,
                                              core::milliseconds idle_out,

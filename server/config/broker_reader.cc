@@ -38,6 +38,7 @@ class Walker {
     ListenerConfig listener;
     listener.location = element.location;
     listener.stomp = reading_.config.stomp;
+    listener.mqtt = reading_.config.mqtt;
     const bool is_listener = shape.name == "transportConnector" && blocked == nullptr;
     listener_ = is_listener ? &listener : nullptr;
     if (blocked == nullptr) policies_.begin(element, shape, property);

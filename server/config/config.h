@@ -27,7 +27,7 @@ struct SourceLocation {
 
 /// What a listener speaks.
 enum class Protocol : std::uint8_t {
-  automatic,  ///< the first bytes decide; today that finds STOMP
+  automatic,  ///< the first bytes decide; today those of STOMP and MQTT
   stomp,
   websocket,  ///< STOMP in WebSocket frames
   mqtt,
@@ -59,6 +59,23 @@ struct StompSettings {
   friend bool operator==(const StompSettings&, const StompSettings&) = default;
 };
 
+/// The same of MQTT; mqtt::SessionOptions in the words of the configuration.
+struct MqttSettings {
+  std::uint32_t packet_bytes_max = 64U << 20;
+  std::uint32_t connect_bytes_max = 128U << 10;
+  std::uint32_t user_properties_max = 1000;
+  std::uint32_t filters_max = 10'000;
+  std::chrono::milliseconds connect_timeout{30'000};  ///< connectAttemptTimeout
+  std::uint16_t receive_maximum = 1000;
+  std::uint16_t topic_alias_maximum = 100;
+  std::uint16_t topic_aliases_out_max = 100;
+  std::uint16_t in_flight_max = 1000;
+  std::uint16_t keep_alive_max = 0;  ///< seconds
+  std::uint32_t prefetch = 1000;
+
+  friend bool operator==(const MqttSettings&, const MqttSettings&) = default;
+};
+
 /// One transportConnector. A port that is `off` is not in the list at all.
 struct ListenerConfig {
   std::string name;    ///< unique; as in the `pabal ready` line
@@ -69,6 +86,7 @@ struct ListenerConfig {
   std::uint16_t port = 0;             ///< 0: a free one
   std::uint32_t connections_max = 0;  ///< 0: no limit of its own
   StompSettings stomp;
+  MqttSettings mqtt;
 
   /// False: known, but its protocol is not built; report `closed_because`, do not open.
   bool open = true;
@@ -135,6 +153,7 @@ struct Config {
   core::EngineSettings engine;  ///< policies, virtual destinations and the like; all reloadable
   StoreSettings store;
   StompSettings stomp;  ///< defaults of every listener
+  MqttSettings mqtt;    ///< the same
   HttpSettings http;
   ServerSettings server;
   std::vector<core::Destination> destinations;  ///< created at start

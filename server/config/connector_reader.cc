@@ -215,14 +215,13 @@ void judge_protocol(Reading& reading, ListenerConfig& listener, const Scheme& sc
   }
   switch (scheme.protocol) {
     case Protocol::stomp:
+    case Protocol::mqtt:
     case Protocol::websocket:
       return;
     case Protocol::automatic:
       reading.report(Severity::warning, location, path,
-                     "not honoured yet: OpenWire is not built; the port is open and detects STOMP");
-      return;
-    case Protocol::mqtt:
-      close(Severity::warning, "not honoured yet: MQTT is not built");
+                     "not honoured yet: OpenWire is not built; the port is open and detects STOMP "
+                     "and MQTT");
       return;
     case Protocol::amqp:
       close(Severity::warning, "not honoured yet: AMQP is not built");

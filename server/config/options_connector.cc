@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "server/config/option_rows.h"
 
 /// Attributes and URI options of transportConnector.
@@ -11,6 +13,8 @@ constexpr Option frame_bytes_max(std::string_view name) {
       "largest frame in bytes, headers and body; a larger one is answered with ERROR and closed",
       [](Target& t, const Value& v, const SourceLocation&) {
         t.listener->stomp.frame_bytes_max = number(v);
+        t.listener->mqtt.packet_bytes_max =
+            static_cast<std::uint32_t>(std::min<std::uint64_t>(number(v), 268'435'460));
       },
       {}, 1LL << 30);
 }
@@ -100,6 +104,7 @@ constexpr Option kOptions[] = {
              "a peer that has not connected after this time is dropped; 0: never",
              [](Target& t, const Value& v, const SourceLocation&) {
                t.listener->stomp.connect_timeout = std::chrono::milliseconds(v.number);
+               t.listener->mqtt.connect_timeout = t.listener->stomp.connect_timeout;
              }),
     honoured(
         "transportConnector", "uri?transport.defaultHeartBeat", Type::heart_beat, "0,0",
@@ -202,7 +207,7 @@ constexpr Option kOptions[] = {
     unmet("transportConnector", "uri?maxConnectionThreadPoolSize", Type::integer, "2147483647",
           Status::meaningless, "", "auto: threads", "there is no thread per connection"),
     unmet("transportConnector", "uri?auto.protocols", Type::text, "all", Status::not_yet, "stomp",
-          "auto: protocols to detect", "only STOMP is detected"),
+          "auto: protocols to detect", "STOMP and MQTT are detected"),
     unmet("transportConnector", "uri?jetty.config", Type::text, "", Status::meaningless, "",
           "web server of ws", "there is no Jetty"),
 };

@@ -265,6 +265,56 @@ constexpr Option kOptions[] =
                  [](Target& t, const Value& v, const SourceLocation&) {
                    t.config.stomp.prefetch_max = static_cast<std::uint32_t>(v.number);
                  }),
+        honoured("pabalMqtt", "packetBytesMax", Type::memory, "64mb", {1024, 268435460}, kReload,
+                 "largest packet; a larger one ends the connection (0x95)",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.mqtt.packet_bytes_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalMqtt", "connectBytesMax", Type::memory, "128kb", {1024, 1 << 28}, kReload,
+                 "the same for CONNECT",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.mqtt.connect_bytes_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalMqtt", "userPropertiesMax", Type::integer, "1000", {0, 100000}, kReload,
+                 "user properties of one packet",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.mqtt.user_properties_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalMqtt", "filtersMax", Type::integer, "10000", {1, 1000000}, kReload,
+                 "topic filters of one SUBSCRIBE or UNSUBSCRIBE",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.mqtt.filters_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalMqtt", "receiveMaximum", Type::integer, "1000", {1, 65535}, kReload,
+                 "PUBLISH of QoS 1 and 2 that a client may have unanswered",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.mqtt.receive_maximum = static_cast<std::uint16_t>(v.number);
+                 }),
+        honoured("pabalMqtt", "topicAliasMaximum", Type::integer, "100", {0, 65535}, kReload,
+                 "topic aliases that a client may set",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.mqtt.topic_alias_maximum = static_cast<std::uint16_t>(v.number);
+                 }),
+        honoured("pabalMqtt", "topicAliasesOutMax", Type::integer, "100", {0, 65535}, kReload,
+                 "topic aliases that the broker sets, if a client takes as many",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.mqtt.topic_aliases_out_max = static_cast<std::uint16_t>(v.number);
+                 }),
+        honoured("pabalMqtt", "inFlightMax", Type::integer, "1000", {1, 65535}, kReload,
+                 "deliveries of QoS 1 and 2 that a client has not finished",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.mqtt.in_flight_max = static_cast<std::uint16_t>(v.number);
+                 }),
+        honoured("pabalMqtt", "keepAliveMax", Type::integer, "0", {0, 65535}, kReload,
+                 "seconds; longer ones of MQTT 5 clients are shortened to it; 0: as they want",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.mqtt.keep_alive_max = static_cast<std::uint16_t>(v.number);
+                 }),
+        honoured("pabalMqtt", "prefetch", Type::integer, "1000", {1, 65535}, kReload,
+                 "deliveries on their way to one subscription",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.mqtt.prefetch = static_cast<std::uint32_t>(v.number);
+                 }),
         honoured(
             "pabalHttp", "uri", Type::uri, "http://127.0.0.1:${http.port:8161}", {1, 4000},
             kRestart,

@@ -46,7 +46,7 @@ constexpr Shape kShapes[] = {
      "startException=* systemUsage=systemUsage taskRunnerFactory=taskRunnerFactory "
      "tempDataStore=pListStoreImpl tmpDataDirectory=* transportConnectorURIs=* "
      "transportConnectors=transportConnector vmConnectorURI=* memoryManager=* usageManager=* "
-     "pabalLimits=! pabalStore=! pabalStomp=! pabalHttp=! pabalServer=!"},
+     "pabalLimits=! pabalStore=! pabalStomp=! pabalMqtt=! pabalHttp=! pabalServer=!"},
     {"transportConnector",
      "?allowLinkStealing ?auditNetworkProducers brokerInfo brokerService ?disableAsyncDispatch "
      "discoveryAgent discoveryUri ?displayStackTrace ?enableStatusMonitor "
@@ -78,6 +78,10 @@ constexpr Shape kShapes[] = {
     {"pabalStomp",
      "commandLineBytesMax headerLineBytesMax headersMax unconnectedFrameBytesMax heartBeatMin "
      "queuePrefetch topicPrefetch durablePrefetch browserPrefetch prefetchMax",
+     ""},
+    {"pabalMqtt",
+     "packetBytesMax connectBytesMax userPropertiesMax filtersMax receiveMaximum "
+     "topicAliasMaximum topicAliasesOutMax inFlightMax keepAliveMax prefetch",
      ""},
     {"pabalHttp", "uri connectionsMax requestBytesMax requestTimeout", ""},
     {"pabalServer", "ioThreads drainTimeout acceptBacklog readBufferBytes logLevel", ""},

@@ -26,6 +26,7 @@ constexpr Standing kStandings[] = {
     {"pabalLimits", Status::honoured, ""},
     {"pabalStore", Status::honoured, ""},
     {"pabalStomp", Status::honoured, ""},
+    {"pabalMqtt", Status::honoured, ""},
     {"pabalHttp", Status::honoured, ""},
     {"pabalServer", Status::honoured, ""},
     {"simpleAuthenticationPlugin", Status::guard, "authentication is not built"},

@@ -210,9 +210,9 @@ class LifeTest(unittest.TestCase):
             self.assertEqual(set(broker.ports), {'stomp'})
 
     def test_a_protocol_not_built_yet_is_reported_and_not_opened(self):
-        with Broker(options={'mqtt.port': 0}) as broker:
-            self.assertNotIn('mqtt', broker.ports)
-            self.assertIn('mqtt', broker.log_tail())
+        with Broker(options={'stomp.tls.port': 0}) as broker:
+            self.assertNotIn('stomp.tls', broker.ports)
+            self.assertIn('stomp.tls', broker.log_tail())
 
     def test_the_directory_without_a_broker_can_be_checked_and_mapped(self):
         with Broker() as broker:

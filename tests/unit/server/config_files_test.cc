@@ -128,7 +128,7 @@ TEST(ConfigFilesTest, TheSampleHasThePortsOfTheOuterInterface) {
              (listener.open ? " " : " closed ");
   }
   EXPECT_EQ(names,
-            "openwire=127.0.0.1:61616 stomp=127.0.0.1:61613 mqtt=127.0.0.1:1883 closed "
+            "openwire=127.0.0.1:61616 stomp=127.0.0.1:61613 mqtt=127.0.0.1:1883 "
             "ws=127.0.0.1:61614 ");
   EXPECT_TRUE(standard->config.http.enabled);
   EXPECT_EQ(standard->config.http.port, 8161);
@@ -148,7 +148,7 @@ TEST(ConfigFilesTest, TheSampleHasThePortsOfTheOuterInterface) {
   ASSERT_TRUE(free_ports) << free_ports.error().text;  // accepted and reported, not opened
   EXPECT_EQ(free_ports->config.listeners.size(), 8U);
   for (const ListenerConfig& listener : free_ports->config.listeners) {
-    EXPECT_EQ(listener.open, !listener.tls && listener.protocol != Protocol::mqtt) << listener.name;
+    EXPECT_EQ(listener.open, !listener.tls) << listener.name;
   }
   options.definitions["stomp.port"] = "70000";
   const auto wrong = load_config(conf("pabal.xml"), options);

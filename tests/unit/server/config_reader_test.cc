@@ -325,8 +325,8 @@ TEST_F(ConfigReaderTest, PortsAreNumbersOrOff) {
 }
 
 TEST_F(ConfigReaderTest, ProtocolsThatAreNotBuiltAreReportedAndNotOpened) {
-  for (const char* uri : {"mqtt://h:1", "mqtt+nio://h:1", "amqp://h:1", "http://h:1", "udp://h:1",
-                          "vm://localhost", "multicast://default"}) {
+  for (const char* uri :
+       {"amqp://h:1", "http://h:1", "udp://h:1", "vm://localhost", "multicast://default"}) {
     const auto loaded = load(connector(uri));
     ASSERT_TRUE(loaded) << uri;
     ASSERT_EQ(loaded->config.listeners.size(), 1U) << uri;
@@ -362,7 +362,7 @@ TEST_F(ConfigReaderTest, NamesAndPortsAreNotTakenTwice) {
   EXPECT_FALSE(two("uri='stomp://127.0.0.1:7'", "uri='ws://0.0.0.0:7'"));
   EXPECT_FALSE(two("uri='stomp://127.0.0.1:7'", "uri='ws://localhost:7'"));
   EXPECT_TRUE(two("uri='stomp://127.0.0.1:0'", "uri='ws://127.0.0.1:0'"));
-  EXPECT_TRUE(two("uri='stomp://127.0.0.1:7'", "uri='mqtt://127.0.0.1:7'"));  // not opened
+  EXPECT_TRUE(two("uri='stomp://127.0.0.1:7'", "uri='amqp://127.0.0.1:7'"));  // not opened
   const auto unnamed = two("uri='stomp://h:1'", "uri='stomp://h:2'");
   ASSERT_TRUE(unnamed);
   EXPECT_EQ(unnamed->config.listeners.at(0).name, "stomp");

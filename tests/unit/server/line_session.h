@@ -37,6 +37,9 @@ class LineSession final : public protocols::Session {
   void apply(core::Engine& engine, core::TimePoint now) override PABAL_REQUIRES(core::engine_role) {
     for (const auto& line : std::exchange(lines_, {})) apply_line(line, engine, now);
   }
+  void disconnect(core::Engine& engine, core::TimePoint now) override {
+    if (connection_) engine.disconnect(*connection_, now);
+  }
   void encode_outcomes(protocols::Output& output) override {
     for (const auto& answer : std::exchange(answers_, {})) {
       if (answer.after == core::kNoTicket) {
@@ -53,7 +56,8 @@ class LineSession final : public protocols::Session {
   void encode_reply(const core::Reply& reply, protocols::Output& output) override {
     output.hold(reply.outcome.after, "LATE\n", false);
   }
-  void encode_farewell(std::string_view reason, protocols::Output& output) override {
+  void encode_farewell(protocols::Farewell /*why*/, std::string_view reason,
+                       protocols::Output& output) override {
     output.ready().append("FAREWELL ").append(reason).append("\n");
   }
   [[nodiscard]] std::optional<core::ConnectionId> connection() const noexcept override {

@@ -61,7 +61,7 @@ class LoopRig {
     endpoint_.connect_timeout = setup.connect_timeout;
     endpoint_.message_bytes_max = 1 << 20;
     endpoint_.budget = &budget_;
-    endpoint_.make_session = [](const protocols::PeerInfo& peer) {
+    endpoint_.make_session = [](Protocol, const protocols::PeerInfo& peer) {
       return std::make_unique<LineSession>(peer);
     };
     ListenerConfig config;

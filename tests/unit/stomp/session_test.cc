@@ -191,7 +191,7 @@ TEST(StompSessionTest, FarewellIsAnError) {
   broker.receive(client, connect("1.2"));
   (void)broker.take(client);
   auto& peer = broker.peer(client);
-  peer.session->encode_farewell("the broker stops", *peer.wire);
+  peer.session->encode_farewell(protocols::Farewell::stopping, "the broker stops", *peer.wire);
   EXPECT_EQ(values(peer.wire->take(), "message"), std::vector<std::string>{"the broker stops"});
 }
 

@@ -1,0 +1,145 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "protocols/mqtt/message_mapping.h"
+#include "protocols/mqtt/mqtt_session.h"
+
+// Messages on their way to the client.
+
+namespace pabal::mqtt {
+
+void MqttSession::encode_delivery(const core::Delivery& delivery, protocols::Output& output) {
+  if (state_ != State::connected || !delivery.message) return;
+  if (!waiting_.empty()) {
+    waiting_.push_back(delivery);  // their order is kept
+    return;
+  }
+  start_delivery(delivery, output);
+}
+
+void MqttSession::send_waiting(protocols::Output& output) {
+  while (!waiting_.empty() && in_flight_ < in_flight_max_ && state_ == State::connected) {
+    const core::Delivery delivery = std::move(waiting_.front());
+    waiting_.pop_front();
+    start_delivery(delivery, output);
+  }
+}
+
+void MqttSession::start_delivery(const core::Delivery& delivery, protocols::Output& output) {
+  Subscription* subscription = subscriptions_.find(delivery.tag);
+  if (subscription == nullptr) return;  // it ended after core sent this
+  const QoS qos = std::min(qos_of(*delivery.message), subscription->settings.qos);
+  if (qos == QoS::at_most_once) {
+    const bool whole = append_publish(delivery, *subscription, qos, 0, false, true, output.ready());
+    const bool awaited = delivery.message->persistent() &&
+                         (subscription->was_explicit ||
+                          subscription->settings.qos != QoS::at_most_once);
+    if (awaited) give_up_delivery(delivery, 0);
+    (void)whole;  // too large counts as sent [MQTT-3.1.2-25]
+    return;
+  }
+  // Core counts a delivery of QoS 2 until PUBREC, the client until PUBCOMP.
+  if (in_flight_ >= in_flight_max_) {
+    waiting_.push_back(delivery);
+    return;
+  }
+  bool again = false;
+  const std::uint16_t id = packet_id_for(delivery, *subscription, again);
+  if (id == 0) {
+    waiting_.push_back(delivery);
+    return;
+  }
+  Outgoing& entry = outgoing_[id];
+  entry.progress = qos == QoS::at_least_once ? Progress::sent_1 : Progress::sent_2;
+  entry.in_flight = true;
+  ++in_flight_;
+  entry.subscription = delivery.subscription;
+  entry.delivery = delivery.id;
+  entry.tag = delivery.tag;
+  entry.origin = delivery.message->origin();
+  entry.sequence = delivery.message->sequence();
+  if (qos == QoS::exactly_once && kept_ && !again) {
+    Command& command = batch().commands.emplace_back();
+    command.kind = CommandKind::begin_delivery;
+    command.packet_id = id;
+    command.delivery = std::make_unique<core::Delivery>(delivery);
+    return;
+  }
+  const bool dup = again || is_again(delivery, *subscription);
+  if (!append_publish(delivery, *subscription, qos, id, dup, true, output.ready())) {
+    give_up_delivery(delivery, id);
+  }
+}
+
+/// The id that the message had on an earlier connection, or a new one.
+std::uint16_t MqttSession::packet_id_for(const core::Delivery& delivery,
+                                         const Subscription& subscription, bool& again) {
+  if (!expected_.empty()) {
+    const auto known = expected_.find(
+        {delivery.message->origin(), delivery.message->sequence(), subscription.filter});
+    if (known != expected_.end()) {
+      again = true;
+      const std::uint16_t id = known->second;
+      expected_.erase(known);
+      return id;
+    }
+  }
+  return outgoing_.take();
+}
+
+/// [MQTT-3.3.1-1]: whether this client may have got it before. Another member of a shared
+/// subscription is another client.
+bool MqttSession::is_again(const core::Delivery& delivery, const Subscription& subscription) const {
+  return delivery.redelivered && subscription.durable && !subscription.shared;
+}
+
+bool MqttSession::append_publish(const core::Delivery& delivery, const Subscription& subscription,
+                                 QoS qos, std::uint16_t packet_id, bool dup, bool may_alias,
+                                 std::string& out) {
+  const PublishEncoder* encoder = cache_.encoder_of(delivery);
+  if (encoder == nullptr) return false;
+  const core::Message& message = *delivery.message;
+  PublishDelivery fields;
+  fields.qos = qos;
+  fields.dup = dup;
+  fields.retain =
+      delivery.retained || (subscription.settings.retain_as_published && message.retain());
+  fields.packet_id = packet_id;
+  if (subscription.settings.subscription_id != 0) {
+    fields.subscription_ids = {&subscription.settings.subscription_id, 1};
+  }
+  if (message.expiration() != 0) {
+    const std::int64_t left = message.expiration() - core::to_millis(cache_.now());
+    fields.message_expiry =
+        left <= 0 ? 0
+                  : static_cast<std::uint32_t>(std::min<std::int64_t>((left + 999) / 1000,
+                                                                      UINT32_MAX));
+  }
+  if (!may_alias || topic_alias_maximum_ == 0) {
+    return encoder->append(out, level_, fields, packet_bytes_max_);
+  }
+  const std::string_view topic = encoder->topic();
+  const auto known = aliases_out_.find(topic);
+  if (known != aliases_out_.end()) {
+    fields.topic_alias = known->second;
+    fields.alias_is_known = true;
+  } else if (aliases_out_.size() < topic_alias_maximum_) {
+    fields.topic_alias = static_cast<std::uint16_t>(aliases_out_.size() + 1);
+  }
+  if (!encoder->append(out, level_, fields, packet_bytes_max_)) return false;
+  if (fields.topic_alias != 0 && !fields.alias_is_known) {
+    aliases_out_.emplace(topic, fields.topic_alias);
+  }
+  return true;
+}
+
+/// Nothing will come back for it: the engine has to be told.
+void MqttSession::give_up_delivery(const core::Delivery& delivery, std::uint16_t packet_id) {
+  Command& command = batch().commands.emplace_back();
+  command.kind = CommandKind::settle;
+  command.packet_id = packet_id;
+  command.delivery = std::make_unique<core::Delivery>(delivery);
+}
+
+}  // namespace pabal::mqtt

@@ -1,0 +1,134 @@
+#include <string>
+#include <utility>
+
+#include "protocols/mqtt/mqtt_session.h"
+
+// What the client says about our PUBLISHes: PUBACK, PUBREC, PUBCOMP.
+
+namespace pabal::mqtt {
+
+void MqttSession::read_acknowledgement(CommandKind kind, std::uint16_t packet_id,
+                                       ReasonCode reason) {
+  Command& command = batch().commands.emplace_back();
+  command.kind = kind;
+  command.packet_id = packet_id;
+  command.reason = reason;
+}
+
+/// The packet id is free again.
+void MqttSession::finish(std::uint16_t packet_id) {
+  if (outgoing_[packet_id].in_flight) --in_flight_;
+  outgoing_.release(packet_id);
+}
+
+/// Whatever its reason: it has been answered [MQTT-4.8.2-6].
+void MqttSession::apply_puback(Command& command, core::Engine& engine, core::TimePoint now) {
+  const Outgoing* entry = outgoing_.find(command.packet_id);
+  if (entry == nullptr || entry->progress != Progress::sent_1) return;
+  (void)engine.acknowledge(entry->subscription, {entry->delivery, entry->delivery},
+                           core::AckKind::consumed, {}, std::nullopt, now);
+  finish(command.packet_id);
+}
+
+/// [MQTT-4.3.3-4] [MQTT-4.3.3-8]. The acknowledgement and the memory of it are one batch.
+void MqttSession::apply_pubrec(Command& command, core::Engine& engine, core::TimePoint now) {
+  Outgoing* entry = outgoing_.find(command.packet_id);
+  if (entry == nullptr || entry->progress == Progress::sent_1) {
+    if (!is_error(command.reason)) {
+      answer(PacketType::pubrel, command.packet_id, core::kNoTicket,
+             ReasonCode::packet_identifier_not_found);
+    }
+    return;
+  }
+  if (entry->progress == Progress::reserved) return;  // the message itself comes again first
+  if (entry->progress == Progress::released) {
+    answer(PacketType::pubrel, command.packet_id, engine.submitted());
+    return;
+  }
+  const core::DeliveryRange range{entry->delivery, entry->delivery};
+  const bool refused = is_error(command.reason);
+  core::Ticket after = core::kNoTicket;
+  if (kept_) {
+    const core::SessionChanges changes{
+        {attachment_key('o', command.packet_id),
+         refused ? std::nullopt : std::optional<std::string>("r")}};
+    const auto outcome =
+        engine.acknowledge(entry->subscription, range, core::AckKind::consumed, changes, now);
+    after = outcome.after;
+    if (outcome.disposition == core::Disposition::failed) {  // its subscription has gone
+      const auto changed = engine.change_session(*connection_, changes);
+      if (changed) after = *changed;
+    }
+  } else {
+    (void)engine.acknowledge(entry->subscription, range, core::AckKind::consumed, {}, std::nullopt,
+                             now);
+  }
+  if (refused) {
+    finish(command.packet_id);
+    return;
+  }
+  entry->progress = Progress::released;
+  answer(PacketType::pubrel, command.packet_id, after);
+}
+
+void MqttSession::apply_pubcomp(Command& command, core::Engine& engine, core::TimePoint /*now*/) {
+  const Outgoing* entry = outgoing_.find(command.packet_id);
+  if (entry == nullptr || entry->progress != Progress::released) return;
+  if (kept_) {
+    // The id is used again only with a batch behind this one.
+    (void)engine.change_session(*connection_,
+                                {{attachment_key('o', command.packet_id), std::nullopt}});
+  }
+  finish(command.packet_id);
+}
+
+/// The id, and what it is for, before the PUBLISH leaves: after a crash it must be the same.
+void MqttSession::apply_begin_delivery(Command& command, core::Engine& engine,
+                                       core::TimePoint /*now*/) {
+  const core::Delivery& delivery = *command.delivery;
+  const Subscription* subscription = subscriptions_.find(delivery.tag);
+  Outgoing* entry = outgoing_.find(command.packet_id);
+  if (entry == nullptr) return;
+  if (subscription == nullptr) {
+    finish(command.packet_id);
+    return;
+  }
+  const auto changed = engine.change_session(
+      *connection_, {{attachment_key('o', command.packet_id),
+                      "p " + std::to_string(entry->origin) + ' ' +
+                          std::to_string(entry->sequence) + ' ' + subscription->filter}});
+  if (!changed) {
+    // The session is full of them, and may not have one more: it comes again with the next
+    // connection, which resumes what there is.
+    finish(command.packet_id);
+    return;
+  }
+  core::Ticket after = *changed;
+  if (subscription->shared) {
+    const auto pinned = engine.pin(subscription->id, delivery.id);
+    if (pinned) after = std::max(after, *pinned);
+  }
+  Answer& answer = batch_->answers.emplace_back();
+  answer.kind = Answer::Kind::publish;
+  answer.packet_id = command.packet_id;
+  answer.after = after;
+  answer.delivery = std::move(command.delivery);
+}
+
+/// Counts as delivered; of a kept session, without its id.
+void MqttSession::apply_settle(Command& command, core::Engine& engine, core::TimePoint now) {
+  const core::Delivery& delivery = *command.delivery;
+  const core::DeliveryRange range{delivery.id, delivery.id};
+  if (command.packet_id != 0 && kept_) {
+    (void)engine.acknowledge(delivery.subscription, range, core::AckKind::consumed,
+                             {{attachment_key('o', command.packet_id), std::nullopt}}, now);
+  } else {
+    (void)engine.acknowledge(delivery.subscription, range, core::AckKind::consumed, {},
+                             std::nullopt, now);
+  }
+  if (command.packet_id != 0 && outgoing_.find(command.packet_id) != nullptr) {
+    finish(command.packet_id);
+  }
+}
+
+}  // namespace pabal::mqtt

@@ -1,0 +1,110 @@
+#include "protocols/mqtt/message_mapping.h"
+
+#include <algorithm>
+
+#include "protocols/mqtt/utf8.h"
+
+namespace pabal::mqtt {
+namespace {
+
+using core::PropertyType;
+
+bool is_own(const core::Property& property) noexcept {
+  if (property.type == PropertyType::string) return false;
+  return property.name == kQoSProperty || property.name == kPayloadFormatProperty ||
+         property.name == core::kRetainProperty;
+}
+
+/// What only messages of other protocols have, in the words of MQTT.
+void describe_foreign(PublishEncoder& encoder, const core::Message& message) {
+  if (message.body_kind() == core::BodyKind::text && is_utf8(message.body())) {
+    encoder.payload_format(true);
+    if (message.content_type().empty()) encoder.content_type("text/plain;charset=utf-8");
+  }
+  if (const auto type = message.type(); !type.empty()) encoder.user_property("JMSType", type);
+  if (const auto group = message.group_id(); !group.empty()) {
+    encoder.user_property("JMSXGroupID", group);
+  }
+}
+
+}  // namespace
+
+void fill_message(core::MessageBuilder& builder, const Content& content, std::int64_t timestamp,
+                  const MappingScratch& scratch) {
+  builder.clear();
+  scratch.name.clear();
+  append_swapped(scratch.name, content.target.name);
+  builder.destination_kind = content.target.kind;
+  builder.destination_name = scratch.name;
+  builder.persistent = content.qos != QoS::at_most_once;
+  builder.timestamp = timestamp;
+  builder.body_kind = core::BodyKind::bytes;
+  builder.body = content.payload;
+  builder.add_integer(kQoSProperty, PropertyType::int32, static_cast<int>(content.qos));
+  if (content.retain) builder.add_boolean(core::kRetainProperty, true);
+  const Properties& properties = *content.properties;
+  if (properties.empty()) return;
+  if (properties.has(PropertyId::payload_format)) {
+    builder.add_integer(kPayloadFormatProperty, PropertyType::int8,
+                        properties.number(PropertyId::payload_format));
+  }
+  if (properties.has(PropertyId::message_expiry)) {
+    builder.expiration =
+        timestamp + std::int64_t{1000} * properties.number(PropertyId::message_expiry);
+  }
+  builder.content_type = properties.text(PropertyId::content_type);
+  if (properties.has(PropertyId::response_topic)) {
+    const std::string_view topic = properties.text(PropertyId::response_topic);
+    const auto target = parse_topic_name(topic);
+    scratch.reply_to.clear();
+    append_swapped(scratch.reply_to, target ? target->name : topic);
+    builder.reply_to = core::Address{
+        target ? target->kind : core::DestinationKind::topic, scratch.reply_to};
+  }
+  if (properties.has(PropertyId::correlation_data)) {
+    builder.correlation = properties.text(PropertyId::correlation_data);
+    builder.correlation_is_bytes = !is_utf8(builder.correlation);
+  }
+  for (const UserProperty& each : properties.user) builder.add_string(each.name, each.value);
+}
+
+QoS qos_of(const core::Message& message) noexcept {
+  if (!message.persistent()) return QoS::at_most_once;
+  if (message.property_encoding() == core::Encoding::native) {
+    const auto said = message.property(kQoSProperty);
+    if (said && said->type == PropertyType::int32 && said->integer <= 1) return QoS::at_least_once;
+  }
+  return QoS::exactly_once;
+}
+
+bool begin_publish(PublishEncoder& encoder, const core::Message& message,
+                   const core::Destination* place) {
+  const auto kind = place != nullptr ? place->kind : message.destination_kind();
+  const std::string_view name = place != nullptr ? place->name : message.destination_name();
+  if (!encoder.begin(kind, name, message.body())) return false;
+  if (message.expiration() != 0) encoder.with_message_expiry();
+  if (const auto type = message.content_type(); !type.empty()) encoder.content_type(type);
+  if (const auto reply_to = message.reply_to(); reply_to && reply_to->kind) {
+    std::string topic;
+    if (append_topic_name(topic, *reply_to->kind, reply_to->name)) encoder.response_topic(topic);
+  }
+  if (const auto data = message.correlation(); !data.empty()) encoder.correlation_data(data);
+  if (message.property_encoding() != core::Encoding::native) return true;
+  bool from_mqtt = false;
+  std::string text;
+  core::PropertyReader reader(message.properties());
+  while (const auto property = reader.next()) {
+    if (is_own(*property)) {
+      from_mqtt = from_mqtt || property->name == kQoSProperty;
+      if (property->name == kPayloadFormatProperty) encoder.payload_format(property->integer == 1);
+      continue;
+    }
+    text.clear();
+    property->append_text(text);
+    encoder.user_property(property->name, text);
+  }
+  if (!from_mqtt) describe_foreign(encoder, message);
+  return true;
+}
+
+}  // namespace pabal::mqtt

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+
+#include "protocols/mqtt/loop_cache.h"
+#include "protocols/mqtt/session_options.h"
+#include "protocols/session.h"
+
+namespace pabal::mqtt {
+
+/// One connection's MQTT state machine. `options` and `cache` outlive the session; `cache` is that
+/// of the session's loop.
+std::unique_ptr<protocols::Session> make_session(const SessionOptions& options,
+                                                 const protocols::PeerInfo& peer,
+                                                 LoopCache& cache);
+
+}  // namespace pabal::mqtt

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/ids.h"
+#include "protocols/mqtt/packet_parser.h"
+
+namespace pabal::mqtt {
+
+/// Limits and settings of one MQTT listener. Lives longer than every session made with it; a plain
+/// value otherwise.
+struct SessionOptions {
+  ParserOptions parser;
+  core::milliseconds connect_timeout{30'000};  ///< until CONNECT; 0: never
+
+  /// PUBLISH of QoS 1 and 2 that a client may have unanswered; 5.0 is told.
+  std::uint16_t receive_maximum = 1000;
+  std::uint16_t topic_alias_maximum = 100;  ///< that a client may set; 5.0 is told
+  std::uint16_t topic_aliases_out_max = 100;  ///< that we set, if the client takes as many
+  /// Deliveries that a client has not finished; its own Receive Maximum may be less.
+  std::uint16_t in_flight_max = 1000;
+  /// Seconds; longer ones, and none, are shortened to it, which 5.0 is told (and 3.1.1 cannot be:
+  /// there it holds for no one). 0: as the client wants.
+  std::uint16_t keep_alive_max = 0;
+  std::uint32_t prefetch = 1000;  ///< of each subscription
+};
+
+}  // namespace pabal::mqtt
