@@ -4,27 +4,6 @@
 
 namespace pabal::tests {
 
-void StompWire::hold(core::Ticket until, std::string_view bytes, bool barrier) {
-  if (!behind_.empty()) pieces_.push_back({core::kNoTicket, std::exchange(behind_, {}), false});
-  pieces_.push_back({until, std::string(bytes), barrier});
-  barrier_ = barrier_ || barrier;
-  release();
-}
-
-void StompWire::release() {
-  std::size_t done = 0;
-  while (done < pieces_.size() && pieces_[done].until <= store_.durable()) {
-    written_ += pieces_[done++].bytes;
-  }
-  pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(done));
-  barrier_ = false;
-  for (const Piece& piece : pieces_) barrier_ = barrier_ || piece.barrier;
-  if (!barrier_) {
-    // Pieces in front wait for the store; what came behind a barrier has had its turn.
-    written_ += std::exchange(behind_, {});
-  }
-}
-
 StompBroker::StompBroker(store::MemoryStoreOptions store, core::EngineLimits limits,
                          stomp::SessionOptions options)
     : store_(std::make_unique<store::MemoryStore>(store)), limits_(limits), options_(options) {
@@ -41,7 +20,7 @@ std::size_t StompBroker::accept() {
   const std::size_t number = peers_.size();
   peer.session = stomp::make_session(
       options_, {core::HomeId(0), "tcp://127.0.0.1:" + std::to_string(50'000 + number)}, cache_);
-  peer.wire = std::make_unique<StompWire>(*store_);
+  peer.wire = std::make_unique<Wire>(*store_);
   peers_.push_back(std::move(peer));
   return number;
 }

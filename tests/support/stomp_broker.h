@@ -12,39 +12,9 @@
 #include "protocols/session.h"
 #include "protocols/stomp/session.h"
 #include "store/memory/memory_store.h"
+#include "tests/support/wire.h"
 
 namespace pabal::tests {
-
-/// A client's end of a session: what the server wrote, once the store let it.
-class StompWire final : public protocols::Output {
- public:
-  explicit StompWire(const store::MemoryStore& store) : store_(store) {}
-
-  std::string& ready() override { return barrier_ ? behind_ : written_; }
-  void hold(core::Ticket until, std::string_view bytes, bool barrier) override;
-  void close_after_flush() override { close_requested_ = true; }
-
-  /// Lets go of what the store has made durable.
-  void release();
-  /// Everything written since the last call.
-  std::string take() { return std::exchange(written_, {}); }
-  [[nodiscard]] const std::string& written() const noexcept { return written_; }
-  [[nodiscard]] bool closed() const noexcept { return close_requested_ && pieces_.empty(); }
-  [[nodiscard]] bool holds() const noexcept { return !pieces_.empty(); }
-
- private:
-  struct Piece {
-    core::Ticket until{};
-    std::string bytes;
-    bool barrier = false;
-  };
-  const store::MemoryStore& store_;
-  std::string written_;
-  std::string behind_;  ///< waits behind a barrier
-  std::vector<Piece> pieces_;
-  bool barrier_ = false;
-  bool close_requested_ = false;
-};
 
 /// A whole broker without sockets, threads or clock: engine, memory store, and STOMP sessions that
 /// are fed bytes, in the order in which the server does it.
@@ -52,7 +22,7 @@ class StompBroker final : public core::StoreListener {
  public:
   struct Peer {
     std::unique_ptr<protocols::Session> session;
-    std::unique_ptr<StompWire> wire;
+    std::unique_ptr<Wire> wire;
     std::vector<core::Delivery> undelivered;  ///< encoding is on hold (hold_deliveries)
     bool gone = false;
   };

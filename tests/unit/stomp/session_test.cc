@@ -257,7 +257,7 @@ TEST(StompSessionTest, AConnectTimeOutOfZeroIsNone) {
   FrameCache cache;
   const auto session = make_session(options, peer, cache);
   const store::MemoryStore store{store::MemoryStoreOptions{}};
-  tests::StompWire wire(store);
+  tests::Wire wire(store);
   EXPECT_EQ(session->on_timer(milliseconds(0), milliseconds(0), wire), std::nullopt);
   const std::string begin = "CONN";
   session->decode(begin, core::TimePoint(milliseconds(1)));
