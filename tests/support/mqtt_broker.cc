@@ -7,10 +7,16 @@
 namespace pabal::tests {
 namespace {
 const mqtt::ParserOptions kAnything;
+
+store::MemoryStoreOptions by_hand() {
+  store::MemoryStoreOptions options;
+  options.manual_durability = true;
+  return options;
+}
 }
 
 MqttBroker::MqttBroker(core::EngineLimits limits, mqtt::SessionOptions options)
-    : store_(std::make_unique<store::MemoryStore>(store::MemoryStoreOptions{})),
+    : store_(std::make_unique<store::MemoryStore>(by_hand())),
       limits_(limits),
       options_(options),
       cache_(clock) {
