@@ -51,7 +51,7 @@ void MqttSession::apply_pubrec(Command& command, core::Engine& engine, core::Tim
   if (kept_) {
     const core::SessionChanges changes{
         {attachment_key('o', command.packet_id),
-         refused ? std::nullopt : std::optional<std::string>("r")}};
+         refused ? std::nullopt : std::optional("r " + std::to_string(++released_))}};
     const auto outcome =
         engine.acknowledge(entry->subscription, range, core::AckKind::consumed, changes, now);
     after = outcome.after;

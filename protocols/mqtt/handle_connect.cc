@@ -176,11 +176,16 @@ void MqttSession::answer_connect(const ConnectRequest& request,
 
 // --- resuming ------------------------------------------------------------------------------------
 
-/// [MQTT-4.4.0-1]: PUBRELs first, in the order of their ids; the messages come from core, and get
-/// their ids again.
+/// [MQTT-4.4.0-1]: PUBRELs first, in the order in which they were sent [MQTT-4.6.0-4]; the messages
+/// come from core, in their order, and get their ids again.
 void MqttSession::resume(core::Engine& engine, core::TimePoint now) {
+  std::map<std::uint64_t, std::uint16_t> releases;
   for (const auto& [key, value] : engine.session_attachments(*connection_)) {
-    resume_attachment(key, value, engine, now);
+    resume_attachment(key, value, releases, engine, now);
+  }
+  for (const auto& [number, id] : releases) {
+    answer(PacketType::pubrel, id, core::kNoTicket);
+    released_ = number;
   }
   for (const auto& own : engine.session_subscriptions(*connection_)) {
     constexpr std::string_view kPrefix = "mqtt:";
@@ -192,6 +197,7 @@ void MqttSession::resume(core::Engine& engine, core::TimePoint now) {
 }
 
 void MqttSession::resume_attachment(std::string_view key, std::string_view value,
+                                    std::map<std::uint64_t, std::uint16_t>& releases,
                                     core::Engine& engine, core::TimePoint now) {
   const auto expect = [&](std::uint16_t id, std::string_view rest) {
     DeliveryKey delivery;
@@ -219,12 +225,15 @@ void MqttSession::resume_attachment(std::string_view key, std::string_view value
   if (!take_number(rest, id) || id == 0) return;
   if (key[0] == 'i') {
     incoming_.insert(id);
-  } else if (key[0] == 'o' && value == "r") {
+  } else if (key[0] == 'o' && value.starts_with("r ")) {
+    value.remove_prefix(2);
+    std::uint64_t number = 0;
+    if (!take_number(value, number)) return;
     Outgoing& entry = outgoing_.reserve(id);
     entry.progress = Progress::released;
     entry.in_flight = true;
     ++in_flight_;
-    answer(PacketType::pubrel, id, core::kNoTicket);
+    releases.emplace(number, id);
   } else if (key[0] == 'o' && value.starts_with("p ")) {
     expect(id, value.substr(2));
   }

@@ -30,8 +30,8 @@ namespace pabal::mqtt {
 ///
 /// What a session keeps beyond its connection are attachments of core's session:
 ///   i/<packet id>   a PUBLISH of QoS 2 that was taken: PUBREL is missing
-///   o/<packet id>   one that was sent: "p <origin> <sequence> <filter>", or "r": it was received,
-///                   and PUBCOMP is missing
+///   o/<packet id>   one that was sent: "p <origin> <sequence> <filter>", or "r <n>": it was
+///                   received, as the nth, and PUBCOMP is missing
 ///   q               ids of QoS 1 that were not answered when the connection ended
 ///   s/<filter>      a subscription at QoS 0; those above are core's durable ones
 ///
@@ -123,7 +123,8 @@ class MqttSession final : public protocols::Session {
   void refuse_connect(ReasonCode reason, std::string_view text);
   void answer_connect(const ConnectRequest& request, const core::ConnectionDetails& details);
   void resume(core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role);
-  void resume_attachment(std::string_view key, std::string_view value, core::Engine& engine,
+  void resume_attachment(std::string_view key, std::string_view value,
+                         std::map<std::uint64_t, std::uint16_t>& releases, core::Engine& engine,
                          core::TimePoint now) PABAL_REQUIRES(core::engine_role);
   void resume_subscription(std::string_view filter, std::string_view data, bool durable,
                            core::Engine& engine, core::TimePoint now)
@@ -210,6 +211,7 @@ class MqttSession final : public protocols::Session {
   // Out.
   Subscriptions subscriptions_;
   OutgoingTable outgoing_;
+  std::uint64_t released_ = 0;  // PUBRELs of the session; their order, when it is resumed
   std::uint32_t in_flight_ = 0;
   std::uint32_t in_flight_max_ = 65'535;
   std::map<DeliveryKey, std::uint16_t> expected_;  // reserved ids, by what they are for
