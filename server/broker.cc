@@ -93,9 +93,8 @@ struct Broker::OpenListener {
 
   /// Connections that come from now on get this.
   void set(const Config& config, const ListenerConfig& listener) {
-    versions.push_back(
-        std::make_unique<const Version>(Version{session_options(config, listener.stomp),
-                                                mqtt_options(listener.mqtt)}));
+    versions.push_back(std::make_unique<const Version>(
+        Version{session_options(config, listener.stomp), mqtt_options(listener.mqtt)}));
     options = versions.back().get();
     endpoint.connections_max = listener.connections_max;
     endpoint.connect_timeout = listener.stomp.connect_timeout;

@@ -41,7 +41,6 @@ struct ConnectRequest {
   std::uint32_t receive_maximum = 65'535;
   std::uint32_t packet_bytes_max = kPacketBytesMax;
   std::uint16_t topic_alias_maximum = 0;
-  bool problem_information = true;
   ReasonCode refusal = ReasonCode::success;  ///< an error: it is refused for that
   std::shared_ptr<core::Will> will;
 };

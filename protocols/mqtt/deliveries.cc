@@ -32,9 +32,9 @@ void MqttSession::start_delivery(const core::Delivery& delivery, protocols::Outp
   const QoS qos = std::min(qos_of(*delivery.message), subscription->settings.qos);
   if (qos == QoS::at_most_once) {
     const bool whole = append_publish(delivery, *subscription, qos, 0, false, true, output.ready());
-    const bool awaited = delivery.message->persistent() &&
-                         (subscription->was_explicit ||
-                          subscription->settings.qos != QoS::at_most_once);
+    const bool awaited =
+        delivery.message->persistent() &&
+        (subscription->was_explicit || subscription->settings.qos != QoS::at_most_once);
     if (awaited) give_up_delivery(delivery, 0);
     (void)whole;  // too large counts as sent [MQTT-3.1.2-25]
     return;
@@ -112,9 +112,9 @@ bool MqttSession::append_publish(const core::Delivery& delivery, const Subscript
   if (message.expiration() != 0) {
     const std::int64_t left = message.expiration() - core::to_millis(cache_.now());
     fields.message_expiry =
-        left <= 0 ? 0
-                  : static_cast<std::uint32_t>(std::min<std::int64_t>((left + 999) / 1000,
-                                                                      UINT32_MAX));
+        left <= 0
+            ? 0
+            : static_cast<std::uint32_t>(std::min<std::int64_t>((left + 999) / 1000, UINT32_MAX));
   }
   if (!may_alias || topic_alias_maximum_ == 0) {
     return encoder->append(out, level_, fields, packet_bytes_max_);

@@ -33,7 +33,8 @@ void MqttSession::apply_puback(Command& command, core::Engine& engine, core::Tim
 /// [MQTT-4.3.3-4] [MQTT-4.3.3-8]. The acknowledgement and the memory of it are one batch.
 void MqttSession::apply_pubrec(Command& command, core::Engine& engine, core::TimePoint now) {
   Outgoing* entry = outgoing_.find(command.packet_id);
-  if (entry == nullptr || entry->progress == Progress::sent_1) {
+  if (entry == nullptr || entry->progress == Progress::sent_1 ||
+      entry->progress == Progress::reserved_1) {
     if (!is_error(command.reason)) {
       answer(PacketType::pubrel, command.packet_id, core::kNoTicket,
              ReasonCode::packet_identifier_not_found);
@@ -71,6 +72,28 @@ void MqttSession::apply_pubrec(Command& command, core::Engine& engine, core::Tim
   answer(PacketType::pubrel, command.packet_id, after);
 }
 
+void MqttSession::release_orphans(std::string_view filter, core::Engine& engine) {
+  for (auto at = expected_.begin(); at != expected_.end();) {
+    if (at->first.filter != filter) {
+      ++at;
+      continue;
+    }
+    const std::uint16_t id = at->second;
+    at = expected_.erase(at);
+    if (outgoing_[id].progress == Progress::reserved_1) {
+      outgoing_.release(id);
+      continue;
+    }
+    const auto changed = engine.change_session(
+        *connection_, {{attachment_key('o', id), "r " + std::to_string(++released_)}});
+    Outgoing& entry = outgoing_[id];
+    entry.progress = Progress::released;
+    entry.in_flight = true;
+    ++in_flight_;
+    answer(PacketType::pubrel, id, changed ? *changed : core::kNoTicket);
+  }
+}
+
 void MqttSession::apply_pubcomp(Command& command, core::Engine& engine, core::TimePoint /*now*/) {
   const Outgoing* entry = outgoing_.find(command.packet_id);
   if (entry == nullptr || entry->progress != Progress::released) return;
@@ -95,8 +118,8 @@ void MqttSession::apply_begin_delivery(Command& command, core::Engine& engine,
   }
   const auto changed = engine.change_session(
       *connection_, {{attachment_key('o', command.packet_id),
-                      "p " + std::to_string(entry->origin) + ' ' +
-                          std::to_string(entry->sequence) + ' ' + subscription->filter}});
+                      "p " + std::to_string(entry->origin) + ' ' + std::to_string(entry->sequence) +
+                          ' ' + subscription->filter}});
   if (!changed) {
     // The session is full of them, and may not have one more: it comes again with the next
     // connection, which resumes what there is.

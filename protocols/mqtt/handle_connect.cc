@@ -58,8 +58,6 @@ void MqttSession::read_connect(const Connect& packet, core::TimePoint now) {
         properties.number_or(PropertyId::maximum_packet_size, kPacketBytesMax);
     request->topic_alias_maximum =
         static_cast<std::uint16_t>(properties.number_or(PropertyId::topic_alias_maximum, 0));
-    request->problem_information =
-        properties.number_or(PropertyId::request_problem_information, 1) == 1;
     // [MQTT-4.12.0-1]: there is no method yet that both sides could have.
     if (properties.has(PropertyId::authentication_method)) {
       request->refusal = ReasonCode::bad_authentication_method;
@@ -105,7 +103,6 @@ void MqttSession::refuse_connect(ReasonCode reason, std::string_view text) {
 void MqttSession::apply_connect(Command& command, core::Engine& engine, core::TimePoint now) {
   ConnectRequest& request = *command.connect;
   level_ = request.level;
-  problem_information_ = request.problem_information;
   packet_bytes_max_ = std::min(request.packet_bytes_max, kPacketBytesMax);
   if (is_error(request.refusal)) return refuse_connect(request.refusal, {});
 
@@ -153,9 +150,9 @@ void MqttSession::answer_connect(const ConnectRequest& request,
   Properties& properties = packet.properties;
   if (is_v5()) {
     if (details.keep != request.session_expiry) {
-      properties.set(PropertyId::session_expiry,
-                     details.keep ? static_cast<std::uint32_t>(details.keep->count())
-                                  : kNeverExpires);
+      properties.set(
+          PropertyId::session_expiry,
+          details.keep ? static_cast<std::uint32_t>(details.keep->count()) : kNeverExpires);
     }
     properties.set(PropertyId::receive_maximum, options_.receive_maximum);
     if (options_.parser.packet_bytes_max < kPacketBytesMax) {
@@ -194,16 +191,21 @@ void MqttSession::resume(core::Engine& engine, core::TimePoint now) {
     name.remove_prefix(kPrefix.size());
     resume_subscription(name, own.data, true, engine, now);
   }
+  std::set<std::string> orphans;
+  for (const auto& [delivery, id] : expected_) {
+    if (subscriptions_.find(delivery.filter) == nullptr) orphans.insert(delivery.filter);
+  }
+  for (const auto& filter : orphans) release_orphans(filter, engine);
 }
 
 void MqttSession::resume_attachment(std::string_view key, std::string_view value,
                                     std::map<std::uint64_t, std::uint16_t>& releases,
                                     core::Engine& engine, core::TimePoint now) {
-  const auto expect = [&](std::uint16_t id, std::string_view rest) {
+  const auto expect = [&](std::uint16_t id, std::string_view rest, Progress progress) {
     DeliveryKey delivery;
     if (!take_number(rest, delivery.origin) || !take_number(rest, delivery.sequence)) return;
     delivery.filter = rest;
-    outgoing_.reserve(id).progress = Progress::reserved;
+    outgoing_.reserve(id).progress = progress;
     expected_.insert_or_assign(std::move(delivery), id);
   };
   if (key == "q") {
@@ -212,7 +214,7 @@ void MqttSession::resume_attachment(std::string_view key, std::string_view value
       std::uint16_t id = 0;
       std::size_t size = 0;
       if (!take_number(value, id) || !take_number(value, size) || value.size() < size) break;
-      if (id != 0) expect(id, value.substr(0, size));
+      if (id != 0) expect(id, value.substr(0, size), Progress::reserved_1);
       value.remove_prefix(size);
     }
     (void)engine.change_session(*connection_, {{"q", std::nullopt}});
@@ -235,7 +237,7 @@ void MqttSession::resume_attachment(std::string_view key, std::string_view value
     ++in_flight_;
     releases.emplace(number, id);
   } else if (key[0] == 'o' && value.starts_with("p ")) {
-    expect(id, value.substr(2));
+    expect(id, value.substr(2), Progress::reserved);
   }
 }
 

@@ -19,8 +19,8 @@ void MqttSession::read_disconnect(const Disconnect& packet) {
 
 void MqttSession::apply_disconnect(Command& command, core::Engine& engine, core::TimePoint now) {
   core::DisconnectOptions how;
-  how.how = command.reason == ReasonCode::success ? core::Leaving::orderly
-                                                  : core::Leaving::with_will;
+  how.how =
+      command.reason == ReasonCode::success ? core::Leaving::orderly : core::Leaving::with_will;
   if (command.session_expiry) {
     const std::uint32_t expiry = *command.session_expiry;
     if (expires_with_connection_ && expiry != 0) {  // MQTT 5.0 §3.14.2.2.2
@@ -28,8 +28,7 @@ void MqttSession::apply_disconnect(Command& command, core::Engine& engine, core:
            now);
       return;
     }
-    how.keep = expiry == 0xFFFF'FFFF ? std::nullopt
-                                     : std::optional(std::chrono::seconds(expiry));
+    how.keep = expiry == 0xFFFF'FFFF ? std::nullopt : std::optional(std::chrono::seconds(expiry));
   }
   answer_close();
   end(engine, how, now);

@@ -42,8 +42,7 @@ void MqttSession::apply_subscribe(Command& command, core::Engine& engine, core::
   std::string reasons;
   const core::Ticket before = engine.submitted();
   for (const FilterRequest& each : command.subscribe->filters) {
-    const ReasonCode reason =
-        subscribe_one(each, command.subscribe->subscription_id, engine, now);
+    const ReasonCode reason = subscribe_one(each, command.subscribe->subscription_id, engine, now);
     reasons += static_cast<char>(reason);
   }
   Suback packet;
@@ -99,8 +98,8 @@ ReasonCode MqttSession::subscribe_one(const FilterRequest& request, std::uint32_
   made.durable = wants_durable;
   made.attached = kept_ && !wants_durable;
   if (made.attached) {
-    const auto put = engine.change_session(
-        *connection_, {{"s/" + request.filter, encode_settings(settings)}});
+    const auto put =
+        engine.change_session(*connection_, {{"s/" + request.filter, encode_settings(settings)}});
     if (!put) {
       subscriptions_.erase(request.filter);
       return reason_of(put.error().code);
@@ -150,7 +149,9 @@ void MqttSession::give_up(Subscription& subscription, core::Engine& engine, core
   if (subscription.attached) {
     (void)engine.change_session(*connection_, {{"s/" + subscription.filter, std::nullopt}});
   }
-  subscriptions_.erase(std::string(subscription.filter));
+  const std::string filter = subscription.filter;
+  subscriptions_.erase(filter);
+  release_orphans(filter, engine);
 }
 
 void MqttSession::read_unsubscribe(const Unsubscribe& packet) {

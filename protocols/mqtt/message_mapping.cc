@@ -58,8 +58,8 @@ void fill_message(core::MessageBuilder& builder, const Content& content, std::in
     const auto target = parse_topic_name(topic);
     scratch.reply_to.clear();
     append_swapped(scratch.reply_to, target ? target->name : topic);
-    builder.reply_to = core::Address{
-        target ? target->kind : core::DestinationKind::topic, scratch.reply_to};
+    builder.reply_to =
+        core::Address{target ? target->kind : core::DestinationKind::topic, scratch.reply_to};
   }
   if (properties.has(PropertyId::correlation_data)) {
     builder.correlation = properties.text(PropertyId::correlation_data);

@@ -16,8 +16,8 @@
 //   ActiveMQ.Retain           boolean (core: kRetainProperty)
 //   JMS_MQTT_PAYLOAD_FORMAT   int8: the payload format indicator, if there was one
 //
-// They are told from a client's user properties of the same names by their types: those are strings.
-// Source: reference/mqtt.md C1, C2.
+// They are told from a client's user properties of the same names by their types: those are
+// strings. Source: reference/mqtt.md C1, C2.
 
 namespace pabal::mqtt {
 

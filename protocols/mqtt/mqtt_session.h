@@ -145,9 +145,14 @@ class MqttSession final : public protocols::Session {
   void refuse_publish(QoS qos, std::uint16_t packet_id, ReasonCode reason, core::Ticket after);
 
   // handle_acknowledge.cc
+  /// What began at QoS 2 on an earlier connection for a filter that is no more, and cannot come
+  /// again, is ended with PUBREL: or its id could never be used again.
+  void release_orphans(std::string_view filter, core::Engine& engine)
+      PABAL_REQUIRES(core::engine_role);
   void finish(std::uint16_t packet_id);
 
-  /// Ends the connection for a fault of the client: DISCONNECT where there is one, its will is sent.
+  /// Ends the connection for a fault of the client: DISCONNECT where there is one, its will is
+  /// sent.
   void fail(ReasonCode reason, std::string_view text, core::Engine& engine, core::TimePoint now)
       PABAL_REQUIRES(core::engine_role);
   void end(core::Engine& engine, const core::DisconnectOptions& how, core::TimePoint now)
@@ -191,10 +196,9 @@ class MqttSession final : public protocols::Session {
   std::unique_ptr<Batch> batch_;
 
   std::optional<core::ConnectionId> connection_;
-  bool left_ = false;  // the engine has ended the connection at our word
-  bool kept_ = false;  // the session outlives the connection
+  bool left_ = false;                     // the engine has ended the connection at our word
+  bool kept_ = false;                     // the session outlives the connection
   bool expires_with_connection_ = false;  // CONNECT said so: DISCONNECT must not say otherwise
-  bool problem_information_ = true;
   std::uint64_t origin_ = 0;
   std::uint64_t sequence_ = 0;  // of the last PUBLISH
   core::ReplyToken token_ = 0;

@@ -9,11 +9,12 @@ namespace pabal::mqtt {
 
 /// Where a delivery to the client stands.
 enum class Progress : std::uint8_t {
-  none,      ///< the packet id is free
-  reserved,  ///< of a delivery that began on another connection and has not come again
-  sent_1,    ///< QoS 1: PUBACK is missing
-  sent_2,    ///< QoS 2: PUBREC is missing
-  released,  ///< QoS 2: PUBCOMP is missing
+  none,        ///< the packet id is free
+  reserved,    ///< of a delivery that began on another connection and has not come again: QoS 2
+  reserved_1,  ///< the same, QoS 1
+  sent_1,      ///< QoS 1: PUBACK is missing
+  sent_2,      ///< QoS 2: PUBREC is missing
+  released,    ///< QoS 2: PUBCOMP is missing
 };
 
 struct Outgoing {

@@ -173,7 +173,8 @@ void MqttSession::fail(ReasonCode reason, std::string_view text, core::Engine& e
   if (state_ == State::connected) {
     if (is_v5()) answer_bytes(Answer::Kind::bytes, disconnect_packet(reason, text), {});
   } else if (reason == ReasonCode::unsupported_protocol_version) {
-    // [MQTT-3.1.2-2]. Whatever else comes before a whole CONNECT need not be MQTT, and gets nothing.
+    // [MQTT-3.1.2-2]. Whatever else comes before a whole CONNECT need not be MQTT, and gets
+    // nothing.
     std::string bytes;
     Connack refusal;
     refusal.reason = reason;

@@ -11,7 +11,6 @@ namespace pabal::mqtt {
 /// One connection's MQTT state machine. `options` and `cache` outlive the session; `cache` is that
 /// of the session's loop.
 std::unique_ptr<protocols::Session> make_session(const SessionOptions& options,
-                                                 const protocols::PeerInfo& peer,
-                                                 LoopCache& cache);
+                                                 const protocols::PeerInfo& peer, LoopCache& cache);
 
 }  // namespace pabal::mqtt

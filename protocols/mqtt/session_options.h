@@ -16,7 +16,7 @@ struct SessionOptions {
 
   /// PUBLISH of QoS 1 and 2 that a client may have unanswered; 5.0 is told.
   std::uint16_t receive_maximum = 1000;
-  std::uint16_t topic_alias_maximum = 100;  ///< that a client may set; 5.0 is told
+  std::uint16_t topic_alias_maximum = 100;    ///< that a client may set; 5.0 is told
   std::uint16_t topic_aliases_out_max = 100;  ///< that we set, if the client takes as many
   /// Deliveries that a client has not finished; its own Receive Maximum may be less.
   std::uint16_t in_flight_max = 1000;

@@ -7,9 +7,8 @@ namespace pabal::mqtt {
 
 /// "1 <qos> <no local> <retain as published> <identifier>".
 std::string encode_settings(const SubscriptionSettings& settings) {
-  return "1 " + std::to_string(static_cast<int>(settings.qos)) +
-         (settings.no_local ? " 1" : " 0") + (settings.retain_as_published ? " 1 " : " 0 ") +
-         std::to_string(settings.subscription_id);
+  return "1 " + std::to_string(static_cast<int>(settings.qos)) + (settings.no_local ? " 1" : " 0") +
+         (settings.retain_as_published ? " 1 " : " 0 ") + std::to_string(settings.subscription_id);
 }
 
 std::optional<SubscriptionSettings> decode_settings(std::string_view text) {

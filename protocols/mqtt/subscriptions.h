@@ -31,14 +31,16 @@ struct Subscription {
   core::SubscriptionId id{};
   SubscriptionSettings settings;
   bool shared = false;
-  bool durable = false;   ///< core keeps it under name_of(filter)
-  bool attached = false;  ///< it stands in the session as an attachment: QoS 0, nothing is kept
+  bool durable = false;       ///< core keeps it under name_of(filter)
+  bool attached = false;      ///< it stands in the session as an attachment: QoS 0, nothing is kept
   bool was_explicit = false;  ///< deliveries on their way may still have to be acknowledged
 };
 
 /// The name of a filter's subscription in core. It has nothing in it that a client can change
 /// without losing what waits.
-inline std::string name_of(std::string_view filter) { return "mqtt:" + std::string(filter); }
+inline std::string name_of(std::string_view filter) {
+  return "mqtt:" + std::string(filter);
+}
 
 /// By filter and by tag. Tags count up, so they are looked up by halving.
 class Subscriptions {

@@ -13,7 +13,7 @@ store::MemoryStoreOptions by_hand() {
   options.manual_durability = true;
   return options;
 }
-}
+}  // namespace
 
 MqttBroker::MqttBroker(core::EngineLimits limits, mqtt::SessionOptions options)
     : store_(std::make_unique<store::MemoryStore>(by_hand())),
@@ -160,7 +160,8 @@ std::vector<std::string> MqttBroker::take(std::size_t number) {
   mqtt::Packet packet;
   while (true) {
     const auto status = peer.parser->next(packet);
-    if (status == mqtt::ParseStatus::failed) packets.push_back("not MQTT: " + peer.parser->error().text);
+    if (status == mqtt::ParseStatus::failed)
+      packets.push_back("not MQTT: " + peer.parser->error().text);
     if (status != mqtt::ParseStatus::packet) return packets;
     packets.push_back(describe(packet));
   }

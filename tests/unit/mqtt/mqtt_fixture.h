@@ -1,12 +1,12 @@
 #pragma once
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "protocols/mqtt/packet.h"
 #include "tests/support/mqtt_broker.h"
@@ -118,8 +118,7 @@ class MqttFixture : public testing::Test {
     broker_.sync();
   }
   template <typename Ack>
-  void acknowledge(std::size_t peer, std::uint16_t id,
-                   ReasonCode reason = ReasonCode::success) {
+  void acknowledge(std::size_t peer, std::uint16_t id, ReasonCode reason = ReasonCode::success) {
     Ack packet;
     packet.packet_id = id;
     packet.reason = reason;

@@ -69,9 +69,9 @@ TEST_F(MqttKeptTest, SendsAgainUnderTheSameIds) {
   acknowledge<Pubrec>(peer, 3);
   lose(peer, false);
   peer = resume("a");
-  EXPECT_THAT(behind_connack_, ElementsAre("PUBREL id=3 0x00",
-                                           "PUBLISH qos=1 dup id=1 topic=\"t\" payload=\"1\"",
-                                           "PUBLISH qos=2 dup id=2 topic=\"t\" payload=\"2\""));
+  EXPECT_THAT(behind_connack_,
+              ElementsAre("PUBREL id=3 0x00", "PUBLISH qos=1 dup id=1 topic=\"t\" payload=\"1\"",
+                          "PUBLISH qos=2 dup id=2 topic=\"t\" payload=\"2\""));
 }
 
 TEST_F(MqttKeptTest, SendsQoS2AgainUnderTheSameIdsAfterACrash) {
@@ -91,8 +91,8 @@ TEST_F(MqttKeptTest, SendsQoS2AgainUnderTheSameIdsAfterACrash) {
   broker_.sync();
   auto got = behind_connack_;
   for (auto& each : take(peer)) got.push_back(each);
-  EXPECT_THAT(got, ElementsAre("PUBREL id=1 0x00",
-                               "PUBLISH qos=2 dup id=2 topic=\"t\" payload=\"2\""));
+  EXPECT_THAT(got,
+              ElementsAre("PUBREL id=1 0x00", "PUBLISH qos=2 dup id=2 topic=\"t\" payload=\"2\""));
   acknowledge<Pubcomp>(peer, 1);
   acknowledge<Pubrec>(peer, 2);
   broker_.sync();
@@ -164,6 +164,25 @@ TEST_F(MqttKeptTest, ForgetsWhatIsUnsubscribed) {
   peer = resume("a");
   EXPECT_THAT(behind_connack_, IsEmpty());
   EXPECT_THAT(take(peer), IsEmpty());
+}
+
+TEST_F(MqttKeptTest, EndsWhatBeganForASubscriptionThatIsNoMore) {
+  const auto sender = connect("sender");
+  auto peer = resume("a");
+  subscribe(peer, "t", kQoS2);
+  publish(sender, "t", "x", kQoS2, 1);
+  publish(sender, "t", "y", kQoS1, 2);
+  broker_.sync();
+  unsubscribe(peer, "t");
+  take(peer);
+  broker_.restart();
+  peer = resume("a");
+  EXPECT_THAT(behind_connack_, ElementsAre("PUBREL id=1 0x00"));
+  acknowledge<Pubcomp>(peer, 1);
+  broker_.sync();
+  broker_.restart();
+  resume("a");
+  EXPECT_THAT(behind_connack_, IsEmpty());
 }
 
 TEST_F(MqttKeptTest, LosesNothingWhenASubscriptionIsReplaced) {
