@@ -78,7 +78,7 @@ void MqttSession::apply_publish(Command& command, core::Engine& engine, core::Ti
     return;
   }
   if (command.qos != QoS::at_most_once && is_v5() &&
-      incoming_.size() + parked_.size() >= options_.receive_maximum) {
+      incoming_.size() + parked_qos_1_ >= options_.receive_maximum) {
     fail(ReasonCode::receive_maximum_exceeded, "more unanswered PUBLISH than Receive Maximum",
          engine, now);
     return;
@@ -105,6 +105,7 @@ void MqttSession::apply_publish(Command& command, core::Engine& engine, core::Ti
       engine.publish(*connection_, std::move(command.message), options, now);
   if (outcome.disposition == core::Disposition::parked) {
     if (options.token != 0) parked_.push_back({options.token, command.packet_id, command.qos});
+    if (command.qos == QoS::at_least_once) ++parked_qos_1_;
     return;
   }
   answer_publish(command.qos, command.packet_id, outcome);

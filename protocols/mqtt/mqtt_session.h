@@ -211,6 +211,7 @@ class MqttSession final : public protocols::Session {
   std::vector<std::string> aliases_in_;  // by alias - 1
   std::set<std::uint16_t> incoming_;     // QoS 2: PUBREL is missing
   core::Ring<Parked> parked_;            // ascending; bounded by the engine's parked_bytes_max
+  std::size_t parked_qos_1_ = 0;         // of them; those of QoS 2 are in incoming_ too
 
   // Out.
   Subscriptions subscriptions_;

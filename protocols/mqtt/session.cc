@@ -285,6 +285,7 @@ void MqttSession::encode_reply(const core::Reply& reply, protocols::Output& outp
   const Parked parked = parked_[index];
   for (; index > 0; --index) parked_[index] = std::move(parked_[index - 1]);
   parked_.pop_front();
+  if (parked.qos == QoS::at_least_once) --parked_qos_1_;
   if (state_ != State::connected) return;
   auto held = std::move(batch_);  // commands that are not applied yet have their own
   batch_ = cache_.take_batch();
