@@ -254,8 +254,10 @@ TEST_F(MqttKeptTest, WaitsWithAWillForItsDelay) {
   visit.will_delay = 10;
   broker_.drop(connect("a", visit));
   broker_.advance(std::chrono::seconds(9));
+  broker_.sync();
   EXPECT_THAT(take(other), IsEmpty());
   broker_.advance(std::chrono::seconds(2));
+  broker_.sync();
   EXPECT_EQ(take(other).size(), 1U);
 }
 

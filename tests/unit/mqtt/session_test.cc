@@ -268,6 +268,7 @@ TEST_F(MqttSessionTest, EndsASilentClient) {
   EXPECT_THAT(take(peer), ElementsAre(StartsWith("DISCONNECT 0x8D")));
   EXPECT_TRUE(broker_.closed(peer));
   broker_.drop(peer);
+  broker_.sync();
   EXPECT_THAT(take(other), ElementsAre("PUBLISH qos=0 topic=\"w\" payload=\"gone\""));
 }
 
