@@ -90,7 +90,8 @@ CommandModel* Model::command_on(const List& queue, const Message& message, const
 
 void Model::queues_written(const QueueBatch& batch) {
   std::set<const core::Message*> paired;
-  for (const auto& [from, removed] : batch.removed) {
+  for (const QueueBatch::Item& item : batch.removed) {
+    const core::MessageRef& removed = item.second;
     Message* message = known(*removed);
     if (message == nullptr) return;
     const auto added =
@@ -98,7 +99,7 @@ void Model::queues_written(const QueueBatch& batch) {
           return number_of(*each.second) == number_of(*removed) && known(*each.second) == message;
         });
     if (added != batch.added.end()) paired.insert(added->second.get());
-    List& list = queue(from);
+    List& list = queue(item.first);
     auto at = list.places.find(message->number);
     const bool dies = added != batch.added.end() && added->first.name == kDeadLetters;
     if (dies) continue;  // refused or expired

@@ -110,6 +110,7 @@ bool MqttBroker::encode() {
 }
 
 void MqttBroker::obey(const core::ConnectionEffect& effect) {
+  core::engine_role.assert_held();
   Peer* peer = find(effect.connection);
   if (peer == nullptr || effect.order != core::ConnectionOrder::close) return;
   peer->session->encode_farewell(effect.cause == core::CloseCause::taken_over
@@ -122,6 +123,7 @@ void MqttBroker::obey(const core::ConnectionEffect& effect) {
 }
 
 void MqttBroker::drop(std::size_t number) {
+  core::engine_role.assert_held();
   Peer& peer = peers_[number];
   if (peer.gone) return;
   peer.gone = true;

@@ -68,6 +68,7 @@ Cost measure(const std::string& version, const std::string& ack, int consumers,
   NullOutput output;
   core::engine_role.assert_held();
   const auto open = [&] {
+    core::engine_role.assert_held();
     auto session = make_session(options, {core::HomeId(0), "tcp://test"}, cache);
     const std::string bytes = frame("CONNECT\naccept-version:" + version + "\nhost:x\n\n");
     session->decode(bytes, now);
@@ -103,9 +104,13 @@ Cost measure(const std::string& version, const std::string& ack, int consumers,
         std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
   };
   const auto batch = [&] {
+    core::engine_role.assert_held();
     output.bytes.clear();
     timed(cost.decode_ns, [&] { producer->decode(sends, now); });
-    timed(cost.apply_ns, [&] { producer->apply(engine, now); });
+    timed(cost.apply_ns, [&] {
+      core::engine_role.assert_held();
+      producer->apply(engine, now);
+    });
     while (engine.run(now)) {
     }
     timed(cost.outcomes_ns, [&] { producer->encode_outcomes(output); });
