@@ -69,15 +69,51 @@ void print_json(const RunResult& result, std::ostream& out) {
     json.number("max", static_cast<double>(result.latencies.maximum()) / 1e6, 4);
     json.end_object();
   }
+  if (result.idle.wanted > 0) {
+    json.begin_object("idle");
+    json.number("served", std::uint64_t{result.idle.served});
+    json.number("refused", std::uint64_t{result.idle.refused});
+    json.number("seconds", result.idle.seconds, 3);
+    json.number("broker_cpu_seconds", result.idle.broker_cpu_seconds, 2);
+    json.number("resident_bytes_each", result.idle.bytes_each);
+    json.end_object();
+  }
   if (!result.failure.empty()) json.text("failure", result.failure);
   json.end_object();
   out << json.str() << '\n';
+}
+
+std::string verdict(const RunResult& result) {
+  if (result.good()) return "good: nothing lost, doubled or out of order";
+  std::string text = "NOT GOOD:";
+  const auto blame = [&](const char* what, std::uint64_t count) {
+    if (count > 0) text += format(" %s %llu", what, static_cast<unsigned long long>(count));
+  };
+  blame("missing", result.missing);
+  blame("unconfirmed", result.unconfirmed);
+  blame("duplicates", result.findings.duplicates);
+  blame("reordered", result.findings.reordered);
+  blame("damaged", result.findings.damaged);
+  blame("not served", result.idle.wanted - result.idle.served);
+  if (!result.failure.empty()) text += " (" + result.failure + ")";
+  return text;
 }
 
 void print_text(const RunResult& result, std::ostream& out) {
   const auto line = [&](const char* name, const std::string& value) {
     out << format("%-12s ", name) << value << '\n';
   };
+  if (result.idle.wanted > 0) {
+    line("idle", format("%u of %u clients served in %.2f s, %u refused; broker cpu %.2f s, "
+                        "%.1f KB each",
+                        result.idle.served, result.idle.wanted, result.idle.seconds,
+                        result.idle.refused, result.idle.broker_cpu_seconds,
+                        static_cast<double>(result.idle.bytes_each) / 1024));
+  }
+  if (result.broker.empty()) {  // nobody else was there
+    line("verdict", verdict(result));
+    return;
+  }
   line("broker", result.broker);
   line("rate", format("%.0f messages/s (%.2f s)", result.rate(), result.seconds));
   line("sent", format("%llu, %llu confirmed (%.2f s)", static_cast<unsigned long long>(result.sent),
@@ -104,17 +140,7 @@ void print_text(const RunResult& result, std::ostream& out) {
   }
   line("own cpu", format("%.2f s, %.2f s per million messages", result.generator_cpu_seconds,
                          per_million(result.generator_cpu_seconds, messages(result))));
-  std::string verdict = result.good() ? "good: nothing lost, doubled or out of order" : "NOT GOOD:";
-  const auto blame = [&](const char* what, std::uint64_t count) {
-    if (count > 0) verdict += format(" %s %llu", what, static_cast<unsigned long long>(count));
-  };
-  blame("missing", result.missing);
-  blame("unconfirmed", result.unconfirmed);
-  blame("duplicates", result.findings.duplicates);
-  blame("reordered", result.findings.reordered);
-  blame("damaged", result.findings.damaged);
-  if (!result.failure.empty()) verdict += " (" + result.failure + ")";
-  line("verdict", verdict);
+  line("verdict", verdict(result));
   if (result.findings.foreign > 0) {
     line("note", format("%llu messages of other runs were there; they were received, too",
                         static_cast<unsigned long long>(result.findings.foreign)));
@@ -151,7 +177,7 @@ int run_bench(const Arguments& arguments, Terminal& terminal) {
 constinit const Command kBenchCommand{
     .name = "bench",
     .operands = "",
-    .summary = "load a broker, any that speaks STOMP, and verify what comes back",
+    .summary = "load a broker, any that speaks STOMP or MQTT, and verify what comes back",
     .text =
         "Sends and receives as fast as it goes, or at a rate, and checks that every message came\n"
         "exactly once, whole, and in its producer's order within a priority. Reports messages per\n"
@@ -165,6 +191,12 @@ constinit const Command kBenchCommand{
         "  pabal bench --destination /topic/t -c 10 --persistent false --window 0\n"
         "  pabal bench --rate 2000 --duration 10 --persistent false          latency\n"
         "  pabal bench -c 0 -n 1000000; pabal bench -p 0 -n 1000000          fill, then drain\n"
+        "  pabal bench --url mqtt://127.0.0.1:1883 --qos 1 --window 20            MQTT\n"
+        "  pabal bench --url mqtt://127.0.0.1 --qos 0 --in-flight 50 -c 100       fan-out\n"
+        "  pabal bench --url mqtt://127.0.0.1 -p 10 -c 10 --destinations 10 --qos 2   pairs\n"
+        "  pabal bench --url mqtt://127.0.0.1 --idle 10000                 connection storm\n"
+        "  pabal bench --url mqtt://127.0.0.1 --durable --offline -p 10 -n 300000;\n"
+        "  pabal bench --url mqtt://127.0.0.1 --durable -p 0 -n 300000   offline session\n"
         "  pabal bench --url stomp://guest:guest@127.0.0.1:61613 --virtual-host /   RabbitMQ",
     .options = bench::kBenchOptions,
     .run = run_bench,

@@ -4,13 +4,11 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <memory>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "server/cli/tcp_connect.h"
 
 namespace pabal::cli {
 namespace {
@@ -60,33 +58,6 @@ int remaining(Clock::time_point deadline) {
   const auto left =
       std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000));
-}
-
-/// Connects without hanging longer than the deadline. Answers the socket, or -1 with errno.
-int open_socket(const addrinfo& address, Clock::time_point deadline) {
-  const int socket = ::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (socket < 0) return -1;
-  int error = 0;
-  if (::connect(socket, address.ai_addr, address.ai_addrlen) != 0) {
-    error = errno;
-    if (error == EINPROGRESS) {
-      pollfd waiting{socket, POLLOUT, 0};
-      socklen_t size = sizeof error;
-      if (::poll(&waiting, 1, remaining(deadline)) <= 0) {
-        error = ETIMEDOUT;
-      } else {
-        ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
-      }
-    }
-  }
-  if (error != 0) {
-    ::close(socket);
-    errno = error;
-    return -1;
-  }
-  const int on = 1;
-  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return socket;
 }
 
 }  // namespace
@@ -139,21 +110,23 @@ Frame decode(const FrameView& view) {
   return frame;
 }
 
-Outcome<Endpoint> parse_url(std::string_view url) {
+Outcome<Endpoint> parse_url(std::string_view url, std::string_view scheme, std::uint16_t port) {
   const std::string whole(url);
   const auto wrong = [&](std::string_view reason) {
     return Failure{ExitCode::usage, "'" + whole + "' is no address: " + std::string(reason) +
-                                        "; write stomp://host:port, such as "
-                                        "stomp://127.0.0.1:61613"};
+                                        "; write " + std::string(scheme) +
+                                        "://host:port, such as " + std::string(scheme) +
+                                        "://127.0.0.1:" + std::to_string(port)};
   };
-  if (const std::size_t scheme = url.find("://"); scheme != std::string_view::npos) {
-    if (url.substr(0, scheme) != "stomp" && url.substr(0, scheme) != "tcp") {
-      return wrong("only stomp:// and tcp:// are spoken here");
+  if (const std::size_t end = url.find("://"); end != std::string_view::npos) {
+    if (url.substr(0, end) != scheme && url.substr(0, end) != "tcp") {
+      return wrong("only " + std::string(scheme) + ":// and tcp:// are spoken here");
     }
-    url.remove_prefix(scheme + 3);
+    url.remove_prefix(end + 3);
   }
   if (url.ends_with('/')) url.remove_suffix(1);
   Endpoint endpoint;
+  endpoint.port = port;
   if (const std::size_t at = url.rfind('@'); at != std::string_view::npos) {
     const std::string_view user = url.substr(0, at);
     const std::size_t colon = user.find(':');
@@ -161,22 +134,22 @@ Outcome<Endpoint> parse_url(std::string_view url) {
     if (colon != std::string_view::npos) endpoint.passcode = user.substr(colon + 1);
     url.remove_prefix(at + 1);
   }
-  std::string_view port;
+  std::string_view digits;
   if (url.starts_with('[')) {
     const std::size_t bracket = url.find(']');
     if (bracket == std::string_view::npos) return wrong("the ] is missing");
     endpoint.host = url.substr(1, bracket - 1);
-    port = url.substr(bracket + 1);
+    digits = url.substr(bracket + 1);
   } else {
     endpoint.host = url.substr(0, url.find(':'));
-    port = url.substr(endpoint.host.size());
+    digits = url.substr(endpoint.host.size());
   }
   if (endpoint.host.empty()) return wrong("there is no host");
-  if (!port.empty()) {
-    port.remove_prefix(1);
+  if (!digits.empty()) {
+    digits.remove_prefix(1);
     const auto [end, error] =
-        std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
-    if (error != std::errc() || end != port.data() + port.size() || endpoint.port == 0) {
+        std::from_chars(digits.data(), digits.data() + digits.size(), endpoint.port);
+    if (error != std::errc() || end != digits.data() + digits.size() || endpoint.port == 0) {
       return wrong("the port is not a number between 1 and 65535");
     }
   }
@@ -187,30 +160,27 @@ Failure StompClient::broken(std::string_view doing, int error) const {
   return {ExitCode::unreachable, std::string(doing) + " " + peer_ + ": " + std::strerror(error)};
 }
 
+Frame connect_frame(const Endpoint& endpoint, const ConnectOptions& options) {
+  Frame hello{"CONNECT",
+              {{"accept-version", "1.2"},
+               {"host", options.virtual_host.empty() ? endpoint.host : options.virtual_host},
+               {"heart-beat", "0,0"}},
+              {}};
+  const bool from_url = options.login.empty();
+  const std::string& login = from_url ? endpoint.login : options.login;
+  if (!login.empty()) {
+    hello.headers.emplace_back("login", login);
+    hello.headers.emplace_back("passcode", from_url ? endpoint.passcode : options.passcode);
+  }
+  if (!options.client_id.empty()) hello.headers.emplace_back("client-id", options.client_id);
+  return hello;
+}
+
 Outcome<StompClient> StompClient::connect(const Endpoint& endpoint, const ConnectOptions& options) {
   const std::string peer = endpoint.host + ":" + std::to_string(endpoint.port);
-  const Clock::time_point deadline = Clock::now() + options.timeout;
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int error = ::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(),
-                                      &hints, &found);
-      error != 0) {
-    return Failure{ExitCode::unreachable,
-                   "cannot look up '" + endpoint.host + "': " + ::gai_strerror(error)};
-  }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
-  int socket = -1;
-  for (const addrinfo* address = found; address != nullptr && socket < 0;
-       address = address->ai_next) {
-    socket = open_socket(*address, deadline);
-  }
-  if (socket < 0) {
-    return Failure{errno == ETIMEDOUT ? ExitCode::timed_out : ExitCode::unreachable,
-                   "cannot connect to " + peer + ": " + std::strerror(errno) +
-                       "; is the broker running there? --url names another one"};
-  }
-  StompClient client(socket, peer);
+  const auto socket = tcp_connect(endpoint, Clock::now() + options.timeout);
+  if (!socket) return socket.error();
+  StompClient client(*socket, peer);
   if (auto greeted = client.handshake(endpoint, options); !greeted) return greeted.error();
   return client;
 }
@@ -230,18 +200,7 @@ StompClient::~StompClient() {
 }
 
 Outcome<void> StompClient::handshake(const Endpoint& endpoint, const ConnectOptions& options) {
-  Frame hello{"CONNECT",
-              {{"accept-version", "1.2"},
-               {"host", options.virtual_host.empty() ? endpoint.host : options.virtual_host},
-               {"heart-beat", "0,0"}},
-              {}};
-  const bool from_url = options.login.empty();
-  const std::string& login = from_url ? endpoint.login : options.login;
-  if (!login.empty()) {
-    hello.headers.emplace_back("login", login);
-    hello.headers.emplace_back("passcode", from_url ? endpoint.passcode : options.passcode);
-  }
-  if (!options.client_id.empty()) hello.headers.emplace_back("client-id", options.client_id);
+  const Frame hello = connect_frame(endpoint, options);
   const Clock::time_point deadline = Clock::now() + options.timeout;
   if (auto sent = send(hello); !sent) return sent;
   auto answer = next_frame(deadline);

@@ -37,8 +37,9 @@ struct Endpoint {
 };
 
 /// stomp://[login:passcode@]host[:port], also tcp:// or nothing before the host; [::1] for IPv6.
-/// Errors: usage.
-Outcome<Endpoint> parse_url(std::string_view url);
+/// Another scheme and port than STOMP's: of another protocol. Errors: usage.
+Outcome<Endpoint> parse_url(std::string_view url, std::string_view scheme = "stomp",
+                            std::uint16_t port = 61613);
 
 struct ConnectOptions {
   std::string login;
@@ -47,6 +48,9 @@ struct ConnectOptions {
   std::string client_id;     ///< for durable subscriptions of ActiveMQ and Pabal; empty: none
   std::chrono::milliseconds timeout{10'000};
 };
+
+/// The CONNECT that says all this.
+Frame connect_frame(const Endpoint& endpoint, const ConnectOptions& options);
 
 /// A blocking STOMP 1.2 client for one connection to any broker, without heart-beats. Not
 /// thread-safe. Errors: unreachable, timed_out; refused with the text of the broker's ERROR.

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+#include <utility>
 
 namespace pabal::cli::bench {
 namespace {
@@ -35,9 +36,12 @@ std::uint64_t now_ns() noexcept {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-Connection::Connection(int socket, Shared& shared)
-    : shared_(shared), socket_(socket), buffer_(kReadBytes) {
+Connection::Connection(LoggedIn peer, Shared& shared)
+    : shared_(shared), wire_(std::move(peer.wire)), socket_(peer.socket) {
   ::fcntl(socket_, F_SETFL, ::fcntl(socket_, F_GETFL) | O_NONBLOCK);
+  resize_buffer(std::max(kReadBytes, peer.rest.size()));
+  std::memcpy(buffer_.get(), peer.rest.data(), peer.rest.size());
+  end_ = peer.rest.size();
 }
 
 Connection::~Connection() {
@@ -47,6 +51,8 @@ Connection::~Connection() {
 void Connection::finish() {
   if (done_) return;
   done_ = true;
+  const std::string_view last = wire_->last_words();
+  if (!last.empty()) (void)::send(socket_, last.data(), last.size(), MSG_NOSIGNAL);
   on_finished();
   ++shared_.closed;
 }
@@ -54,15 +60,15 @@ void Connection::finish() {
 bool Connection::read_some() {
   if (!readable_ || done_) return false;
   if (begin_ == end_) begin_ = end_ = 0;
-  if (end_ == buffer_.size()) {
+  if (end_ == size_) {
     // A frame is cut by the end of the buffer: move it to the front, or make room for a large one.
-    if (begin_ == 0) buffer_.resize(buffer_.size() * 2);
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    if (begin_ == 0) resize_buffer(size_ * 2);
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
   }
-  const std::size_t room = buffer_.size() - end_;
-  const ssize_t count = ::recv(socket_, buffer_.data() + end_, room, 0);
+  const std::size_t room = size_ - end_;
+  const ssize_t count = ::recv(socket_, buffer_.get() + end_, room, 0);
   if (count > 0) {
     end_ += static_cast<std::size_t>(count);
     readable_ = static_cast<std::size_t>(count) == room;
@@ -80,37 +86,56 @@ bool Connection::read_some() {
   return false;
 }
 
-void Connection::scan() {
-  FrameView frame;
-  while (begin_ != end_) {
-    const auto answer = scanner_.next({buffer_.data() + begin_, end_ - begin_}, frame);
-    if (answer == FrameScanner::Answer::incomplete) break;
-    if (answer == FrameScanner::Answer::malformed) {
-      shared_.fail("the broker sent something that is not STOMP");
-      break;
-    }
-    begin_ += frame.size;
-    if (frame.command == "ERROR") {
-      const Frame error = decode(frame);
-      shared_.fail("the broker refused: " +
-                   std::string(error.header("message").value_or(error.body)));
-      break;
-    }
-    if (frame.receipt_id == kByeReceipt) {
-      finish();
-      break;
-    }
-    on_frame(frame);
-  }
+void Connection::resize_buffer(std::size_t size) {
+  auto larger = std::make_unique_for_overwrite<char[]>(size);  // most of it is never touched
+  if (end_ != 0) std::memcpy(larger.get(), buffer_.get(), end_);
+  buffer_ = std::move(larger);
+  size_ = size;
 }
 
-std::size_t Connection::write_some(std::string_view first, std::string_view second) {
-  if (!writable_ || done_ || first.size() + second.size() == 0) return 0;
-  iovec parts[2] = {{const_cast<char*>(first.data()), first.size()},
-                    {const_cast<char*>(second.data()), second.size()}};
+void Connection::scan() {
+  while (begin_ != end_) {
+    const Event event = wire_->next({buffer_.get() + begin_, end_ - begin_}, out_);
+    begin_ += event.size;
+    switch (event.kind) {
+      case Event::Kind::incomplete:
+        wire_->end_of_read(out_);
+        return;
+      case Event::Kind::malformed:
+        shared_.fail("the broker sent " + std::string(event.text));
+        return;
+      case Event::Kind::refused:
+        shared_.fail("the broker refused: " + std::string(event.text));
+        return;
+      case Event::Kind::finished:
+        finish();
+        return;
+      case Event::Kind::nothing:
+        break;
+      case Event::Kind::connected:
+      case Event::Kind::subscribed:
+      case Event::Kind::message:
+      case Event::Kind::confirmed:
+        on_event(event);
+        break;
+    }
+  }
+  wire_->end_of_read(out_);
+}
+
+std::size_t Connection::write_some(std::span<const std::string_view> parts) {
+  iovec vectors[4];
+  std::size_t filled = 0;
+  std::size_t size = 0;
+  for (const std::string_view part : parts) {
+    if (part.empty()) continue;
+    vectors[filled++] = {const_cast<char*>(part.data()), part.size()};
+    size += part.size();
+  }
+  if (!writable_ || done_ || size == 0) return 0;
   msghdr message{};
-  message.msg_iov = parts;
-  message.msg_iovlen = second.empty() ? 1 : 2;
+  message.msg_iov = vectors;
+  message.msg_iovlen = filled;
   const ssize_t count = ::sendmsg(socket_, &message, MSG_NOSIGNAL);
   if (count < 0) {
     if (errno == EAGAIN) {
@@ -124,7 +149,7 @@ std::size_t Connection::write_some(std::string_view first, std::string_view seco
     }
     return 0;
   }
-  if (static_cast<std::size_t>(count) < first.size() + second.size()) writable_ = false;
+  if (static_cast<std::size_t>(count) < size) writable_ = false;
   return static_cast<std::size_t>(count);
 }
 

@@ -3,39 +3,45 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "server/cli/bench/scenario.h"
-#include "server/cli/frame_scanner.h"
+#include "server/cli/bench/wire.h"
 
 namespace pabal::cli::bench {
 
 enum class Phase : std::uint8_t {
-  subscribing,  ///< until every SUBSCRIBE is answered
+  subscribing,  ///< until every subscription is confirmed
   running,
-  finishing,  ///< consumers say DISCONNECT and wait for the receipt
+  finishing,  ///< consumers say bye and wait for the answer
   aborted,
 };
 
 /// What the threads of one run share. Counters are added to once per turn of a loop, not per
 /// message.
 struct Shared {
-  explicit Shared(const Scenario& what) : scenario(what) {}
+  explicit Shared(const Scenario& what) : scenario(what), returned(what.producers) {}
 
   const Scenario& scenario;
   std::atomic<Phase> phase{Phase::subscribing};
   std::atomic<std::uint64_t> start{0};      ///< ns of the monotonic clock; set before `running`
   std::atomic<std::uint64_t> sent{0};       ///< messages handed to the kernel
-  std::atomic<std::uint64_t> confirmed{0};  ///< messages whose receipt (or commit's) came
+  std::atomic<std::uint64_t> confirmed{0};  ///< messages that the broker has answered
   std::atomic<std::uint64_t> expected{0};   ///< deliveries due, once all producers finished
   std::atomic<std::uint64_t> delivered{0};  ///< first arrivals
   std::atomic<unsigned> subscribed{0};
   std::atomic<unsigned> producers_finished{0};
-  std::atomic<unsigned> closed{0};  ///< connections after their DISCONNECT
+  std::atomic<unsigned> closed{0};  ///< connections that said bye
   std::atomic<bool> enough{false};  ///< producers send no more, as after their duration
+
+  /// First arrivals by producer, where a limit of messages on their way makes everything run on one
+  /// thread.
+  std::vector<std::uint64_t> returned;
 
   std::mutex mutex;
   std::condition_variable changed;  ///< `complete` or a failure: the main thread looks again
@@ -50,12 +56,19 @@ struct Shared {
 /// Nanoseconds of CLOCK_MONOTONIC, which all processes of the machine share.
 std::uint64_t now_ns() noexcept;
 
+/// A connected socket, logged in.
+struct LoggedIn {
+  int socket = -1;
+  std::string broker;  ///< what it calls itself
+  std::string rest;    ///< what it has said since
+  std::unique_ptr<Wire> wire;
+};
+
 /// One non-blocking socket of a worker, driven by turns: each reads once, parses, and writes what
 /// may be written. Home: the worker's thread.
 class Connection {
  public:
-  /// Takes over the socket.
-  Connection(int socket, Shared& shared);
+  Connection(LoggedIn peer, Shared& shared);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   virtual ~Connection();
@@ -76,33 +89,32 @@ class Connection {
  protected:
   /// Reads once, at most a buffer. False: nothing came.
   bool read_some();
-  /// Calls on_frame for each whole frame that was read.
+  /// Calls on_event for each whole thing that was read.
   void scan();
-  virtual void on_frame(const FrameView& frame) = 0;
-  /// Writes from `first`, then `second`. Answers the bytes written; clears writable_ when full.
-  std::size_t write_some(std::string_view first, std::string_view second = {});
+  virtual void on_event(const Event& event) = 0;
+  /// Writes the parts in order. Answers the bytes written; clears writable_ when full.
+  std::size_t write_some(std::span<const std::string_view> parts);
   /// Ends this connection well.
   void finish();
-  /// The broker answered DISCONNECT.
+  /// The broker answered bye.
   virtual void on_finished() = 0;
 
   Shared& shared_;
+  const std::unique_ptr<Wire> wire_;
+  std::string out_;  ///< not written yet: what is not a unit
   bool readable_ = true;
   bool writable_ = true;
   bool done_ = false;
-  bool leaving_ = false;  ///< DISCONNECT was sent: the broker may close
+  bool leaving_ = false;  ///< bye was said: the broker may close
 
  private:
+  void resize_buffer(std::size_t size);
+
   int socket_;
-  FrameScanner scanner_;
-  std::vector<char> buffer_;
+  std::unique_ptr<char[]> buffer_;
+  std::size_t size_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };
-
-inline constexpr std::string_view kByeReceipt = "bye";
-/// With its NUL.
-inline constexpr std::string_view kByeFrame{"DISCONNECT\nreceipt:bye\n\n",
-                                            sizeof "DISCONNECT\nreceipt:bye\n\n"};
 
 }  // namespace pabal::cli::bench

@@ -1,28 +1,11 @@
 #include "server/cli/bench/consumer.h"
 
 #include <cstring>
+#include <utility>
 
 #include "server/cli/bench/body.h"
 
 namespace pabal::cli::bench {
-namespace {
-
-constexpr std::string_view kSubscribed = "subscribed";
-
-std::string_view word(AckMode mode) {
-  switch (mode) {
-    case AckMode::automatic:
-      return "auto";
-    case AckMode::client:
-      return "client";
-    case AckMode::individual:
-      return "client-individual";
-  }
-  PABAL_UNREACHABLE();
-}
-
-}  // namespace
-
 Findings& Findings::operator+=(const Findings& other) noexcept {
   received += other.received;
   duplicates += other.duplicates;
@@ -32,41 +15,19 @@ Findings& Findings::operator+=(const Findings& other) noexcept {
   return *this;
 }
 
-Consumer::Consumer(int socket, Shared& shared, unsigned index, Arrivals& arrivals, Streams& streams)
-    : Connection(socket, shared),
+Consumer::Consumer(LoggedIn peer, Shared& shared, Arrivals& arrivals, Streams& streams)
+    : Connection(std::move(peer), shared),
       reference_(make_body({}, shared.scenario.body_size)),
       arrivals_(arrivals),
       streams_(streams) {
-  const Scenario& scenario = shared.scenario;
-  Frame subscribe{"SUBSCRIBE",
-                  {{"id", "0"},
-                   {"destination", scenario.destinations[index % scenario.destinations.size()]},
-                   {"ack", std::string(word(scenario.ack))},
-                   {"receipt", std::string(kSubscribed)}},
-                  {}};
-  if (scenario.prefetch > 0) {
-    const std::string prefetch = std::to_string(scenario.prefetch);
-    subscribe.headers.emplace_back("activemq.prefetchSize", prefetch);  // Pabal's name, too
-    subscribe.headers.emplace_back("prefetch-count", prefetch);         // RabbitMQ's
-  }
-  if (index + scenario.idle_selectors >= scenario.consumers) {
-    subscribe.headers.emplace_back("selector", "bucket = 'nothing'");
-  } else if (scenario.buckets > 0) {
-    subscribe.headers.emplace_back("selector",
-                                   "bucket = '" + std::to_string(index % scenario.buckets) + "'");
-  }
-  if (scenario.durable) subscribe.headers.emplace_back("activemq.subscriptionName", "bench");
-  out_ = encode(subscribe);
+  out_ = wire_->subscribe();
 }
 
 bool Consumer::turn() {
-  if (read_some()) {
+  if (read_some() || first_turn_) {
+    first_turn_ = false;  // something may have come behind the login
     now_ = now_ns();
     scan();
-    if (!cumulative_ack_.empty()) {
-      acknowledge(cumulative_ack_);
-      cumulative_ack_.clear();
-    }
     if (arrived_ != 0) {
       shared_.delivered.fetch_add(arrived_, std::memory_order_relaxed);
       arrived_ = 0;
@@ -74,31 +35,22 @@ bool Consumer::turn() {
   }
   if (shared_.phase == Phase::finishing && !leaving_) {
     leaving_ = true;
-    out_ += kByeFrame;
+    out_ += wire_->bye();
   }
-  if (!out_.empty()) out_.erase(0, write_some(out_));
+  if (!out_.empty()) {
+    const std::string_view parts[] = {out_};
+    out_.erase(0, write_some(parts));
+  }
   return !done_ && (readable_ || (writable_ && !out_.empty()));
 }
 
-void Consumer::on_frame(const FrameView& frame) {
-  if (frame.command == "MESSAGE") {
+void Consumer::on_event(const Event& event) {
+  if (event.kind == Event::Kind::message) {
     ++findings_.received;
-    verify(frame.body);
-    if (shared_.scenario.ack == AckMode::individual) {
-      acknowledge(frame.ack);
-    } else if (shared_.scenario.ack == AckMode::client) {
-      cumulative_ack_ = frame.ack;
-    }
-  } else if (frame.receipt_id == kSubscribed) {
+    verify(event.text);
+  } else if (event.kind == Event::Kind::subscribed) {
     ++shared_.subscribed;
   }
-}
-
-void Consumer::acknowledge(std::string_view ack) {
-  // As it stands in the MESSAGE: escaped there, escaped here.
-  out_ += "ACK\nid:";
-  out_ += ack;
-  out_ += std::string_view("\n\n\0", 3);
 }
 
 void Consumer::verify(std::string_view body) {
@@ -119,6 +71,7 @@ void Consumer::verify(std::string_view body) {
     return;
   }
   ++arrived_;
+  if (shared_.scenario.in_flight > 0) ++shared_.returned[id.producer];
   if (!order_.advance(stream, id.priority, id.sequence)) ++findings_.reordered;
   if (id.time != 0 && now_ > id.time) latencies_.record(now_ - id.time);
 }

@@ -10,7 +10,7 @@ namespace pabal::cli::bench {
 
 /// What one consumer found. Added up after the run.
 struct Findings {
-  std::uint64_t received = 0;    ///< MESSAGE frames, all of them
+  std::uint64_t received = 0;    ///< messages, all of them
   std::uint64_t duplicates = 0;  ///< came before
   std::uint64_t reordered = 0;   ///< after a later one of the same producer and priority
   std::uint64_t damaged = 0;     ///< the body is not what was sent
@@ -23,7 +23,7 @@ struct Findings {
 class Consumer final : public Connection {
  public:
   /// `arrivals` and `streams` are the worker's, or this consumer's own where each gets everything.
-  Consumer(int socket, Shared& shared, unsigned index, Arrivals& arrivals, Streams& streams);
+  Consumer(LoggedIn peer, Shared& shared, Arrivals& arrivals, Streams& streams);
 
   bool turn() override;
 
@@ -32,10 +32,9 @@ class Consumer final : public Connection {
   std::uint64_t last_arrival() const noexcept { return last_arrival_; }  ///< ns; 0: none
 
  private:
-  void on_frame(const FrameView& frame) override;
+  void on_event(const Event& event) override;
   void on_finished() override {}
   void verify(std::string_view body);
-  void acknowledge(std::string_view ack);
 
   const std::string reference_;  ///< a body; what follows its columns is the same in all
   Arrivals& arrivals_;
@@ -43,10 +42,9 @@ class Consumer final : public Connection {
   OrderCheck order_;
   Findings findings_;
   Histogram latencies_;
-  std::string out_;             ///< not written yet: SUBSCRIBE, ACKs, DISCONNECT
-  std::string cumulative_ack_;  ///< last ack header of this turn
-  std::uint64_t arrived_ = 0;   ///< first arrivals in this turn
-  std::uint64_t now_ = 0;       ///< of this turn's read
+  bool first_turn_ = true;
+  std::uint64_t arrived_ = 0;  ///< first arrivals in this turn
+  std::uint64_t now_ = 0;      ///< of this turn's read
   std::uint64_t last_arrival_ = 0;
 };
 

@@ -17,66 +17,17 @@ constexpr std::uint64_t kTickNanoseconds = 100'000;
 
 }  // namespace
 
-Producer::Producer(int socket, Shared& shared, unsigned index)
-    : Connection(socket, shared),
+Producer::Producer(LoggedIn peer, Shared& shared, unsigned index)
+    : Connection(std::move(peer), shared),
       index_(index),
       unit_(shared.scenario.unit()),
       window_(shared.scenario.window),
+      on_their_way_max_(shared.scenario.in_flight_of(index)),
+      copies_(shared.scenario.copies()),
       units_max_(shared.scenario.units_of(index)),
       nanoseconds_per_message_(shared.scenario.rate > 0 ? 1e9 / shared.scenario.rate : 0),
       destinations_(shared.scenario.destinations_of(index)) {
   prepare();
-}
-
-std::string Producer::make_unit(std::size_t slot, bool remember_columns) {
-  const Scenario& scenario = shared_.scenario;
-  std::string out;
-  if (scenario.transaction > 0) out += std::string("BEGIN\ntransaction:t\n\n") + '\0';
-  for (unsigned i = 0; i < unit_; ++i) {
-    const std::size_t message = slot * unit_ + i;
-    BodyId id;
-    id.run = scenario.run;
-    id.producer = static_cast<std::uint16_t>(index_);
-    id.priority = static_cast<std::uint8_t>(scenario.priorities ? message % 10 : scenario.priority);
-    out += "SEND\ndestination:" + destinations_[message % destinations_.size()] + "\n";
-    if (scenario.persistent) out += "persistent:true\n";
-    if (id.priority != 4 || scenario.priorities) {
-      out += "priority:" + std::to_string(id.priority) + "\n";
-    }
-    if (scenario.buckets > 0) {
-      const std::string bucket = std::to_string(message % scenario.buckets);
-      // Units of the ring are equally long: leading spaces would count, so another header pads.
-      const std::size_t digits = std::to_string(scenario.buckets - 1).size();
-      out += "bucket:" + bucket + "\npad:" + std::string(digits + 1 - bucket.size(), '0') + "\n";
-    }
-    if (scenario.transaction > 0) {
-      out += "transaction:t\n";
-    } else if (window_ > 0) {
-      out += "receipt:";
-      if (remember_columns) receipt_column_ = out.size();
-      out += std::string(kSequenceDigits, '0') + "\n";
-    }
-    if (scenario.content_length) {
-      out += "content-length:" + std::to_string(scenario.body_size) + "\n";
-    }
-    out += '\n';
-    if (remember_columns) {
-      sequence_columns_.push_back(out.size() + kSequenceOffset);
-      time_columns_.push_back(out.size() + kTimeOffset);
-    }
-    out += make_body(id, scenario.body_size);
-    out += '\0';
-  }
-  if (scenario.transaction > 0) {
-    out += "COMMIT\ntransaction:t\n";
-    if (window_ > 0) {
-      out += "receipt:";
-      if (remember_columns) receipt_column_ = out.size();
-      out += std::string(kSequenceDigits, '0') + "\n";
-    }
-    out += std::string("\n") + '\0';
-  }
-  return out;
 }
 
 void Producer::prepare() {
@@ -85,13 +36,15 @@ void Producer::prepare() {
   const std::size_t period =
       std::lcm(std::lcm<std::size_t>(destinations_.size(), shared_.scenario.priorities ? 10 : 1),
                std::size_t{std::max(1U, shared_.scenario.buckets)});
-  ring_ = make_unit(0, true);
+  Unit first = wire_->make_unit(0);
+  bodies_ = std::move(first.bodies);
+  ring_ = std::move(first.bytes);
   stride_ = ring_.size();
   slots_ = std::max<std::size_t>((kRingBytes / stride_ + period - 1) / period, 1) * period;
   if (slots_ < 2) slots_ = 2;
   ring_.reserve(slots_ * stride_);
   for (std::size_t slot = 1; slot < slots_; ++slot) {
-    ring_ += make_unit(slot, false);
+    ring_ += wire_->make_unit(slot).bytes;
     PABAL_CHECK(ring_.size() == (slot + 1) * stride_, "units of the ring differ in length");
   }
 }
@@ -113,14 +66,18 @@ std::uint64_t Producer::next_timer() const {
 void Producer::patch(std::uint64_t time) {
   char* const unit = ring_.data() + (units_ % slots_) * stride_;
   std::uint64_t sequence = units_ * unit_;
-  for (const std::size_t column : sequence_columns_) {
-    write_hex(unit + column, sequence++, kSequenceDigits);
+  for (const std::size_t body : bodies_) {
+    write_hex(unit + body + kSequenceOffset, sequence++, kSequenceDigits);
+    if (time != 0) write_hex(unit + body + kTimeOffset, time, kTimeDigits);
   }
-  if (time != 0) {
-    for (const std::size_t column : time_columns_) write_hex(unit + column, time, kTimeDigits);
-  }
-  if (receipt_column_ != 0) write_hex(unit + receipt_column_, units_, kSequenceDigits);
+  wire_->stamp(unit, units_);
   ++units_;
+}
+
+bool Producer::may_send() const noexcept {
+  return (window_ == 0 || units_ - receipts_ < window_) &&
+         (on_their_way_max_ == 0 ||
+          units_ * unit_ - shared_.returned[index_] / copies_ < on_their_way_max_);
 }
 
 void Producer::fill(std::uint64_t now) {
@@ -131,9 +88,8 @@ void Producer::fill(std::uint64_t now) {
     units_max_ = units_;
     deadline_ = 0;
   }
-  while (units_ < units_max_ && units_ - tail_ / stride_ < slots_ &&
-         (window_ == 0 || units_ - receipts_ < window_)) {
-    std::uint64_t time = 0;
+  while (units_ < units_max_ && units_ - tail_ / stride_ < slots_ && may_send()) {
+    std::uint64_t time = on_their_way_max_ > 0 ? now : 0;
     if (nanoseconds_per_message_ > 0) {
       time = due(units_);
       if (time > now || (now < filled_ + kTickNanoseconds && now != filled_)) break;
@@ -145,12 +101,22 @@ void Producer::fill(std::uint64_t now) {
 
 void Producer::write() {
   const std::uint64_t head = units_ * stride_;
-  if (head == tail_) return;
+  if (head == tail_ && out_.empty()) return;
   const std::size_t size = ring_.size();
-  const std::size_t from = tail_ % size;
-  const std::size_t pending = head - tail_;
+  // The rest of a unit that was cut, then answers, then whole units up to the end of the ring and
+  // from its front.
+  const std::size_t rest = (stride_ - tail_ % stride_) % stride_;
+  const std::size_t from = (tail_ + rest) % size;
+  const std::size_t pending = head - tail_ - rest;
   const std::size_t first = std::min(pending, size - from);
-  tail_ += write_some({ring_.data() + from, first}, {ring_.data(), pending - first});
+  const std::string_view parts[] = {{ring_.data() + tail_ % size, rest},
+                                    out_,
+                                    {ring_.data() + from, first},
+                                    {ring_.data(), pending - first}};
+  const std::size_t written = write_some(parts);
+  const std::size_t of_out = std::min(written - std::min(written, rest), out_.size());
+  out_.erase(0, of_out);
+  tail_ += written - of_out;
 }
 
 void Producer::publish() {
@@ -164,33 +130,32 @@ void Producer::publish() {
 }
 
 bool Producer::turn() {
-  if (read_some()) scan();
+  if (read_some() || first_turn_) scan();
+  first_turn_ = false;  // something may have come behind the login
   if (done_ || shared_.phase != Phase::running) return readable_ && !done_;
   if (!leaving_) {
     fill(now_ns());
     write();
     publish();
-    const bool all_out = units_ == units_max_ && tail_ == units_ * stride_;
+    const bool all_out = units_ == units_max_ && tail_ == units_ * stride_ && out_.empty();
     if (all_out && (window_ == 0 || receipts_ == units_) && writable_) {
-      // Its receipt says that the broker has taken everything, asked for one by one or not.
+      // Its answer says that the broker has taken everything, asked for one by one or not.
       leaving_ = true;
-      if (write_some(kByeFrame) != kByeFrame.size()) shared_.fail("cannot write DISCONNECT");
+      const std::string_view bye[] = {wire_->bye()};
+      if (write_some(bye) != bye[0].size()) shared_.fail("cannot say that this was all");
     }
   }
   if (readable_) return true;
   const bool room = units_ - tail_ / stride_ < slots_;
-  const bool may_send = window_ == 0 || units_ - receipts_ < window_;
   return writable_ && !leaving_ && nanoseconds_per_message_ == 0 &&
-         (tail_ != units_ * stride_ || (units_ < units_max_ && room && may_send));
+         (tail_ != units_ * stride_ || !out_.empty() ||
+          (units_ < units_max_ && room && may_send()));
 }
 
-void Producer::on_frame(const FrameView& frame) {
-  if (frame.command != "RECEIPT") return;
-  std::uint64_t unit = 0;
-  if (frame.receipt_id.size() != kSequenceDigits ||
-      !read_hex(frame.receipt_id.data(), kSequenceDigits, unit) || unit >= units_ ||
-      receipts_ == units_) {
-    shared_.fail("the broker sent a receipt that nobody asked for");
+void Producer::on_event(const Event& event) {
+  if (event.kind != Event::Kind::confirmed) return;
+  if (receipts_ == units_) {
+    shared_.fail("the broker confirmed more than was sent");
     return;
   }
   ++receipts_;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <thread>
 
+#include "server/cli/bench/login.h"
 #include "server/cli/bench/worker.h"
 
 namespace pabal::cli::bench {
@@ -57,18 +58,16 @@ Outcome<void> Run::connect() {
   for (unsigned i = 0; i < scenario_.threads; ++i) workers_.emplace_back(shared_);
   const unsigned all = scenario_.consumers + scenario_.producers;
   for (unsigned i = 0; i < all; ++i) {
-    ConnectOptions options = scenario_.connect;
-    if (scenario_.durable && i < scenario_.consumers) {
-      options.client_id = "pabal-bench-" + std::to_string(i);
-    }
-    auto client = StompClient::connect(scenario_.endpoint, options);
-    if (!client) return client.error();
-    result_.broker = client->connected().header("server").value_or("unknown");
+    const bool consumer = i < scenario_.consumers;
+    const unsigned index = consumer ? i : i - scenario_.consumers;
+    auto peer = log_in(scenario_, consumer ? Role::consumer : Role::producer, index);
+    if (!peer) return peer.error();
+    result_.broker = peer->broker;
     Worker& worker = workers_[i % scenario_.threads];
-    if (i < scenario_.consumers) {
-      worker.add_consumer(client->release_socket(), i);
+    if (consumer) {
+      worker.add_consumer(std::move(*peer));
     } else {
-      worker.add_producer(client->release_socket(), i - scenario_.consumers);
+      worker.add_producer(std::move(*peer), index);
     }
   }
   return {};
@@ -121,7 +120,7 @@ void Run::finish() {
   const std::uint64_t patience = now_ns() + 10'000'000'000;
   while (shared_.phase != Phase::aborted &&
          shared_.closed != scenario_.producers + scenario_.consumers) {
-    if (now_ns() > patience) shared_.fail("the broker does not answer DISCONNECT");
+    if (now_ns() > patience) shared_.fail("the broker does not answer to goodbye");
     std::this_thread::sleep_for(milliseconds(1));
   }
   wake_all();
@@ -152,7 +151,8 @@ void Run::add_up() {
       if (scenario_.topic) {
         // Consumers were dealt to the workers in turn.
         const std::size_t consumer = j * scenario_.threads + i;
-        const std::uint64_t due = sent_to[consumer % sent_to.size()];
+        const std::uint64_t due =
+            scenario_.producers > 0 ? sent_to[consumer % sent_to.size()] : scenario_.count;
         result_.expected += due;
         result_.delivered += arrivals.count();
         result_.missing += due - std::min(due, arrivals.count());
@@ -187,7 +187,7 @@ Outcome<RunResult> Run::go() {
   const double own_before = own_cpu_seconds();
   if (scenario_.producers == 0) {
     shared_.start = now_ns();
-    shared_.expected = scenario_.count;
+    shared_.expected = scenario_.count * scenario_.copies();
   }
   std::vector<std::thread> threads;
   for (Worker& worker : workers_) {
@@ -220,7 +220,7 @@ Outcome<RunResult> Run::go() {
 
 bool RunResult::good() const noexcept {
   return failure.empty() && missing == 0 && unconfirmed == 0 && findings.duplicates == 0 &&
-         findings.reordered == 0 && findings.damaged == 0;
+         findings.reordered == 0 && findings.damaged == 0 && idle.served == idle.wanted;
 }
 
 double RunResult::rate() const noexcept {
@@ -230,7 +230,28 @@ double RunResult::rate() const noexcept {
 
 Outcome<RunResult> run(const Scenario& scenario,
                        const std::function<void(const RunProgress&)>& progress) {
-  return Run(scenario, progress).go();
+  IdleClients idle(scenario);
+  IdleResult came;
+  if (scenario.idle > 0) {
+    auto outcome = idle.come();
+    if (!outcome) return outcome.error();
+    came = *outcome;
+  }
+  Scenario online = scenario;
+  if (scenario.offline) {
+    for (unsigned i = 0; i < scenario.consumers; ++i) {
+      if (auto gone = subscribe_and_go(scenario, i); !gone) return gone.error();
+    }
+    online.consumers = 0;
+  }
+  RunResult result;
+  if (online.producers + online.consumers > 0) {
+    auto outcome = Run(online, progress).go();
+    if (!outcome) return outcome.error();
+    result = std::move(*outcome);
+  }
+  result.idle = came;
+  return result;
 }
 
 }  // namespace pabal::cli::bench

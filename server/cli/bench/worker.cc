@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+#include <utility>
 
 namespace pabal::cli::bench {
 
@@ -38,14 +39,14 @@ void Worker::watch(Connection& connection) {
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.socket(), &event);
 }
 
-void Worker::add_producer(int socket, unsigned index) {
-  watch(*producers_.emplace_back(std::make_unique<Producer>(socket, shared_, index)));
+void Worker::add_producer(LoggedIn peer, unsigned index) {
+  watch(*producers_.emplace_back(std::make_unique<Producer>(std::move(peer), shared_, index)));
 }
 
-void Worker::add_consumer(int socket, unsigned index) {
+void Worker::add_consumer(LoggedIn peer) {
   if (shared_.scenario.topic) arrivals_.emplace_back();
   watch(*consumers_.emplace_back(
-      std::make_unique<Consumer>(socket, shared_, index, arrivals_.back(), streams_)));
+      std::make_unique<Consumer>(std::move(peer), shared_, arrivals_.back(), streams_)));
 }
 
 void Worker::wake() noexcept {

@@ -19,9 +19,9 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
   ~Worker();
 
-  /// Take over connected sockets.
-  void add_producer(int socket, unsigned index);
-  void add_consumer(int socket, unsigned index);
+  /// Take over connections.
+  void add_producer(LoggedIn peer, unsigned index);
+  void add_consumer(LoggedIn peer);
 
   /// Drives the connections until all are done or the run is aborted. `wake_all` is called when
   /// this worker starts the run proper.
