@@ -9,7 +9,10 @@ namespace {
 constexpr Option kOptions[] = {
     {.name = "strict",
      .kind = OptionKind::flag,
-     .help = "anything that is not honoured makes the exit code 1, not only errors"},
+     .help = "anything that is not honoured makes the exit code 1, not only what stops serve"},
+    {.name = "insecure",
+     .kind = OptionKind::flag,
+     .help = "judge as serve --insecure: a guard of access that is not built stops nothing"},
     kDataOption,
     kDefineOption,
     kJsonOption,
@@ -24,6 +27,7 @@ int run_check_command(const Arguments& arguments, Terminal& terminal) {
   options.file = arguments.positional()[0];
   options.load.data_directory = arguments.text("data");
   for (auto& [name, value] : *definitions) options.load.definitions[name] = std::move(value);
+  options.load.insecure = arguments.flag("insecure");
   options.strict = arguments.flag("strict");
   options.json = json;
   return server::run_check(options, terminal.out, terminal.err);
@@ -37,7 +41,9 @@ constinit const Command kCheckCommand{
     .summary = "read a configuration file and say what would not be honoured",
     .text =
         "Reads FILE, a pabal.xml or an activemq.xml, as serve would, and prints for everything\n"
-        "wrong or not honoured the file, line and column, and why. Opens nothing.",
+        "wrong or not honoured the file, line and column, and why. Opens nothing. The exit code "
+        "is\n"
+        "1 if serve would not start with it.",
     .examples =
         "  pabal check conf/pabal.xml\n"
         "  pabal check --strict --json /etc/activemq/activemq.xml",

@@ -81,7 +81,9 @@ int run_check(const CheckOptions& options, std::ostream& out, std::ostream& err)
   try {
     const LoadedConfig loaded = examine_config(options.file, load);
     const Counts counts = count(loaded.findings);
-    const bool ok = counts.errors == 0 && (!options.strict || loaded.findings.empty());
+    // As serve judges: a guard of access that is not built stops the start, too.
+    const bool ok =
+        counts.errors == 0 && counts.guards == 0 && (!options.strict || loaded.findings.empty());
     if (options.json) {
       print_json(options, loaded.findings, ok, out);
     } else {

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::uint64_t kGigabyte = 1ULL << 30;
 constexpr std::uint64_t kJavaHeap = kGigabyte;  ///< of the stock ActiveMQ scripts: -Xmx1G
+constexpr std::uint64_t kSegmentMax =
+    kGigabyte / 2;                          ///< of the store: JournalCore::open refuses more
 constexpr std::uint64_t kMemoryShare = 70;  ///< percent of the machine's, as ActiveMQ's of its heap
 
 namespace fs = std::filesystem;
@@ -148,6 +150,13 @@ void finish_limits(Reading& reading) {
   lower(reading, config.limits.memory_bytes_max, machine.memory_bytes / 100 * kMemoryShare,
         usage.memory_given, usage.memory_location, "memoryUsage",
         std::to_string(kMemoryShare) + " % of this machine's memory");
+  // ActiveMQ's own files ask for more than the store can: they start all the same.
+  if (config.store.segment_bytes > kSegmentMax && !config.store.memory) {
+    reading.report(Severity::warning, location_of(reading, "kahaDB@journalMaxFileLength"),
+                   "kahaDB@journalMaxFileLength",
+                   "segments larger than 512 MB are not possible; lowered to that");
+    config.store.segment_bytes = kSegmentMax;
+  }
   // The default is not lowered: a full disk refuses sends whatever the limit says.
   if (usage.store_given && !config.store.memory) {
     lower(reading, config.store.bytes_limit, machine.disk_free_bytes, true, usage.store_location,

@@ -40,9 +40,41 @@ TEST_F(ConfigCheckTest, FindingsAreNoFailureUnlessStrict) {
   EXPECT_EQ(check(broker("", "brokerName='fine'")), 0);
 }
 
-TEST_F(ConfigCheckTest, GuardsAreFindingsAndErrorsAlwaysFail) {
-  EXPECT_EQ(check(broker("<plugins><simpleAuthenticationPlugin/></plugins>")), 0);
+/// Goal: check and serve judge the same, guards included, with and without --insecure.
+TEST_F(ConfigCheckTest, WhatStopsServeMakesTheExitCode1) {
+  const std::string guarded = broker("<plugins><simpleAuthenticationPlugin/></plugins>");
+  const std::string wrong = broker("<nonsense/>");
+  const std::string contradicting = broker(
+      "<systemUsage><systemUsage><memoryUsage><memoryUsage limit='100 tb'/></memoryUsage>"
+      "</systemUsage></systemUsage>",
+      "adjustUsageLimits='false'");
+  for (const bool insecure : {false, true}) {
+    options_.insecure = insecure;
+    for (const std::string& text : {guarded, wrong, contradicting, broker("")}) {
+      EXPECT_EQ(check(text) == 0, load(text).has_value()) << text << insecure << out_;
+    }
+  }
+}
+
+/// The store takes no larger ones: the broker starts with what it can have, and check says so.
+TEST_F(ConfigCheckTest, SegmentsLargerThanTheStoreTakesAreLowered) {
+  const std::string text =
+      broker("<persistenceAdapter><kahaDB journalMaxFileLength='1g'/></persistenceAdapter>");
+  EXPECT_EQ(check(text), 0);
+  EXPECT_NE(out_.find("lowered"), std::string::npos) << out_;
+  const auto loaded = load(text);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->config.store.segment_bytes, 512U << 20);
+}
+
+TEST_F(ConfigCheckTest, GuardsAreFindingsAndFailUnlessInsecure) {
+  const std::string guarded = broker("<plugins><simpleAuthenticationPlugin/></plugins>");
+  EXPECT_EQ(check(guarded), 1);
   EXPECT_NE(out_.find("test.xml:2:10: guard: "), std::string::npos) << out_;
+  options_.insecure = true;
+  EXPECT_EQ(check(guarded), 0);
+  EXPECT_NE(out_.find("test.xml:2:10: warning: "), std::string::npos) << out_;
+  options_.insecure = false;
   EXPECT_EQ(check(broker("<nonsense/>")), 1);
   EXPECT_NE(out_.find("test.xml:2:1: error: "), std::string::npos) << out_;
 }
