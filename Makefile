@@ -31,7 +31,7 @@ help:
 	@echo "make build      leave build/release/pabal"
 	@echo "make test       build and run the test suite (what CI runs)"
 	@echo "make test-all   the same at full size, under sanitizers, with fuzzing: an hour or more"
-	@echo "make compare    side by side with ActiveMQ and RabbitMQ; writes tests/bench/RESULTS.md"
+	@echo "make compare    side by side with other brokers; writes tests/bench/RESULTS.md"
 	@echo "make format     clang-format over the C++ sources"
 	@echo "make tidy       clang-tidy over the C++ sources"
 	@echo "make clean      remove build/"

@@ -13,7 +13,7 @@ declare -A sets=(
           python3-paho-mqtt mosquitto-clients ruby ruby-stomp nodejs npm
           ca-certificates util-linux"
   [analysis]="clang clang-format clang-tidy clang-tools libclang-rt-14-dev"
-  [bench]="activemq rabbitmq-server python3"
+  [bench]="activemq rabbitmq-server mosquitto python3"
 )
 
 if [ $# -eq 0 ]; then
@@ -86,5 +86,5 @@ apt_get install --no-install-recommends "${missing[@]}" || {
 
 # Nor shall they start with the next boot.
 if [ "$services" = yes ] && [ -d /run/systemd/system ]; then
-  "${as_root[@]}" systemctl disable --quiet rabbitmq-server activemq 2>/dev/null || true
+  "${as_root[@]}" systemctl disable --quiet rabbitmq-server activemq mosquitto 2>/dev/null || true
 fi

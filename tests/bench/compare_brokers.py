@@ -1,4 +1,4 @@
-"""The three brokers of the comparison, each run by hand as a child process: loopback only, free
+"""The brokers of the comparison (those of MQTT are in compare_mqtt.py), each run by hand as a child process: loopback only, free
 ports, data in a directory of its own, stopped by process id."""
 
 import os
@@ -52,6 +52,7 @@ class Broker:
 
     name = ''
     ready_timeout = 120
+    welcome = b'CONNECTED'  # how the answer to hello() begins
 
     def __init__(self, directory):
         self.directory = directory
@@ -79,7 +80,7 @@ class Broker:
         return self.process.pid
 
     def start(self):
-        """Starts it and answers the seconds until a STOMP client got its CONNECTED."""
+        """Starts it and answers the seconds until a client was welcomed."""
         self.prepare()
         self.log = open(os.path.join(self.directory, 'output.log'), 'ab')
         started = time.monotonic()
@@ -99,7 +100,7 @@ class Broker:
         try:
             with socket.create_connection(('127.0.0.1', self.port), timeout=1) as connection:
                 connection.sendall(self.hello())
-                return connection.recv(9) == b'CONNECTED'
+                return connection.recv(len(self.welcome)) == self.welcome
         except OSError:
             return False
 

@@ -132,7 +132,7 @@ def machine():
     return f'{os.cpu_count()} × {model}, {memory:.0f} GB, Linux {platform.release()}'
 
 
-def report(figures, rows, old):
+def report(figures, rows, mqtt, old):
     lines = [
         '# Side by side with ActiveMQ and RabbitMQ', '',
         'Written by `make compare` (`tests/bench/compare`), which starts the brokers in turn on one',
@@ -153,14 +153,15 @@ def report(figures, rows, old):
         ratios, verdict = Judge(figures, row).text()
         cells = [cell(row, results.get(peer)) for peer, _ in PEERS]
         lines.append(f'| {row.title} | ' + ' | '.join(cells) + f' | {ratios} | {verdict} |')
+    lines += mqtt.table(figures)
     lines += ['', '## Commands, and how loaded the machine was', '',
               'The load is the one-minute average when the row began: above about 0.5 somebody else',
               'was using the machine, and the figures are worth that much less.', '',
               '| row | command | taken, load |', '|---|---|---|']
-    for row in rows:
+    for row in rows + [row for row in mqtt.ROWS if row.name in figures]:
         results = figures.get(row.name, {})
         taken = ', '.join(f'{name} {results[peer]["when"]} at {results[peer]["load"]}'
-                          for peer, name in PEERS if peer in results)
+                          for peer, name in (*PEERS[:2], *mqtt.PEERS) if peer in results)
         command = next((result['command'] for result in results.values()), '')
         lines.append(f'| {row.name} | `{command}` | {taken} |')
     at = old.find(NOTES)
