@@ -242,10 +242,10 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Scan& scan, 
     if (best && best->entry->sequence < entry.sequence) return;
     best = Candidate{&entry, priority, from, position};
   };
-  const auto consider_first = [&](Ring<Entry>& ring, Candidate::From from) {
+  const auto consider_first = [&](Ring<Entry>& ring, Candidate::From from, std::uint64_t begin) {
     // Nothing below a queue's front cursor is left, so its first entry is the one.
     const bool first = scan.is_front() && scan.reader.list.is_queue();
-    auto at = first ? 0 : lower_bound_sequence(ring, cursor.next);
+    auto at = first ? 0 : lower_bound_sequence(ring, begin);
     while (at < ring.size() && !ring[at].message) ++at;
     if (at < ring.size()) consider(ring[at], from, at);
   };
@@ -253,8 +253,9 @@ std::optional<Engine::State::Candidate> Engine::State::next_in_lane(Scan& scan, 
   if (cursor.spilled && !cursor.spilled->page.empty()) {
     consider(cursor.spilled->page.front(), Candidate::From::spilled_page, 0);
   }
-  if (window_is_near) consider_first(lane.window, Candidate::From::window);
-  consider_first(lane.volatile_entries, Candidate::From::volatile_ring);
+  if (window_is_near) consider_first(lane.window, Candidate::From::window, cursor.next);
+  consider_first(lane.volatile_entries, Candidate::From::volatile_ring,
+                 std::max(cursor.next, lane.ring_begin));
 
   if (!scan.is_shared() && (best ? best->entry->sequence : known) >= end) return std::nullopt;
   // Read ahead: the next page is on its way as soon as this one is delivered.

@@ -204,12 +204,17 @@ void Engine::State::expire_waiting(Reader& reader, int priority, std::uint64_t s
 bool Engine::State::somebody_comes_to(const MessageList& list, const ExpiryIndex::Part& part,
                                       const Entry& entry) {
   const auto priority = static_cast<std::size_t>(part.priority);
-  return std::any_of(list.readers.begin(), list.readers.end(), [&](const auto& reader) {
-    const auto& lane = reader->lanes[priority];
-    if (entry.is_volatile && !reader->owns_volatile(priority, entry.sequence)) return false;
-    return reader->front.position(priority) <= entry.sequence && wants(*reader, *entry.message) &&
-           !(lane && lane->taken_ahead.contains(entry.sequence));
-  });
+  if (entry.sequence < list.lanes[priority]->ring_begin) return false;  // it is spilled for them
+  return std::any_of(list.readers.begin(), list.readers.end(),
+                     [&](const auto& reader) { return comes_to(*reader, priority, entry); });
+}
+
+/// Whether the reader of a topic list has the entry before it.
+bool Engine::State::comes_to(const Reader& reader, std::size_t priority, const Entry& entry) {
+  const auto& lane = reader.lanes[priority];
+  if (entry.is_volatile && !reader.owns_volatile(priority, entry.sequence)) return false;
+  return reader.front.position(priority) <= entry.sequence && wants(reader, *entry.message) &&
+         !(lane && lane->taken_ahead.contains(entry.sequence));
 }
 
 /// One that no reader has had back. It goes for all at once that have not come to it: nobody
@@ -265,7 +270,10 @@ std::pair<std::uint64_t, std::uint64_t> Engine::State::range_on_disk(const Reade
                                                                      const ExpiryPage& page) {
   const auto priority = static_cast<std::size_t>(page.priority);
   const Lane& lane = *reader.list.lanes[priority];
-  if (page.spilled) return {page.begin, std::min(page.end, lane.spilled->end)};
+  if (page.spilled) {
+    const bool any = reader.list.is_queue() || reader.spilled > 0;
+    return {page.begin, any ? std::min(page.end, lane.spilled->end) : page.begin};
+  }
   std::uint64_t first = std::max(page.begin, reader.front.position(priority));
   std::uint64_t end = std::min(page.end, lane.window_begin);
   if (first >= end) first = end = page.end;
@@ -296,7 +304,7 @@ bool Engine::State::expire_on_disk(MessageList& list, ReaderId from, ExpiryPage 
     PageRequest request;
     request.id = ++last_page;
     request.list = page.spilled ? list.spill->list : list.id;
-    request.reader = page.spilled ? kQueueReader : reader.id;
+    request.reader = page.spilled ? reader.spill_reader : reader.id;
     request.priority = static_cast<std::uint8_t>(page.priority);
     request.first = first;
     request.end = end;
@@ -306,6 +314,7 @@ bool Engine::State::expire_on_disk(MessageList& list, ReaderId from, ExpiryPage 
     flush_acks();
     request.after = store.submitted();
     page.reader = reader.id;
+    page.spill_reader = reader.spill_reader;
     page.first = first;
     page.gone.clear();
     expiry_pages[request.id] = page;
@@ -372,8 +381,10 @@ void Engine::State::expire_loaded(Reader& reader, const ExpiryPage& asked, PageE
   entry.deliveries = loaded.deliveries;
   entry.refusals = static_cast<std::uint16_t>(loaded.refusals);
   entry.is_volatile = asked.spilled;
+  entry.unshared = asked.spilled && !reader.list.is_queue();
   const std::pair place(9 - asked.priority, entry.sequence);
   if (asked.spilled) {
+    if (reader.spill_reader != asked.spill_reader) return;  // it has left all that it had there
     if (expired_waiting.size() >= kExpiredWaitingMax) {
       expiry.note(reader.list.id, asked.priority, entry.sequence, to_millis(now + kRetry));
       return;

@@ -77,8 +77,8 @@ const Entry* Engine::State::next_in_memory(Reader& reader) const {
       if (known < memory_begin) unknown_from = std::min(unknown_from, known);
     };
     const Entry* best = nullptr;
-    const auto consider = [&](const Ring<Entry>& ring) {
-      for (auto at = lower_bound_sequence(ring, next); at < ring.size(); ++at) {
+    const auto consider = [&](const Ring<Entry>& ring, std::uint64_t begin = 0) {
+      for (auto at = lower_bound_sequence(ring, std::max(next, begin)); at < ring.size(); ++at) {
         if (!ring[at].message) continue;
         if (best == nullptr || ring[at].sequence < best->sequence) best = &ring[at];
         return;
@@ -87,12 +87,12 @@ const Entry* Engine::State::next_in_memory(Reader& reader) const {
     if (reader.list.stored) not_read(cursor.get(), lane->window_begin);
     if (cursor) consider(cursor->page);
     consider(lane->window);
-    if (lane->spilled) {
+    if (lane->spilled && (reader.list.is_queue() || reader.lane(priority).spilled > 0)) {
       const Pages* spilled = cursor ? cursor->spilled.get() : nullptr;
       not_read(spilled, lane->spilled->end);
       if (spilled != nullptr) consider(spilled->page);
     }
-    consider(lane->volatile_entries);
+    consider(lane->volatile_entries, lane->ring_begin);
     if (best != nullptr && best->sequence < unknown_from) return best;
     if (unknown_from != kEverything) return nullptr;
   }

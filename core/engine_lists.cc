@@ -159,17 +159,16 @@ void Engine::State::orphan(Reader& reader) {
 
 void Engine::State::remove_reader(MessageList& list, Reader& reader, std::vector<StoreOp> along) {
   orphan(reader);
+  drop_spilled(reader);
   // Non-persistent messages that it had not taken yet, and that did not expire for it. With
   // volatile_when_active they went with its last consumer.
   for (int priority = 0; priority < kPriorities && !reader.volatile_when_active; ++priority) {
     if (!list.lanes[static_cast<std::size_t>(priority)]) continue;
     auto& ring = list.lane(priority).volatile_entries;
-    for (auto at = lower_bound_sequence(ring, reader.front.cursor(priority).next);
-         at < ring.size();) {
+    for (auto at = lower_bound_sequence(ring, list.lane(priority).ring_begin); at < ring.size();) {
       Entry entry = ring[at];
       const auto size = ring.size();
-      const bool taken = reader.lane(priority).taken_ahead.contains(entry.sequence);
-      if (entry.message && !taken && wants(reader, *entry.message)) {
+      if (entry.message && comes_to(reader, static_cast<std::size_t>(priority), entry)) {
         release_volatile(reader, priority, entry);
       }
       if (ring.size() == size)

@@ -287,7 +287,7 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
       held_bytes += entry.message->footprint();
       list.volatile_bytes += entry.message->footprint();
       lane.volatile_entries.push_back(std::move(entry));
-      if (!list.spill_listed && list.is_queue()) {
+      if (!list.spill_listed && (list.stored || list.is_queue())) {
         list.spill_listed = true;
         spillable.insert(list.id);
       }
@@ -344,14 +344,20 @@ void Engine::State::acknowledge_late(Reader& reader, int priority, std::uint64_t
 
 void Engine::State::acknowledge_run(Reader& reader, int priority, AckLate& run) {
   flush_acks();
+  StoreOp operation = acknowledgement_of(reader.list.id, reader.id, priority, run);
+  store.append({&operation, 1});
+}
+
+StoreOp Engine::State::acknowledgement_of(ListId list, ReaderId reader, int priority,
+                                          AckLate& run) {
   StoreOp operation;
   operation.kind = StoreOpKind::acknowledge;
   operation.priority = static_cast<std::uint8_t>(priority);
-  operation.list = reader.list.id;
-  operation.reader = reader.id;
+  operation.list = list;
+  operation.reader = reader;
   operation.first = std::exchange(run.first, 0);
   operation.last = std::exchange(run.last, 0);
-  store.append({&operation, 1});
+  return operation;
 }
 
 void Engine::State::acknowledge_all_late() {
@@ -368,6 +374,10 @@ void Engine::State::acknowledge_all_late(Reader& reader) {
     if (!lane) continue;
     if (lane->refused.first != 0) acknowledge_run(reader, priority, lane->refused);
     if (lane->acked.first != 0) acknowledge_run(reader, priority, lane->acked);
+    if (lane->unwanted.first == 0) continue;
+    auto operation =
+        acknowledgement_of(reader.list.spill->list, reader.spill_reader, priority, lane->unwanted);
+    store.append({&operation, 1});
   }
 }
 

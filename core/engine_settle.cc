@@ -281,7 +281,7 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
 
 void Engine::State::release_volatile(Reader& reader, int priority, Entry& entry) {
   for (auto* walk : reader.walks) walk->forget_volatile(priority, entry.sequence);
-  if (reader.list.is_queue()) {
+  if (reader.list.is_queue() || entry.unshared) {
     reader.list.volatile_bytes -= entry.message->footprint();
     unhold(*entry.message);
     return;

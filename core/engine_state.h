@@ -575,6 +575,7 @@ class Engine::State {
   void acknowledge_refused(Reader& reader, int priority);
   void acknowledge_late(Reader& reader, int priority, std::uint64_t sequence);
   void acknowledge_run(Reader& reader, int priority, AckLate& run);
+  static StoreOp acknowledgement_of(ListId list, ReaderId reader, int priority, AckLate& run);
   void acknowledge_all_late();
   void acknowledge_all_late(Reader& reader);
   static bool stored_in(const Message& message, const MessageList& list) {
@@ -1058,8 +1059,18 @@ class Engine::State {
            limits.memory_bytes_max != 0 && held_bytes > limits.memory_bytes_max / 2;
   }
   void spill(std::uint32_t& steps);
+  struct Spilling;
   std::uint32_t spill_from(MessageList& list, std::uint32_t steps);
-  bool admit_spill(const Message& message);
+  void spill_queue_lane(MessageList& list, int priority, Spilling& spilling);
+  void spill_topic_lane(MessageList& list, int priority, Spilling& spilling);
+  void spill_for_readers(MessageList& list, int priority, const Entry& entry, Spilling& spilling);
+  void begin_spill(MessageList& list, Spilling& spilling);
+  void left_memory(MessageList& list, const Message& message);
+  bool admit_spill(const Message& message, std::size_t places);
+  void account_spill(MessageList& list);
+  void end_spill_of(Reader& reader);
+  /// A durable subscription's part of what is spilled goes, undelivered.
+  void drop_spilled(Reader& reader);
   std::uint64_t known_spilled(Scan& scan, int priority);
   void take_spilled_page(Scan& scan, int priority, Page& page);
   Entry take_spilled(Scan& scan, int priority);
@@ -1168,6 +1179,7 @@ class Engine::State {
     std::uint64_t end = 0;
     std::uint64_t first = 0;          ///< of `reader`: what is below was looked at
     bool spilled = false;             ///< of what the list has spilled
+    ReaderId spill_reader{};          ///< then: Reader::spill_reader
     std::vector<std::uint64_t> gone;  ///< acknowledged since it was asked for
   };
   void note_expiry(const MessageList& list, int priority, const Entry& entry);
@@ -1182,6 +1194,7 @@ class Engine::State {
                       const Entry* read_back);
   static bool somebody_comes_to(const MessageList& list, const ExpiryIndex::Part& part,
                                 const Entry& entry);
+  static bool comes_to(const Reader& reader, std::size_t priority, const Entry& entry);
   void expire_in_topic(MessageList& list, int priority, const Entry& entry);
   void expire_or_keep(Reader& reader, int priority, Entry entry);
   bool skip_expired(Scan& scan, const Candidate& candidate);

@@ -304,6 +304,7 @@ void Engine::State::begin_volatile(Reader& reader) {
 /// With volatile_when_active: what its last consumer has not taken, or gave back, goes.
 void Engine::State::drop_volatile(Reader& reader) {
   MessageList& list = reader.list;
+  drop_spilled(reader);
   const auto drop = [&](int priority, Entry& entry) {
     --reader.depth;
     reader.depth_bytes -= entry.message->flat().size();
@@ -312,8 +313,8 @@ void Engine::State::drop_volatile(Reader& reader) {
   for (int priority = 0; priority < kPriorities; ++priority) {
     if (!list.lanes[static_cast<std::size_t>(priority)]) continue;
     auto& ring = list.lane(priority).volatile_entries;
-    const auto own =
-        std::max(reader.front.cursor(priority).next, reader.lane(priority).volatile_from);
+    const auto own = std::max({reader.front.cursor(priority).next, list.lane(priority).ring_begin,
+                               reader.lane(priority).volatile_from});
     for (auto at = lower_bound_sequence(ring, own); at < ring.size();) {
       Entry entry = ring[at];
       const auto size = ring.size();

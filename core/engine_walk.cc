@@ -276,7 +276,7 @@ bool Engine::State::fill_portion(Walk& walk, std::uint64_t end) {
   }
   PageRequest request;
   request.list = list.spill->list;
-  request.reader = kQueueReader;
+  request.reader = walk.reader->spill_reader;
   request.priority = static_cast<std::uint8_t>(walk.priority);
   request.first = walk.portion_end;
   request.end = std::min(end, spilled->end);
@@ -303,6 +303,7 @@ void Engine::State::take_spilled_portion(Walk& walk, Page& page) {
     entry.sequence = loaded.sequence;
     entry.message = std::move(loaded.message);
     entry.is_volatile = true;
+    entry.unshared = !walk.reader->list.is_queue();
     walk.spilled.insert(entry.sequence);
     found.push_back(std::move(entry));
   }

@@ -27,8 +27,9 @@
 // from 1 and keeps the newest stored ones in memory (the window, a contiguous suffix: everything
 // stored from window_begin on); older ones are read back from the store by page. Non-persistent
 // messages are in memory, in a ring of their own, in the same numbering; when memory is short, the
-// oldest of the ring are moved to the store's disk (spilled) and read back by page as well. That is
-// engine_spill.cc; nothing of it survives the process.
+// oldest of the ring are moved to the store's disk (spilled) and read back by page as well, by each
+// reader of a topic list that has not come to them. That is engine_spill.cc; nothing of it survives
+// the process.
 //
 // A Reader owns what it has not acknowledged of a list: the one reader of a queue, with competing
 // consumers, or a durable subscription. It goes through the list by Scans: consumers that take the
@@ -73,7 +74,8 @@ struct Entry {
   bool first_of_group = false;       ///< out: its message group is new to the consumer
   bool counted_in_group = false;     ///< out: in MessageGroup::out
   bool retained = false;             ///< given to a new subscription (core/retained.h)
-  std::uint16_t refusals = 0;        ///< of `deliveries`, those that a consumer refused
+  bool unshared = false;       ///< volatile, in a topic list: one reader has it, from the spill
+  std::uint16_t refusals = 0;  ///< of `deliveries`, those that a consumer refused
 };
 
 /// A message that was refused and waits for the time of its redelivery.
@@ -86,14 +88,16 @@ struct DelayedEntry {
 
 /// What a lane has spilled: non-persistent messages that are in a list of their own in the store.
 struct SpilledLane {
-  std::uint64_t end = 0;      ///< volatile entries below are there, from here on in the ring
-  std::uint64_t entries = 0;  ///< not taken yet
+  std::uint64_t end = 0;  ///< volatile entries below are there, from here on in the ring
+  /// Not taken yet. Of a topic list: by all its readers together, see ReaderLane::spilled.
+  std::uint64_t entries = 0;
 };
 
 /// What a list has spilled.
 struct Spill {
-  ListId list{};            ///< in the store; nobody can name it
-  std::uint64_t bytes = 0;  ///< of messages not taken yet
+  ListId list{};  ///< in the store; nobody can name it
+  /// Of messages not taken yet. Of a topic list: no less than that, see State::account_spill().
+  std::uint64_t bytes = 0;
 };
 
 /// The messages of one priority of a list.
@@ -106,6 +110,8 @@ struct Lane {
   Ring<Entry> volatile_entries;
   std::size_t window_gaps = 0;
   std::size_t volatile_gaps = 0;
+  /// Of a topic list: volatile entries below are in the ring for those that have them out only.
+  std::uint64_t ring_begin = 1;
   std::unique_ptr<SpilledLane> spilled;  ///< null: nothing is
 };
 
@@ -210,6 +216,8 @@ struct ReaderLane {
   std::uint64_t volatile_from = 0;  ///< with volatile_when_active: those below are not its own
   AckLate refused;                  ///< … and refused these
   AckLate acked;                    ///< durable subscriptions that acknowledge automatically
+  AckLate unwanted;                 ///< of a topic list's spill: what it does not come to
+  std::uint64_t spilled = 0;        ///< of a topic list's spill: what it comes to
 };
 
 /// A shared subscription: see engine_shared.cc.
@@ -244,8 +252,13 @@ class Reader {
   bool acks_late = false;             ///< stands in the list of those with an AckLate
   TimePoint idle_since{};             ///< when its last consumer left
   std::vector<Walk*> walks;           ///< that go through it; see core/queue_walk.h
+  /// What it is in the list's spill. Of a topic list: another whenever it comes to have something
+  /// there, and kQueueReader while it has nothing.
+  ReaderId spill_reader = kQueueReader;
 
   // Of topics.
+  std::uint64_t spilled = 0;           ///< messages that it has in the list's spill …
+  std::uint64_t spilled_bytes = 0;     ///< … and their bytes
   Session* session = nullptr;          ///< whose durable subscription it is; null: nobody's
   bool ended = false;                  ///< its session has ended: it goes
   std::unique_ptr<SharedGroup> group;  ///< of a shared subscription; else null

@@ -20,6 +20,9 @@ core::RecoveredState LyingStore::recovered() {
     if (core::is_schedule_list(list.description.destination.name)) {
       schedule_lists_.insert(list.description.id);
     }
+    if (list.description.destination.kind == core::DestinationKind::temporary_topic) {
+      spill_lists_.insert(list.description.id);
+    }
   }
   if (sabotage_ == Sabotage::forget_expiry) {
     for (auto& list : state.lists) list.expiry.clear();
@@ -49,6 +52,10 @@ core::Ticket LyingStore::append(std::span<StoreOp> ops) {
     if (op.kind == StoreOpKind::create_list &&
         core::is_schedule_list(op.detail->list.destination.name)) {
       schedule_lists_.insert(op.list);
+    }
+    if (op.kind == StoreOpKind::create_list &&
+        op.detail->list.destination.kind == core::DestinationKind::temporary_topic) {
+      spill_lists_.insert(op.list);
     }
     if (sabotage_ == Sabotage::forget_refusals && op.kind == StoreOpKind::count_refusal) {
       op.kind = StoreOpKind::count_delivery;
@@ -96,6 +103,10 @@ bool LyingStore::drops(const StoreOp& op) {
     case Sabotage::repeat_jobs:
       return kind == StoreOpKind::acknowledge && schedule_lists_.contains(op.list) &&
              ++seen_ % 4 == 0;
+    case Sabotage::lose_spilled:
+      return kind == StoreOpKind::add && spill_lists_.contains(op.list) && ++seen_ % 4 == 0;
+    case Sabotage::keep_spilled:
+      return kind == StoreOpKind::delete_list && spill_lists_.contains(op.list);
     case Sabotage::split_sends:
       return kind == StoreOpKind::add_reference && queues_.contains(op.list) && ++seen_ % 4 == 0;
     case Sabotage::forget_targets:

@@ -40,6 +40,7 @@ class LyingStore final : public core::Store {
   std::uint64_t seen_ = 0;
   std::set<core::ListId> schedule_lists_;
   std::set<core::ListId> moved_lists_;
+  std::set<core::ListId> spill_lists_;  ///< of topics
   std::set<core::ListId> queues_;
 };
 

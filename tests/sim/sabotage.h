@@ -25,6 +25,8 @@ enum class Sabotage : std::uint8_t {
   split_sends,       ///< every 4th message is not stored in the second of its queues
   lose_moved,        ///< every 4th message that a command moves is not stored where it goes
   keep_moved,        ///< every 4th of them stays where it was
+  lose_spilled,      ///< every 4th message that is spilled for durable subscriptions is not stored
+  keep_spilled,      ///< what is spilled for them is never deleted as a whole
   resurrect,         ///< every 16th acknowledgement is never stored
   tear_batches,      ///< a batch is stored in two halves
   // --- the disk's (below the journal)
@@ -59,7 +61,7 @@ struct SabotageInfo {
   bool journal = true;  ///< and on the journal, which writes a batch that is torn in one piece
 };
 
-inline constexpr std::array<SabotageInfo, 36> kSabotages{{
+inline constexpr std::array<SabotageInfo, 38> kSabotages{{
     {Sabotage::lose_durable, "lose_durable"},
     {Sabotage::lose_early, "lose_early"},
     {Sabotage::forget_touches, "forget_touches"},
@@ -74,6 +76,8 @@ inline constexpr std::array<SabotageInfo, 36> kSabotages{{
     {Sabotage::split_sends, "split_sends"},
     {Sabotage::lose_moved, "lose_moved"},
     {Sabotage::keep_moved, "keep_moved"},
+    {Sabotage::lose_spilled, "lose_spilled"},
+    {Sabotage::keep_spilled, "keep_spilled"},
     {Sabotage::resurrect, "resurrect"},
     {Sabotage::tear_batches, "tear_batches", true, false},
     {Sabotage::skip_sync, "skip_sync", false, true},
