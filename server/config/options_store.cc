@@ -186,8 +186,8 @@ constexpr Option kOptions[] = {
     unmet("jobSchedulerUsage", "pollingTime", Type::integer, "100", Status::meaningless, "", "",
           "nothing polls"),
     honoured("tempUsage", "limit", Type::memory, "50gb", kMemory, kRestart,
-             "disk for non-persistent messages of queues that memory has no room for; 0: none, "
-             "their producers wait",
+             "disk for non-persistent messages of queues and durable subscriptions that memory has no "
+             "room for; 0: none, their producers wait",
              [](Target& t, const Value& v, const SourceLocation&) {
                t.config.limits.spilled_bytes_max = number(v);
              }),
