@@ -442,7 +442,7 @@ void Engine::State::see_durable() {
     mark_ready(*subscription);
   }
   subscriptions_awaiting_durable.clear();
-  if (parked_connections.empty() && commits_waiting.empty()) return;
+  if (parked_for_the_store.waiting.empty() && commits_waiting.empty()) return;
   room_was_made();  // undurable bytes are a limit too
 }
 
@@ -539,7 +539,7 @@ bool Engine::State::run() {
       wake_in_flight(steps);
     } else if (!destinations_to_retry.empty()) {
       retry_destinations(steps);
-    } else if (room_changed || parked_turns > 0) {
+    } else if (sends_are_due()) {
       retry_parked(steps);
     } else if (schedule.due) {
       advance_schedule(steps);
@@ -580,9 +580,9 @@ bool Engine::State::run() {
   if (topics_have_room) room_at_topics();
   return !ready_scans.empty() || !ready_subscriptions.empty() || !ready_tasks.empty() ||
          !flight_returned.empty() || sessions_due || !ending_sessions.empty() ||
-         retained.expiry_due || retained.wants_page || room_changed || parked_turns > 0 ||
-         redeliveries_due || schedule.due || !destinations_to_retry.empty() || slow_checks_due ||
-         collect_at || offline_at || expiry_due || wants_to_spill();
+         retained.expiry_due || retained.wants_page || sends_are_due() || redeliveries_due ||
+         schedule.due || !destinations_to_retry.empty() || slow_checks_due || collect_at ||
+         offline_at || expiry_due || wants_to_spill();
 }
 
 }  // namespace pabal::core

@@ -231,13 +231,14 @@ void Engine::State::explain_producers(QueueExplanation& told) const {
       if (blocked_in_turn(waiting[i]) != nullptr) tell(*connections.find(waiting[i].first));
     }
   }
-  for (std::size_t i = 0; i < parked_connections.size(); ++i) {
-    const auto* connection = connections.find(parked_connections[i]);
-    if (connection == nullptr || connection->parked.empty()) continue;
-    const auto& message = connection->parked.front().send.message;
-    if (message && message->destination_kind() == told.queue.kind &&
-        message->destination_name() == told.queue.name) {
-      tell(*connection);
+  for (const auto* parked : {&parked_for_memory, &parked_for_the_store}) {
+    for (const auto& [turn, id] : parked->waiting) {
+      const auto* connection = connections.find(id);
+      const auto& message = connection->parked.front().send.message;
+      if (message && message->destination_kind() == told.queue.kind &&
+          message->destination_name() == told.queue.name) {
+        tell(*connection);
+      }
     }
   }
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/engine_state.h"
@@ -9,7 +10,8 @@
 // store). Who waits at a destination gets a turn when that has room again, one after the other
 // until it is full again: a change costs what it admits, and not what waits. What waits for the
 // broker gets one turn each after a change, because a limit that holds one up need not hold up the
-// others.
+// others; who got something in and has more goes behind those who did not. Who waits for the store
+// is not asked when memory changes, and in a round not after a smaller send has found no room.
 
 namespace pabal::core {
 
@@ -102,10 +104,6 @@ Outcome Engine::State::park(Connection& connection, Parked parked) {
     ++within->parked_sends;
   }
   const bool first = connection.parked.empty();
-  if (first && !parked.send.message) {
-    blocked_at_.name.clear();
-    blocked_why_ = "the end of a transaction waits for its sends, or for the store";
-  }
   parked.since = now;
   connection.parked.push_back(std::move(parked));
   if (first) list_blocked(connection);
@@ -189,8 +187,7 @@ bool Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps
       outcome->xa = XaCode::unknown;
       unpark_front(connection);
     } else if (!parked.send.message) {
-      blocked_at_.name.clear();
-      blocked_why_ = "the end of a transaction waits for its sends, or for the store";
+      forget_block(kEndWaits);
       if (transaction->parked_sends > 0) return true;  // of another connection: an XA branch
       unpark_front(connection);  // first: refused, it rolls back what else is parked of it
       outcome = try_end(*transaction, parked.call);
@@ -220,36 +217,59 @@ bool Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps
   return true;
 }
 
-/// Each connection gets one turn after a change; a limit that holds one up need not hold up the
-/// others.
+/// Each connection gets one turn after a change.
 void Engine::State::retry_parked(std::uint32_t& steps) {
   if (room_changed) {
     room_changed = false;
     retry_expired(steps);
     if (tasks_await_room) wake_tasks();
     retry_commits();
-    parked_turns = parked_connections.size();
+    parked_for_memory.wanted = parked_for_the_store.wanted = true;
   }
-  while (parked_turns > 0 && steps > 0) {
-    const ConnectionId id = parked_connections.front();
-    auto* connection = connections.find(id);
-    // Out of steps in its turn, it stays in front and goes on: behind the others, which have had
-    // theirs, it would wait for a change that need not come.
-    const std::size_t before = connection != nullptr ? connection->parked.size() : 0;
-    if (connection != nullptr && !retry_parked_of(*connection, steps)) return;
-    --parked_turns;
-    parked_connections.pop_front();
-    if (connection == nullptr || !connection->park_listed) continue;
-    const bool same = connection->parked.size() == before && connection->blocked &&
-                      connection->blocked->place == blocked_at_;
-    if (same && !connection->parked.empty()) {
-      connection->blocked->reason = std::move(blocked_why_);
-      parked_connections.push_back(id);  // nothing has changed for it: it keeps its time
+  if (retry_round(parked_for_memory, steps)) retry_round(parked_for_the_store, steps);
+}
+
+/// False: the steps ran out first. What changes during a round leads to another one, behind it:
+/// with one that began anew, those in front would keep the others from their turns.
+bool Engine::State::retry_round(ParkedConnections& parked, std::uint32_t& steps) {
+  if (parked.next > parked.last) {
+    if (!std::exchange(parked.wanted, false)) return true;
+    parked.next = 0;
+    parked.last = last_turn;
+    parked.put_off = std::numeric_limits<std::uint64_t>::max();
+  }
+  for (;;) {
+    const auto at = parked.waiting.lower_bound(parked.next);
+    if (at == parked.waiting.end() || at->first > parked.last) {
+      parked.next = parked.last + 1;
+      return true;
+    }
+    if (steps == 0) return false;
+    const std::uint64_t turn = at->first;
+    Connection& connection = *connections.find(at->second);
+    if (connection.blocked->store_bytes >= parked.put_off) {
+      --steps;
+      parked.next = turn + 1;
       continue;
     }
-    connection->park_listed = false;
-    unlist_blocked(*connection);
-    if (!connection->parked.empty()) list_blocked(*connection);
+    const std::size_t before = connection.parked.size();
+    if (!retry_parked_of(connection, steps)) {
+      parked.next = turn;  // its turn goes on
+      return false;
+    }
+    parked.next = turn + 1;
+    if (blocked_bytes_ != 0 && !connection.parked.empty()) {
+      parked.put_off = std::min(parked.put_off, blocked_bytes_);
+    }
+    if (auto& blocked = connection.blocked; blocked && connection.parked.size() == before &&
+                                            blocked->place == blocked_at_ &&
+                                            blocked->in_memory == blocked_in_memory_) {
+      blocked->reason = std::move(blocked_why_);  // it keeps its place and its time
+      blocked->store_bytes = blocked_bytes_;
+      continue;
+    }
+    unlist_blocked(connection);
+    if (!connection.parked.empty()) list_blocked(connection);
   }
 }
 
@@ -278,12 +298,14 @@ void Engine::State::list_blocked(Connection& connection) {
     blocked_times.emplace(blocked.wake_at(), connection.id);
     wake_at(Timer::blocked_sends, blocked.wake_at());
   }
+  blocked.turn = ++last_turn;
   if (blocked.place.name.empty()) {
-    if (!std::exchange(connection.park_listed, true)) parked_connections.push_back(connection.id);
+    blocked.in_memory = blocked_in_memory_;
+    blocked.store_bytes = blocked_bytes_;
+    parked_with(blocked).waiting.emplace(blocked.turn, connection.id);
   } else {
     auto [at, is_new] = blocked_destinations.try_emplace(blocked.place);
     if (is_new && !is_queue(blocked.place.kind)) ++blocked_topics;
-    blocked.turn = ++last_turn;
     at->second.waiting.push_back({connection.id, blocked.turn});
     if (const auto list = queues.find(blocked.place.name); list != queues.end()) {
       list->second->has_blocked = true;
@@ -295,14 +317,18 @@ void Engine::State::list_blocked(Connection& connection) {
   connection.blocked = std::move(blocked);
 }
 
-/// It waits no more, or is about to be listed anew. Its place in the list of those that wait stays,
-/// and is passed over.
+/// It waits no more, or is about to be listed anew. Its place in the list of those that wait at a
+/// destination stays, and is passed over.
 void Engine::State::unlist_blocked(Connection& connection) {
   constexpr std::size_t kWorthCompacting = 32;
   if (!connection.blocked) return;
   const Blocked blocked = std::move(*connection.blocked);
   connection.blocked.reset();
   blocked_times.erase({blocked.wake_at(), connection.id});
+  if (blocked.place.name.empty()) {
+    parked_with(blocked).waiting.erase(blocked.turn);
+    return;
+  }
   const auto at = blocked_destinations.find(blocked.place);
   if (at == blocked_destinations.end()) return;
   auto& [waiting, stale, retry_listed] = at->second;
@@ -326,8 +352,7 @@ const Blocked* Engine::State::blocked_in_turn(
 
 void Engine::State::try_anew(Connection& connection) {
   unlist_blocked(connection);
-  blocked_at_.name.clear();
-  blocked_why_ = "its turn to try again has not come yet";
+  forget_block("its turn to try again has not come yet");
   list_blocked(connection);
   room_was_made();
 }
@@ -453,10 +478,11 @@ std::vector<BlockedProducer> Engine::State::blocked_producers(std::size_t limit)
       add(*connections.find(blocked.waiting[i].first));
     }
   }
-  for (std::size_t i = 0; i < parked_connections.size() && views.size() < limit; ++i) {
-    const auto* connection = connections.find(parked_connections[i]);
-    if (connection == nullptr || !connection->blocked) continue;
-    if (connection->blocked->place.name.empty()) add(*connection);
+  for (const auto* parked : {&parked_for_memory, &parked_for_the_store}) {
+    for (const auto& [turn, id] : parked->waiting) {
+      if (views.size() >= limit) return views;
+      add(*connections.find(id));
+    }
   }
   return views;
 }

@@ -92,13 +92,18 @@ std::optional<Outcome> Engine::State::try_schedule(const Send& send, Transaction
     }
   }
   Error why;
-  switch (admit_job(bytes, stored, why)) {
+  const Purpose purpose =
+      transaction != nullptr ? purpose_within(*transaction, bytes) : Purpose::send;
+  switch (admit_job(bytes, stored, why, purpose)) {
     case Admission::granted:
       break;
     case Admission::refused:
       return Outcome::failure(std::move(why), store.submitted());
     case Admission::later:
-      if (!limits.send_fail_if_no_space) return std::nullopt;
+      if (!fails_when_full(*message)) {
+        blocked_why_ = std::move(why.text);
+        return std::nullopt;
+      }
       return Outcome::failure(std::move(why), store.submitted());
   }
   if (transaction != nullptr) {
@@ -118,7 +123,7 @@ std::optional<Outcome> Engine::State::try_schedule(const Send& send, Transaction
   return Outcome{Disposition::done, ticket, std::nullopt};
 }
 
-Admission Engine::State::admit_job(std::uint64_t bytes, bool stored, Error& why) {
+Admission Engine::State::admit_job(std::uint64_t bytes, bool stored, Error& why, Purpose purpose) {
   if (limits.memory_bytes_max != 0 && bytes > limits.memory_bytes_max) {
     // Later it would be refused as any send, and so wait for ever.
     why = {Errc::quota_exceeded, "the message is larger than memoryUsage (" +
@@ -144,10 +149,14 @@ Admission Engine::State::admit_job(std::uint64_t bytes, bool stored, Error& why)
     why = {Errc::quota_exceeded, "memoryUsage: " + std::to_string(held_bytes) + " of " +
                                      std::to_string(limits.memory_bytes_max) +
                                      " bytes are held by messages"};
+    blocked_in_memory_ = true;
     return Admission::later;
   }
-  const auto admission = store.admit(bytes);
-  if (admission != Admission::granted) why = {Errc::store_full, store.refusal()};
+  const auto admission = store.admit(bytes, purpose);
+  if (admission != Admission::granted) {
+    why = {Errc::store_full, store.refusal()};
+    blocked_bytes_ = purpose == Purpose::send ? bytes : 0;
+  }
   return admission;
 }
 

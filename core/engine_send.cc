@@ -77,8 +77,7 @@ void Engine::State::force_persistency(MessageRef& message) const {
 }
 
 std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* transaction) {
-  blocked_at_.name.clear();
-  blocked_why_ = "the store has no room";
+  forget_block("the store has no room");
   if (send.schedule) return try_schedule(send, transaction);
   const MessageRef& message = send.message;
   if (auto routed = route(send); !routed) {
@@ -91,6 +90,7 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
     if (!more) return Outcome::failure(more.error(), store.submitted());
     stored_bytes += *more;
   }
+  Purpose purpose = send.purpose;
   if (transaction != nullptr) {
     // What will be stored is known at commit; room is set aside for whatever may be.
     const bool may_be = message->persistent() && !is_temporary(message->destination_kind());
@@ -98,6 +98,7 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
     if (auto room = check_room(*transaction, *message); !room) {
       return Outcome::failure(room.error());
     }
+    purpose = purpose_within(*transaction, stored_bytes);
   }
 
   Session* session = send.attach ? connections.find(send.attach_to)->session : nullptr;
@@ -108,7 +109,7 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
   }
   Error why;
   const bool full = send.purpose == Purpose::send && destination_full(*message, why);
-  switch (full ? Admission::later : admit(*message, stored_bytes, why, send.purpose)) {
+  switch (full ? Admission::later : admit(*message, stored_bytes, why, purpose)) {
     case Admission::granted:
       break;
     case Admission::refused:
@@ -144,8 +145,8 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
     if (send.identity) remember(*send.identity, bytes > 0, batch_);
     if (session != nullptr) apply_changes(*session, *send.attach, batch_.operations);
     if (!batch_.operations.empty()) ticket = store.append(batch_.operations);
-    // What a crash would bring again, as another message (its producer sends again, or the scheduler
-    // does, or the session's record), nobody sees before it is durable.
+    // What a crash would bring again, as another message (its producer sends again, or the
+    // scheduler does, or the session's record), nobody sees before it is durable.
     const bool may_come_again = send.identity != nullptr || send.along != nullptr ||
                                 (session != nullptr && session->parts_stored);
     if (may_come_again) visible_after = ticket;
@@ -183,6 +184,7 @@ Admission Engine::State::admit(const Message& message, std::uint64_t stored_byte
       why = {Errc::quota_exceeded, "memoryUsage: " + std::to_string(held_bytes) + " of " +
                                        std::to_string(limits.memory_bytes_max) +
                                        " bytes are held by messages"};
+      blocked_in_memory_ = true;
       return Admission::later;
     }
   }
@@ -192,6 +194,7 @@ Admission Engine::State::admit(const Message& message, std::uint64_t stored_byte
       why = {Errc::quota_exceeded, "a subscription of " + std::string(message.destination_name()) +
                                        " (client " + subscription->connection.client_id +
                                        ") is too far behind"};
+      blocked_in_memory_ = true;
       return Admission::later;
     }
   }
@@ -204,12 +207,16 @@ Admission Engine::State::admit(const Message& message, std::uint64_t stored_byte
       why = {Errc::quota_exceeded, "the shared subscription " +
                                        list->readers.front()->description.name + " of " +
                                        list->destination.name + " is too far behind"};
+      blocked_in_memory_ = true;
       return Admission::later;
     }
   }
   if (stored_bytes == 0) return Admission::granted;
   const auto admission = store.admit(stored_bytes, purpose);
-  if (admission != Admission::granted) why = {Errc::store_full, store.refusal()};
+  if (admission != Admission::granted) {
+    why = {Errc::store_full, store.refusal()};
+    blocked_bytes_ = purpose == Purpose::send ? stored_bytes : 0;
+  }
   return admission;
 }
 

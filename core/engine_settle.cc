@@ -26,6 +26,9 @@ std::size_t position_of(const Ring<InFlight>& in_flight, std::uint64_t id) noexc
   return low;
 }
 
+/// A message may be so much larger when it is passed on: by another destination, or a property.
+constexpr std::uint64_t kPassedOnBytes = 256;
+
 }  // namespace
 
 // --- acknowledging -------------------------------------------------------------------------------
@@ -75,6 +78,7 @@ Outcome Engine::State::acknowledge(SubscriptionId id, DeliveryRange range, AckKi
       delivery.state = InFlight::State::in_transaction;
       delivery.transaction = within->id;
       within->acks.push_back({id, delivery.id, kind, std::string(cause)});
+      if (kind == AckKind::consumed) note_freed(*within, delivery);
       --subscription->out;  // credit returns now, or a transaction larger than it could not end
     } else {
       const auto settled = settle(*subscription, delivery, kind, cause, batch, true);
@@ -91,6 +95,16 @@ Outcome Engine::State::acknowledge(SubscriptionId id, DeliveryRange range, AckKi
   }
   flush_acks();
   return Outcome{Disposition::done, store.submitted(), std::nullopt};
+}
+
+/// What the transaction acknowledges leaves the store when it is committed: so much of what it
+/// sends needs no room, and waits for none. Or whoever passes on what fills a store would wait for
+/// himself.
+void Engine::State::note_freed(Transaction& transaction, const InFlight& delivery) {
+  const Reader* reader = delivery.reader;
+  if (reader == nullptr || !reader->list.is_queue() || delivery.entry.is_volatile) return;
+  transaction.freed_bytes += delivery.entry.message->flat().size() + kPassedOnBytes;
+  if (transaction.parked_sends > 0) room_was_made();
 }
 
 /// Whether all of the range can be settled. Room for its dead letters is set aside, unless it is

@@ -234,7 +234,22 @@ struct Blocked {
   TimePoint warn_at = TimePoint::max();
   milliseconds warn_every{0};
   std::uint64_t turn = 0;  ///< which of its entries in the list of `place` counts
+  bool in_memory = false;  ///< at the broker as a whole: memory is all that it waits for
+  /// The send asks the store for so much, which put it off; 0: something else.
+  std::uint64_t store_bytes = 0;
   [[nodiscard]] TimePoint wake_at() const { return std::min(fail_at, warn_at); }
+};
+
+/// Connections whose first send waits for the broker as a whole, in turn, and the round in which
+/// each of them tries again.
+struct ParkedConnections {
+  std::map<std::uint64_t, ConnectionId> waiting;  ///< by Blocked::turn
+  bool wanted = false;     ///< another round, when the one under way has ended
+  std::uint64_t next = 1;  ///< turn that is next in the round
+  std::uint64_t last = 0;  ///< and the last one of it; below `next`: none is under way
+  /// The smallest send that the store put off in this round: of larger ones it need not be asked.
+  std::uint64_t put_off = 0;
+  [[nodiscard]] bool due() const noexcept { return wanted || next <= last; }
 };
 
 class Connection {
@@ -264,7 +279,6 @@ class Connection {
   Ring<Parked> parked;
   std::uint64_t parked_bytes = 0;
   std::optional<Blocked> blocked;  ///< has a value while something is parked
-  bool park_listed = false;        ///< stands in the list of those that wait for the broker
   bool reading_paused = false;
 };
 
@@ -287,6 +301,8 @@ class Transaction {
   std::vector<Send> sends;
   std::uint64_t bytes = 0;
   std::uint64_t admitted_bytes = 0;  ///< set aside in the store
+  std::uint64_t freed_bytes =
+      0;  ///< that what it acknowledges leaves in the store, see note_freed()
   struct Sent {
     std::uint64_t first = 0;
     std::uint64_t last = 0;
@@ -557,11 +573,27 @@ class Engine::State {
   Result<void> admit_destination(const Destination& destination) const;
 
   Outcome park(Connection& connection, Parked parked);
+  static constexpr std::string_view kEndWaits =
+      "the end of a transaction waits for its sends, or for the store";
+  /// Whatever is tried next, nothing is known of what it waits for, but for this.
+  void forget_block(std::string_view why) {
+    blocked_at_.name.clear();
+    blocked_why_ = why;
+    blocked_in_memory_ = false;
+    blocked_bytes_ = 0;
+  }
+  [[nodiscard]] ParkedConnections& parked_with(const Blocked& blocked) {
+    return blocked.in_memory ? parked_for_memory : parked_for_the_store;
+  }
+  [[nodiscard]] bool sends_are_due() const noexcept {
+    return room_changed || parked_for_memory.due() || parked_for_the_store.due();
+  }
   void drop_parked(Connection& connection, std::optional<TransactionId> transaction);
   void unpark_front(Connection& connection);
   void read_on(Connection& connection);
   bool retry_parked_of(Connection& connection, std::uint32_t& steps);
   void retry_parked(std::uint32_t& steps);
+  bool retry_round(ParkedConnections& parked, std::uint32_t& steps);
   /// Gives `message` its places in route_, adding the store operations to `batch`; the message
   /// bytes that they store.
   std::uint64_t prepare(const MessageRef& message, Batch& batch);
@@ -632,7 +664,8 @@ class Engine::State {
   Result<ScheduledJob> plan_job(const Send& send, std::int64_t repeat_max);
   /// What a send to be delivered later takes in the store at most.
   [[nodiscard]] static std::uint64_t scheduled_bytes_max(const Send& send);
-  Admission admit_job(std::uint64_t bytes, bool stored, Error& why);
+  Admission admit_job(std::uint64_t bytes, bool stored, Error& why,
+                      Purpose purpose = Purpose::send);
   /// Gives a job its place, adding the store operations to `batch`.
   void prepare_job(const MessageRef& packed, TimePoint at, Batch& batch);
   /// A send that was planned before, at its commit; how many bytes are stored.
@@ -991,12 +1024,14 @@ class Engine::State {
   /// A delivery of the reader's is out no more: acknowledged, moved or on its way back. Called
   /// while the entry still has its message.
   void no_longer_out(Reader& reader, const Entry& entry);
+  void note_freed(Transaction& transaction, const InFlight& delivery);
   void room_was_made() { room_changed = true; }
-  /// Message memory that could not be dropped is free again, and parked sends may get it.
+  /// Message memory that could not be dropped is free again, and parked sends may get it. Who waits
+  /// for the store is not asked each time.
   void unhold(const Message& message) {
     held_bytes -= message.footprint();
     if (blocked_topics > 0) topics_have_room = true;
-    if (!parked_connections.empty()) room_was_made();
+    if (!parked_for_memory.waiting.empty()) parked_for_memory.wanted = true;
   }
   void forget_settled(Subscription& subscription);
   void credit_returned(Subscription& subscription);
@@ -1217,7 +1252,9 @@ class Engine::State {
   // --- engine_transaction.cc
   Result<TransactionId> begin(ConnectionId id);
   Outcome commit(TransactionId id, ReplyToken token);
-  Outcome commit_now(Transaction& transaction);
+  std::optional<Outcome> commit_now(Transaction& transaction);
+  /// For what `bytes` more are, that a send of the transaction has the store set aside.
+  static Purpose purpose_within(const Transaction& transaction, std::uint64_t bytes) noexcept;
   Outcome commit_batch(Transaction& transaction);
   InFlight* find_delivery(const PendingAck& ack);
   Outcome rollback(TransactionId id);
@@ -1385,9 +1422,9 @@ class Engine::State {
   std::vector<ListId> warming_up;    ///< queues whose dispatch starts with time
   std::vector<Reader*> acking_late;  ///< are done with what is not acknowledged in the store yet
   std::vector<SubscriptionId> subscriptions_awaiting_durable;
-  Ring<ConnectionId> parked_connections;
-  bool room_changed = false;     ///< parked sends are worth another try
-  std::size_t parked_turns = 0;  ///< of them, connections that have not had it yet
+  bool room_changed = false;               ///< parked sends are worth another try
+  ParkedConnections parked_for_memory;     ///< Blocked::in_memory
+  ParkedConnections parked_for_the_store;  ///< all others
   struct BlockedDestination {
     Ring<std::pair<ConnectionId, std::uint64_t>> waiting;  ///< by turn (Blocked::turn)
     std::size_t stale = 0;      ///< of them, those that wait here no more
@@ -1485,8 +1522,10 @@ class Engine::State {
   std::size_t scratch_topics_used_ = 0;
   std::uint64_t route_serial_ = 0;
   std::uint64_t offer_serial_ = 0;
-  Destination blocked_at_;   ///< of the last admission that said later: where
-  std::string blocked_why_;  ///< and why
+  Destination blocked_at_;           ///< of the last admission that said later: where
+  std::string blocked_why_;          ///< and why
+  bool blocked_in_memory_ = false;   ///< it was for memory
+  std::uint64_t blocked_bytes_ = 0;  ///< Blocked::store_bytes
   std::uint64_t remember_serial_ = 0;
 };
 

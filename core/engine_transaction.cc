@@ -70,6 +70,7 @@ Outcome Engine::State::commit(TransactionId id, ReplyToken token) {
 /// several connections') that are.
 Outcome Engine::State::end_or_park(Connection& connection, Transaction& transaction, EndCall call,
                                    ReplyToken token) {
+  forget_block(kEndWaits);
   if (connection.parked.empty() && transaction.parked_sends == 0) {
     if (auto outcome = try_end(transaction, call)) return std::move(*outcome);
   }
@@ -87,14 +88,21 @@ std::optional<Outcome> Engine::State::try_end(Transaction& transaction, EndCall 
     transaction.lost = Error{Errc::bad_state, "was marked to roll back"};
   }
   const Xid xid = transaction.branch->xid;  // which goes
-  Outcome outcome = commit_now(transaction);
-  if (outcome.disposition != Disposition::failed) return outcome;
-  Outcome vote = xa_failure(XaCode::rolled_back, xid, outcome.error->text);
-  vote.error->code = outcome.error->code;
+  auto outcome = commit_now(transaction);
+  if (!outcome || outcome->disposition != Disposition::failed) return outcome;
+  Outcome vote = xa_failure(XaCode::rolled_back, xid, outcome->error->text);
+  vote.error->code = outcome->error->code;
   return vote;
 }
 
-Outcome Engine::State::commit_now(Transaction& transaction) {
+Purpose Engine::State::purpose_within(const Transaction& transaction,
+                                      std::uint64_t bytes) noexcept {
+  if (transaction.freed_bytes >= transaction.admitted_bytes + bytes) return Purpose::move;
+  return transaction.admitted_bytes > 0 ? Purpose::more : Purpose::send;
+}
+
+/// Nullopt: there is no room now.
+std::optional<Outcome> Engine::State::commit_now(Transaction& transaction) {
   // Everything that can refuse it comes first; a refused commit is a rollback.
   if (transaction.lost) {
     Outcome failure = Outcome::failure(*transaction.lost, store.submitted());
@@ -123,7 +131,12 @@ Outcome Engine::State::commit_now(Transaction& transaction) {
   // More than was foreseen, when what it sent goes to patterns that came only now.
   if (stored_bytes > transaction.admitted_bytes) {
     const std::uint64_t more = stored_bytes - transaction.admitted_bytes;
-    if (store.admit(more) != Admission::granted) {
+    const Admission admission = store.admit(more, purpose_within(transaction, more));
+    if (admission == Admission::later) {
+      blocked_why_ = "the end of a transaction waits: " + store.refusal();
+      return std::nullopt;
+    }
+    if (admission == Admission::refused) {
       return refuse({Errc::store_full, "no room for the commit: " + store.refusal()});
     }
     transaction.admitted_bytes = stored_bytes;

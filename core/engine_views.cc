@@ -38,7 +38,7 @@ EngineSnapshot Engine::State::snapshot() const {
   view.retained = retained.topics.size();
   view.retained_bytes = retained.bytes;
   view.retained_known = !retained.reading();
-  view.connections_parked = parked_connections.size();
+  view.connections_parked = parked_for_memory.waiting.size() + parked_for_the_store.waiting.size();
   for (const auto& [place, blocked] : blocked_destinations) {
     view.connections_parked += blocked.waiting.size() - blocked.stale;
   }

@@ -233,10 +233,13 @@ std::optional<Outcome> Engine::State::prepare_branch(Transaction& work) {
   // Of a composite send's targets another may be the one that is stored.
   const std::uint64_t more =
       branch.stored_bytes > work.admitted_bytes ? branch.stored_bytes - work.admitted_bytes : 0;
-  switch (store.admit(record.size() + more)) {
+  // Without more to send, its end makes room: a store at its limit must not hold it up.
+  switch (
+      store.admit(record.size() + more, more > 0 ? purpose_within(work, more) : Purpose::move)) {
     case Admission::granted:
       break;
     case Admission::later:
+      blocked_why_ = "the prepare of an XA branch waits: " + store.refusal();
       return std::nullopt;
     case Admission::refused:
       return refuse_prepare(work, {Errc::store_full, store.refusal()});

@@ -76,13 +76,17 @@ enum class Purpose : std::uint8_t {
   send,  ///< something new
   move,  ///< a message that leaves its place in the same batch (dead letters): what it takes comes
          ///< free, so storeUsage does not count; or nothing could leave a full store any more
+  more,  ///< something new of a transaction that has room set aside already. It gives that back
+         ///< only when it ends: so where only what is set aside leaves no room under storeUsage, it
+         ///< is refused, or it would wait for itself, or two of them for each other
 };
 
 /// What a send may expect of the store.
 enum class Admission : std::uint8_t {
   granted,
-  later,    ///< room is being made: ask again after StoreListener::space_changed
-  refused,  ///< no room (disk full, storeUsage reached): store_full with the store's own text
+  later,    ///< storeUsage is reached, which whoever acknowledges changes, or room is being made:
+            ///< ask again after StoreListener::space_changed
+  refused,  ///< the disk is full, or waiting would be in vain: store_full with the store's own text
 };
 
 /// Asks for stored messages of one list and priority, unacknowledged by `reader`, in order.
@@ -174,8 +178,9 @@ struct StoreStatus {
   std::uint64_t messages_relocated = 0;
   Ticket submitted = kNoTicket;
   Ticket durable = kNoTicket;
-  bool full = false;
-  std::string full_reason;  ///< why sends are refused, when full
+  bool full = false;        ///< sends find no room
+  bool sends_wait = false;  ///< when full: at storeUsage, for consumers to make room
+  std::string full_reason;  ///< why, when full
 };
 
 /// Told by the store's own threads or from push(), never from inside the engine. Implemented by the
@@ -186,7 +191,7 @@ class StoreListener {
   /// durable() has grown. Must only wake somebody.
   virtual void durable_advanced() noexcept = 0;
   virtual void page_loaded(Page page) noexcept = 0;
-  /// admit() may answer differently now.
+  /// admit() may answer differently now. Comes without further calls where room comes by itself.
   virtual void space_changed() noexcept = 0;
   /// A write or sync of the truth failed: nobody may be answered any more; the process must end.
   virtual void failed(Error error) noexcept = 0;
@@ -210,7 +215,7 @@ class Store {
   /// Inside the engine.
   virtual Admission admit(std::uint64_t bytes, Purpose purpose = Purpose::send) = 0;
   virtual void release(std::uint64_t bytes) = 0;
-  /// Why admit() refuses at the moment, for people: "store full: No space left on device".
+  /// Why the last admit() did not grant, for people: "store full: No space left on device".
   [[nodiscard]] virtual std::string refusal() const = 0;
 
   /// Queues a batch for the next group, whole or not at all, taking the contents of `ops`. A batch

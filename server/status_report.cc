@@ -95,6 +95,7 @@ Object::Ptr store_json(const StatusReport& report) {
   json->set("submitted", number(core::raw(store.submitted)));
   json->set("durable", number(core::raw(store.durable)));
   json->set("full", store.full);
+  json->set("sendsWait", store.sends_wait);
   if (store.full) json->set("fullReason", store.full_reason);
   json->set("failed", report.store_failed);
   return json;
@@ -323,7 +324,7 @@ void store_metrics(Metrics& metrics, const StatusReport& report) {
   const auto durable = core::raw(store.durable);
   metrics.single("pabal_store_undurable_batches", "gauge", "Submitted and not synced yet.",
                  submitted > durable ? submitted - durable : 0);
-  metrics.single("pabal_store_full", "gauge", "1: sends are refused.", store.full ? 1 : 0);
+  metrics.single("pabal_store_full", "gauge", "1: sends wait or are refused.", store.full ? 1 : 0);
 }
 
 void destination_metrics(Metrics& metrics, const StatusReport& report) {
@@ -364,7 +365,11 @@ void destination_metrics(Metrics& metrics, const StatusReport& report) {
 
 std::string illness(const StatusReport& report) {
   if (report.store_failed) return "the store failed";
-  if (report.store.full) return "the store is full: " + report.store.full_reason;
+  // At storeUsage the sends wait for consumers, which must not be kept away by whoever watches
+  // this.
+  if (report.store.full && !report.store.sends_wait) {
+    return "the store is full: " + report.store.full_reason;
+  }
   return {};
 }
 

@@ -22,6 +22,8 @@ using core::Ticket;
 
 namespace {
 
+constexpr std::array kPurposes{Purpose::send, Purpose::move, Purpose::more};
+
 /// What an entry takes beside a send's message bytes: its share of headers and padding, its step.
 constexpr std::uint64_t kSendOverhead = 160;
 
@@ -90,6 +92,9 @@ class JournalCoreImpl final : public JournalCore {
   void wake(Step step) noexcept {
     if (waker_ != nullptr) waker_->wake(step);
   }
+  [[nodiscard]] bool at_limit(std::uint64_t bytes) const;
+  [[nodiscard]] std::optional<std::string> waits_in_vain(std::uint64_t bytes,
+                                                         Purpose purpose) const;
   [[nodiscard]] std::pair<Admission, std::string> judge(std::uint64_t bytes, Purpose purpose) const;
   std::atomic<std::uint64_t>& put_off(Purpose purpose, Admission told) {
     return put_off_[static_cast<std::size_t>(purpose)][told == Admission::refused ? 1 : 0];
@@ -124,8 +129,9 @@ class JournalCoreImpl final : public JournalCore {
   // Between the engine and the threads.
   std::atomic<bool> asked_{false};  // somebody was told `later` or `refused`
   // The smallest that was put off, by purpose and what it was told; 0: none.
-  std::array<std::array<std::atomic<std::uint64_t>, 2>, 2> put_off_{};
+  std::array<std::array<std::atomic<std::uint64_t>, 2>, kPurposes.size()> put_off_{};
   std::atomic<bool> full_{false};
+  std::atomic<bool> sends_wait_{false};  // at storeUsage
   mutable Mutex refusal_mutex_;
   std::string flush_refusal_ PABAL_GUARDED_BY(refusal_mutex_);
   std::string refusal_ PABAL_GUARDED_BY(refusal_mutex_);
@@ -174,6 +180,28 @@ Result<void> JournalCoreImpl::start() {
 
 // --- inside the engine ---------------------------------------------------------------------------
 
+/// Whether `bytes` more are over storeUsage: acknowledgements make room again.
+bool JournalCoreImpl::at_limit(std::uint64_t bytes) const {
+  return options_.bytes_limit != 0 && index_.bytes_live() + unapplied_message_bytes_.load() +
+                                              pending_.undurable_bytes() + granted_bytes_.load() +
+                                              bytes >
+                                          options_.bytes_limit;
+}
+
+/// Why no acknowledgement could ever make room for it under storeUsage.
+std::optional<std::string> JournalCoreImpl::waits_in_vain(std::uint64_t bytes,
+                                                          Purpose purpose) const {
+  if (options_.bytes_limit == 0 || purpose == Purpose::move) return std::nullopt;
+  const std::string limit = std::to_string(options_.bytes_limit) + " bytes (storeUsage)";
+  if (bytes > options_.bytes_limit) {
+    return "store full: " + std::to_string(bytes) + " bytes are more than the limit of " + limit;
+  }
+  const std::uint64_t aside = granted_bytes_.load();
+  if (purpose != Purpose::more || aside + bytes <= options_.bytes_limit) return std::nullopt;
+  return "store full: open transactions have " + std::to_string(aside) + " of the limit of " +
+         limit + " set aside, and this one asks for " + std::to_string(bytes) + " more";
+}
+
 /// What admit() would say now, with the reason; changes nothing.
 std::pair<Admission, std::string> JournalCoreImpl::judge(std::uint64_t bytes,
                                                          Purpose purpose) const {
@@ -183,11 +211,9 @@ std::pair<Admission, std::string> JournalCoreImpl::judge(std::uint64_t bytes,
     MutexLock lock(refusal_mutex_);
     return {Admission::refused, flush_refusal_};
   }
-  if (purpose == Purpose::send && options_.bytes_limit != 0 &&
-      index_.bytes_live() + unapplied_message_bytes_.load() + underway + bytes >
-          options_.bytes_limit) {
-    return {Admission::refused, "store full: the limit of " + std::to_string(options_.bytes_limit) +
-                                    " bytes (storeUsage) is reached"};
+  if (purpose != Purpose::move && at_limit(bytes)) {
+    return {Admission::later, "store full: the limit of " + std::to_string(options_.bytes_limit) +
+                                  " bytes (storeUsage) is reached"};
   }
   // What is only set aside need never be written: waiting for it would be waiting for nothing.
   if (pending_.undurable_bytes() > 0 && underway + bytes > options_.undurable_bytes_max) {
@@ -214,20 +240,25 @@ Admission JournalCoreImpl::admit(std::uint64_t bytes, Purpose purpose) {
   if (admission == Admission::granted) {
     granted_bytes_.fetch_add(bytes);
     granted_sends_.fetch_add(1);
-    full_.store(false);
+    if (purpose != Purpose::move) full_.store(false);
     return admission;
   }
+  auto vain = waits_in_vain(bytes, purpose);
   {
     MutexLock lock(refusal_mutex_);
-    refusal_ = std::move(reason);
+    refusal_ = vain ? std::move(*vain) : std::move(reason);
   }
-  full_.store(admission == Admission::refused);
+  if (vain) return Admission::refused;  // and nobody to be told of anything
+  const bool waits = admission == Admission::later && purpose != Purpose::move && at_limit(bytes);
+  sends_wait_.store(waits);
+  full_.store(waits || admission == Admission::refused);
   if (bytes > options_.segment_bytes / 4) pool_.want(bytes + kSendOverhead);
   // Of those that were told the same, the smallest will find room first; the others ask again then.
   auto& smallest = put_off(purpose, admission);
   if (smallest.load() == 0 || bytes < smallest.load()) smallest.store(bytes);
   asked_.store(true);
   wake(Step::prepare);
+  if (waits) wake(Step::apply);  // acknowledgements that are durable may make room
   return admission;
 }
 
@@ -393,7 +424,9 @@ bool JournalCoreImpl::step_apply() {
   if (nothing) {
     const auto worked = index_.work();
     if (!worked) fail_index(worked.error());
-    return worked && *worked;
+    const bool released = worked && *worked;
+    if (released) tell_space();  // what a list that was deleted held is released little by little
+    return released;
   }
   if (group.has_entry) {
     const auto applied = index_.apply(group.position, group.ops, group.payload_offset);
@@ -553,11 +586,17 @@ void JournalCoreImpl::fail_index(const Error& error) {
 void JournalCoreImpl::tell_space() {
   if (!asked_.load(std::memory_order_relaxed)) return;
   bool changed = false;
-  for (const Purpose purpose : {Purpose::send, Purpose::move}) {
+  for (const Purpose purpose : kPurposes) {
     for (const Admission told : {Admission::later, Admission::refused}) {
       std::uint64_t bytes = put_off(purpose, told).load();
-      if (bytes == 0 || judge(bytes, purpose).first == told) continue;
+      if (bytes == 0) continue;
+      const Admission now = judge(bytes, purpose).first;
+      if (now == told) continue;
       changed = put_off(purpose, told).compare_exchange_strong(bytes, 0) || changed;
+      // Whoever waited may have gone: then nobody asks again, and the status must not say full.
+      if (now == Admission::granted && (purpose != Purpose::move || !sends_wait_.load())) {
+        full_.store(false);
+      }
     }
   }
   if (!any_put_off()) {
@@ -582,6 +621,7 @@ core::StoreStatus JournalCoreImpl::status() const {
   status.submitted = pending_.submitted();
   status.durable = pending_.durable();
   status.full = full_.load();
+  status.sends_wait = status.full && sends_wait_.load();
   if (status.full) status.full_reason = refusal();
   return status;
 }

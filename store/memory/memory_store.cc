@@ -106,11 +106,12 @@ std::uint64_t MemoryStore::epoch() const noexcept {
 std::string MemoryStore::full_reason() const {
   if (admission_ != Admission::granted) return "store full: no room at the moment";
   return "store full: " + std::to_string(state_.bytes_live()) + " of " +
-         std::to_string(options_.bytes_max) + " bytes in use";
+         std::to_string(options_.bytes_max) + " bytes (storeUsage) in use";
 }
 
 Admission MemoryStore::admit(std::uint64_t bytes, core::Purpose purpose) {
   MutexLock lock(mutex_);
+  in_vain_.clear();
   if (admission_ != Admission::granted) {
     if (granted_first_ == 0) {
       refused_ = true;
@@ -118,10 +119,20 @@ Admission MemoryStore::admit(std::uint64_t bytes, core::Purpose purpose) {
     }
     --granted_first_;
   }
-  if (purpose == core::Purpose::send && options_.bytes_max != 0 &&
+  if (purpose != core::Purpose::move && options_.bytes_max != 0 &&
       state_.bytes_live() + reserved_ + bytes > options_.bytes_max) {
+    const std::string limit = std::to_string(options_.bytes_max) + " bytes (storeUsage)";
+    if (bytes > options_.bytes_max) {
+      in_vain_ =
+          "store full: " + std::to_string(bytes) + " bytes are more than the limit of " + limit;
+    } else if (purpose == core::Purpose::more && reserved_ + bytes > options_.bytes_max) {
+      in_vain_ = "store full: open transactions have " + std::to_string(reserved_) +
+                 " of the limit of " + limit + " set aside, and this one asks for " +
+                 std::to_string(bytes) + " more";
+    }
+    if (!in_vain_.empty()) return Admission::refused;
     refused_ = true;
-    return Admission::refused;
+    return Admission::later;
   }
   reserved_ += bytes;
   return Admission::granted;
@@ -140,7 +151,7 @@ void MemoryStore::release(std::uint64_t bytes) {
 
 std::string MemoryStore::refusal() const {
   MutexLock lock(mutex_);
-  return full_reason();
+  return in_vain_.empty() ? full_reason() : in_vain_;
 }
 
 /// Whoever was refused may try again: room was given back.
@@ -263,6 +274,7 @@ core::StoreStatus MemoryStore::status() const {
   status.submitted = Ticket{submitted_};
   status.durable = Ticket{durable_};
   status.full = refused_;
+  status.sends_wait = refused_ && admission_ == Admission::granted;
   if (refused_) status.full_reason = full_reason();
   return status;
 }

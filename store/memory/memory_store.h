@@ -14,7 +14,7 @@
 namespace pabal::store {
 
 struct MemoryStoreOptions {
-  std::uint64_t bytes_max = 0;  ///< admit() refuses sends (not moves) above it; 0: no limit
+  std::uint64_t bytes_max = 0;  ///< storeUsage: admit() puts sends (not moves) off; 0: no limit
   std::uint64_t epoch = 1;      ///< number of the first start
   /// Batches become durable by make_durable() only, as if on a disk that restart() cuts off. Pages
   /// are then read from what is durable, and not before PageRequest::after is.
@@ -118,6 +118,7 @@ class MemoryStore final : public core::Store {
   core::Admission admission_ PABAL_GUARDED_BY(mutex_) = core::Admission::granted;
   std::uint32_t granted_first_ PABAL_GUARDED_BY(mutex_) = 0;
   bool refused_ PABAL_GUARDED_BY(mutex_) = false;  ///< somebody waits for space_changed
+  std::string in_vain_ PABAL_GUARDED_BY(mutex_);   ///< why the last admit() refused for good
   bool tell_space_ PABAL_GUARDED_BY(mutex_) = false;
   bool tell_durable_ PABAL_GUARDED_BY(mutex_) = false;
   bool stopping_ PABAL_GUARDED_BY(mutex_) = false;

@@ -990,13 +990,43 @@ TEST_P(StoreContract, RefusesWhatHasNoRoomAndSaysWhy) {
     ASSERT_LE(sequence, 10U);
   }
   EXPECT_GE(sequence, 9U);
+  EXPECT_EQ(store().admit(size), Admission::later) << "consumers may make room";
   EXPECT_NE(store().refusal().find("store full"), std::string::npos) << store().refusal();
+  EXPECT_NE(store().refusal().find("storeUsage"), std::string::npos) << store().refusal();
+  EXPECT_TRUE(store().status().full);
+  EXPECT_EQ(store().admit(11 * size), Admission::refused) << "there can never be room";
+  EXPECT_EQ(store().admit(size), Admission::later);
   // Consuming never stops, and makes room.
   append(acknowledge(kOrders, kQueueReader, 1, sequence));
   under_test_->sync();
   under_test_->wait_for_space_changed(1);
   EXPECT_EQ(store().admit(size), Admission::granted);
   store().release(size);
+}
+
+// Goal: whoever has room set aside does not wait for room that others, or he himself, have set
+// aside.
+TEST_P(StoreContract, RefusesATransactionWhatOnlyEndsOfTransactionsGiveBack) {
+  const std::uint64_t size = message(std::string(1000, 'x'))->flat().size();
+  start(10 * size);
+  queue();
+  for (std::uint64_t sequence = 1; sequence <= 4; ++sequence) {
+    ASSERT_EQ(store().admit(size), Admission::granted);
+    append(add(kOrders, sequence, message(std::string(1000, 'x'))));
+  }
+  under_test_->sync();
+  ASSERT_EQ(store().admit(size), Admission::granted);
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(store().admit(size, Purpose::more), Admission::granted);
+  EXPECT_EQ(store().admit(size, Purpose::more), Admission::later) << "consumers may make room";
+  EXPECT_EQ(store().admit(5 * size, Purpose::more), Admission::refused);
+  EXPECT_NE(store().refusal().find("open transactions have"), std::string::npos)
+      << store().refusal();
+  EXPECT_EQ(store().admit(5 * size), Admission::later) << "it holds nothing: it can wait";
+  append(acknowledge(kOrders, kQueueReader, 1, 4));
+  under_test_->sync();
+  under_test_->wait_for_space_changed(1);
+  EXPECT_EQ(store().admit(size, Purpose::more), Admission::granted);
+  for (int i = 0; i < 7; ++i) store().release(size);
 }
 
 TEST_P(StoreContract, SetsRoomAsideUntilItIsGivenBack) {

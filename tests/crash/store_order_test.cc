@@ -73,8 +73,48 @@ TEST(StoreSpace, MovesAreNotCountedAgainstTheLimit) {
   ASSERT_EQ(store.core().admit(8000), core::Admission::granted);
   store.send(kQueue, 7800);
   store.settle();
-  EXPECT_EQ(store.core().admit(8000), core::Admission::refused);
+  EXPECT_EQ(store.core().admit(8000), core::Admission::later);
   EXPECT_EQ(store.core().admit(8000, core::Purpose::move), core::Admission::granted);
+}
+
+// Goal: what a deleted list held is released little by little, and no group is written for it.
+// Whoever waits at storeUsage is told all the same.
+TEST(StoreSpace, TellsWhoWaitsWhenADeletedListIsReleased) {
+  constexpr int kMessages = 6000;
+  StoreHarness store(1);
+  store.options.bytes_limit = 1'500'000;
+  store.options.segment_bytes = store.options.first_segment_bytes = 8 << 20;
+  ASSERT_TRUE(store.open()) << store.error;
+  store.create_queue(kQueue);
+  for (int i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE(store.make_room(300)) << i;
+    store.send(kQueue, 100);
+  }
+  store.settle();
+  const std::uint64_t live = store.core().status().bytes_live;
+  ASSERT_GE(live, kMessages * 100U);
+  // It needs more than the deletion itself releases.
+  const std::uint64_t wanted = store.options.bytes_limit - live / 10;
+  ASSERT_EQ(store.core().admit(wanted), core::Admission::later);
+  EXPECT_TRUE(store.core().status().full);
+  EXPECT_TRUE(store.core().status().sends_wait);
+  perform(store, Step::prepare);
+  core::StoreOp gone;
+  gone.kind = core::StoreOpKind::delete_list;
+  gone.list = kQueue;
+  std::vector<core::StoreOp> batch;
+  batch.push_back(std::move(gone));
+  store.submit(std::move(batch));
+  perform(store, Step::write);
+  perform(store, Step::sync);
+  store.space_changes = 0;
+  ASSERT_TRUE(store.core().step(Step::apply));
+  ASSERT_GT(store.core().status().bytes_live, live / 10);
+  EXPECT_EQ(store.space_changes, 0);
+  perform(store, Step::apply);
+  EXPECT_EQ(store.core().status().bytes_live, 0U);
+  EXPECT_GT(store.space_changes, 0);
+  EXPECT_FALSE(store.core().status().full) << "whoever waited may have gone";
 }
 
 struct Start {

@@ -176,6 +176,143 @@ class FlowTest(TestCase):
         wait_for(lambda: self.status(broker)['blockedProducers'], 'a blocked producer')
 
 
+class StoreUsageTest(TestCase):
+    """storeUsage holds producers up, and nobody else, until consumers made room."""
+
+    LIMIT = 100_000
+
+    @staticmethod
+    def usage(limit, attributes=''):
+        return (f'<systemUsage><systemUsage {attributes}><memoryUsage><memoryUsage limit="64mb"/>'
+                f'</memoryUsage><storeUsage><storeUsage limit="{limit}"/></storeUsage>'
+                '<tempUsage><tempUsage limit="1gb"/></tempUsage></systemUsage></systemUsage>')
+
+    def fill(self, broker, queue, count):
+        """A connection whose sends wait; what it is told."""
+        producer, sent = self.stomp_py(broker)
+        for number in range(count):
+            producer.send(f'/queue/{queue}', str(number).ljust(1000),
+                          headers={'persistent': 'true'}, receipt=f'r{number}')
+        wait_for(lambda: self.status(broker)['blockedProducers'], 'a blocked producer')
+        if count > 1:  # those that found room have to be synced first
+            wait_for(lambda: len(sent.receipts) > 70, 'the receipts of what found room')
+        return producer, sent
+
+    def take(self, broker, queue, count):
+        reader = self.client(broker)
+        arrived = reader.subscribe(f'/queue/{queue}', ack='client-individual')
+        bodies = []
+        while len(bodies) < count:
+            message = arrived.pop(0) if arrived else reader.expect('MESSAGE')
+            bodies.append(message.text.strip())
+            arrived.extend(reader.ack(message))
+        reader.disconnect()
+        return bodies
+
+    def test_a_producer_is_held_and_told_why_and_goes_on(self):
+        broker = self.broker(self.usage(self.LIMIT))
+        early, _ = self.stomp_py(broker)
+        early.send('/queue/other', 'early', headers={'persistent': 'true'}, receipt='e')
+        _, sent = self.fill(broker, 'big', 150)
+        self.assertEqual(sent.errors, [])
+        confirmed = len(sent.receipts)
+        self.assertGreater(confirmed, 70)
+        self.assertLess(confirmed, 101)
+
+        blocked = self.status(broker)['blockedProducers']
+        self.assertEqual(len(blocked), 1)
+        self.assertIn(f'the limit of {self.LIMIT} bytes (storeUsage) is reached',
+                      blocked[0]['reason'])
+        explained = broker.get_json('/api/explain?queue=big')
+        self.assertEqual(len(explained['producers']), 1)
+        self.assertIn('storeUsage', explained['producers'][0]['reason'])
+        store = self.status(broker)['store']
+        self.assertTrue(store['full'])
+        self.assertIn('storeUsage', store['fullReason'])
+        self.assertLessEqual(store['bytesLive'], self.LIMIT)
+        self.assertEqual(broker.get_json('/health')['status'], 'ok',
+                         'waiting for consumers is no illness')
+
+        # Everybody else: consumers of other queues, and what is not stored.
+        self.assertEqual(self.take(broker, 'other', 1), ['early'])
+        light = self.client(broker)
+        light.request('SEND', {'destination': '/queue/light'}, b'not stored')
+
+        self.assertEqual(self.take(broker, 'big', 150), [str(number) for number in range(150)])
+        wait_for(lambda: len(sent.receipts) == 150, 'all receipts')
+        self.assertEqual(sent.receipts, [f'r{number}' for number in range(150)])
+        self.assertEqual(sent.errors, [])
+        self.assertEqual(self.status(broker)['blockedProducers'], [])
+        self.assertFalse(self.status(broker)['store']['full'])
+
+    def test_the_acknowledgements_of_a_held_connection_make_its_room(self):
+        broker = self.broker(self.usage(self.LIMIT))
+        first = self.client(broker)
+        for number in range(50):
+            first.request('SEND', {'destination': '/queue/in', 'persistent': 'true'},
+                          str(number).ljust(1000).encode())
+        connection, sent = self.stomp_py(broker)
+        deliveries = []
+        sent.on_message = deliveries.append
+        connection.subscribe('/queue/in', id='1', ack='client-individual')
+        wait_for(lambda: len(deliveries) == 50, 'all deliveries')
+        for number in range(90):
+            connection.send('/queue/out', str(number).ljust(1000), headers={'persistent': 'true'},
+                            receipt=f'r{number}')
+        wait_for(lambda: self.status(broker)['blockedProducers'], 'a blocked producer')
+        self.assertLess(len(sent.receipts), 50)
+        for frame in deliveries:
+            connection.ack(frame.headers['ack'])
+        wait_for(lambda: len(sent.receipts) == 90, 'all receipts')
+        self.assertEqual(sent.errors, [])
+        self.assertEqual(self.queue(broker, 'in')['depth'], 0)
+
+    def test_what_was_confirmed_survives_a_death_while_others_wait(self):
+        broker = self.broker(self.usage(self.LIMIT))
+        _, sent = self.fill(broker, 'big', 150)
+        broker.kill()
+        confirmed = len(sent.receipts)
+        # Started over a limit that is lower by now: nothing gets in before enough has gone.
+        self.write(self.usage(self.LIMIT // 2))
+        broker.start()
+        self.assertGreater(self.status(broker)['store']['bytesLive'], self.LIMIT // 2)
+        _, waits = self.fill(broker, 'next', 1)
+        self.assertEqual(waits.receipts, [])
+        # The last one written may have had its receipt on the way.
+        depth = self.queue(broker, 'big')['depth']
+        self.assertGreaterEqual(depth, confirmed)
+        self.assertEqual(self.take(broker, 'big', depth), [str(number) for number in range(depth)])
+        wait_for(lambda: waits.receipts == ['r0'], 'the receipt of the one that waited')
+
+    def test_a_transaction_larger_than_the_limit_fails(self):
+        broker = self.broker(self.usage(self.LIMIT))
+        client = self.client(broker)
+        client.request('BEGIN', {'transaction': 't'})
+        for number in range(150):
+            client.send('SEND', {'destination': '/queue/q', 'persistent': 'true',
+                                 'transaction': 't'}, str(number).ljust(1000).encode())
+        error = client.expect('ERROR')
+        said = error.headers['message'] + error.text
+        self.assertIn('open transactions have', said)
+        self.assertIn('storeUsage', said)
+        client = self.client(broker)
+        client.request('SEND', {'destination': '/queue/q', 'persistent': 'true'}, b'after')
+        self.assertEqual(self.take(broker, 'q', 1), ['after'])
+
+    def test_errors_where_they_are_asked_for(self):
+        broker = self.broker(
+            self.usage(self.LIMIT) +
+            entries('<policyEntry queue="now" sendFailIfNoSpace="true"/>'
+                    '<policyEntry queue="later" sendFailIfNoSpaceAfterTimeout="300"/>'))
+        self.fill(broker, 'big', 150)
+        for name in ('now', 'later'):
+            client = self.client(broker)
+            client.send('SEND', {'destination': f'/queue/{name}', 'persistent': 'true'},
+                        b'x' * 1000)
+            error = client.expect('ERROR')
+            self.assertIn('storeUsage', error.headers['message'] + error.text)
+
+
 class SlowConsumerTest(TestCase):
     def test_a_topic_consumer_that_lags_loses_the_oldest(self):
         broker = self.broker(entries(

@@ -167,11 +167,59 @@ TEST_F(EngineLimitsTest, AStoreFullOfExpiredMessagesCanBeEmptied) {
   for (int i = 0; i < 5; ++i) publish(who, send);
   run();
   store_->set_bytes_max(store_->status().bytes_live);
-  ASSERT_EQ(publish(who, send).disposition, Disposition::failed);
+  ASSERT_EQ(publish(connect(), send).disposition, Disposition::parked);
   now_ += milliseconds(5);
   EXPECT_TRUE(drain("q").empty());
   EXPECT_EQ(drain("ActiveMQ.DLQ").size(), 5U);
+  EXPECT_TRUE(drain("q").empty());  // now the sixth found room, and had expired as well
+  EXPECT_EQ(drain("ActiveMQ.DLQ").size(), 1U);
   EXPECT_EQ(store_->status().bytes_live, 0U);
+}
+
+// Goal: storeUsage pauses whoever sends, and says why, until consumers made room.
+TEST_F(EngineLimitsTest, AStoreAtItsLimitParksSendsUntilThereIsRoom) {
+  const auto producer = connect("producer");
+  fill(producer, 5);
+  run();
+  store_->set_bytes_max(store_->status().bytes_live);
+  Send send;
+  send.body = "6";
+  ASSERT_EQ(publish(producer, send, std::nullopt, 7).disposition, Disposition::parked);
+  EXPECT_TRUE(replies().empty());
+  const auto blocked = engine_->blocked_producers(10);
+  ASSERT_EQ(blocked.size(), 1U);
+  EXPECT_NE(blocked[0].reason.find("store full"), std::string::npos) << blocked[0].reason;
+  EXPECT_NE(blocked[0].reason.find("storeUsage"), std::string::npos) << blocked[0].reason;
+  EXPECT_EQ(bodies(drain("q")), numbers(1, 6));
+  const auto got = replies();
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(got[0].token, 7U);
+  EXPECT_EQ(got[0].outcome.disposition, Disposition::done);
+  EXPECT_TRUE(engine_->blocked_producers(10).empty());
+}
+
+TEST_F(EngineLimitsTest, AStoreAtItsLimitRefusesWhereThatIsAskedFor) {
+  EngineLimits limits;
+  limits.send_fail_if_no_space = true;
+  open({}, limits);
+  const auto producer = connect();
+  fill(producer, 5);
+  run();
+  store_->set_bytes_max(store_->status().bytes_live);
+  const auto outcome = publish(producer, {});
+  ASSERT_EQ(outcome.disposition, Disposition::failed);
+  EXPECT_EQ(outcome.error->code, Errc::store_full);
+}
+
+// What can never find room does not wait for it.
+TEST_F(EngineLimitsTest, WhatIsLargerThanTheStoreMayBeIsRefused) {
+  const auto producer = connect();
+  store_->set_bytes_max(2000);
+  Send large;
+  large.body.assign(3000, 'x');
+  const auto outcome = publish(producer, large);
+  ASSERT_EQ(outcome.disposition, Disposition::failed);
+  EXPECT_EQ(outcome.error->code, Errc::store_full);
 }
 
 // Goal: an expired message that waits for room is neither read back a second time nor lost.

@@ -386,11 +386,12 @@ TEST_F(EngineScheduleTest, WaitsForRoomAndSaysSo) {
   begin();
   plan("repeated", after(1'000, 1'000, 1));
   Send big;
-  big.body = std::string(5'000, 'b');
   big.name = "other";
   for (const std::size_t size : {5'000, 100, 1}) {
+    // Each from a connection of its own: behind a send that waits, the smaller ones wait as well.
+    const auto from = connect();
     big.body = std::string(size, 'b');
-    while (publish(who_, big).disposition == Disposition::done) {
+    while (publish(from, big).disposition == Disposition::done) {
     }
   }
   advance(milliseconds(1'500));
