@@ -9,15 +9,19 @@
 //
 // A record, in pieces of kPieceBytes: attachments "xa/<xid>/<six digits>". Numbers are varints
 // (LEB128), texts a length and bytes:
-//   version (1), state (0 prepared, 1 committed by hand, 2 rolled back by hand), since (ms),
+//   version (2), state (0 prepared, 1 committed by hand, 2 rolled back by hand), since (ms),
 //   client id, remote, first of its messages in the hidden list, how many, their bytes,
 //   acknowledgements; targets: how many sends have some, then each: which, count, kind and name;
-//   ranges: count, then each: list, reader, priority, kind, first, last - first, bytes, cause.
+//   ranges: count, then each: list, reader, priority, kind, first, last - first, bytes, cause;
+//   since version 2: producers: count, then each: name, first and last number that it sent;
+//   places that it sent to: count, then each: kind, name, how many.
+// Version 1 is read as one without these. To a program that knows 1 alone, a branch of version 2 is
+// unreadable, and kept.
 
 namespace pabal::core {
 namespace {
 
-constexpr std::uint64_t kRecordVersion = 1;
+constexpr std::uint64_t kRecordVersion = 2;
 constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::string_view kPrefix = "xa/";
 constexpr std::uint8_t kBranchPriority = kDefaultPriority;
@@ -123,7 +127,41 @@ std::string Engine::State::encode_branch(const Branch& branch, const std::vector
     put(out, range.bytes);
     put(out, range.cause);
   }
+  put(out, branch.work->producers.size());
+  for (const auto& [producer, sent] : branch.work->producers) {
+    put(out, producer);
+    put(out, sent.first);
+    put(out, sent.last);
+  }
+  put(out, branch.sent_to.size());
+  for (const auto& [place, count] : branch.sent_to) {
+    put(out, static_cast<std::uint64_t>(place.kind));
+    put(out, place.name);
+    put(out, count);
+  }
   return out;
+}
+
+/// Of Branch::stored_sends, while they are in memory.
+void Engine::State::count_sent(Branch& branch) {
+  branch.sent_to.clear();
+  const auto add = [&](const Destination& place) {
+    const auto known = std::find_if(branch.sent_to.begin(), branch.sent_to.end(),
+                                    [&](const auto& each) { return each.first == place; });
+    if (known != branch.sent_to.end()) {
+      ++known->second;
+    } else if (branch.sent_to.size() < kSentToMax) {
+      branch.sent_to.emplace_back(place, 1);
+    }
+  };
+  for (const auto at : branch.stored_sends) {
+    const Send& send = branch.work->sends[at];
+    if (send.targets == nullptr) {
+      add(send.message->destination());
+    } else {
+      for (const auto& target : *send.targets) add(target);
+    }
+  }
 }
 
 void Engine::State::collect_held(Transaction& work, std::vector<HeldRange>& all,
@@ -329,7 +367,8 @@ void Engine::State::recover_branch(const Xid& xid, std::string_view record, std:
   branch.state = BranchState::unreadable;
   ++branches_in_doubt;
   RecordReader in{record};
-  if (in.number() != kRecordVersion) return;
+  const std::uint64_t version = in.number();
+  if (version == 0 || version > kRecordVersion) return;
   const std::uint64_t state = in.number();
   branch.since = from_millis(static_cast<std::int64_t>(in.number()));
   branch.client_id = in.text();
@@ -377,6 +416,22 @@ void Engine::State::recover_branch(const Xid& xid, std::string_view record, std:
     in.good = in.good && lane && range.first > 0 && range.last < lane->next_sequence;
     if (in.good) held.push_back(std::move(range));
   }
+  std::map<std::string, Transaction::Sent> producers_sent;
+  for (std::uint64_t count = version < 2 ? 0 : in.number(); in.good && count > 0; --count) {
+    std::string producer = in.text();
+    const std::uint64_t first = in.number();
+    const std::uint64_t last = in.number();
+    in.good = in.good && first > 0 && first <= last;
+    producers_sent[std::move(producer)] = {first, last};
+  }
+  for (std::uint64_t count = version < 2 ? 0 : in.number(); in.good && count > 0; --count) {
+    const std::uint64_t kind = in.number();
+    std::string name = in.text();
+    const std::uint64_t sent = in.number();
+    in.good = in.good && kind <= 3 && branch.sent_to.size() < kSentToMax;
+    branch.sent_to.emplace_back(
+        Destination{static_cast<DestinationKind>(kind & 3), std::move(name)}, sent);
+  }
   if (!in.good || !in.rest.empty()) return;
 
   branch.state = BranchState::prepared;
@@ -384,6 +439,7 @@ void Engine::State::recover_branch(const Xid& xid, std::string_view record, std:
       [](TransactionId made) { return std::make_unique<Transaction>(made, nullptr); });
   branch.work->branch = &branch;
   branch.work->sends = std::move(all);
+  branch.work->producers = std::move(producers_sent);
   branch.held = std::move(held);
   branch.in_memory = sends == 0;
   prepared_acknowledgements += branch.acknowledgements;

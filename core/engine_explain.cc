@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/duration_text.h"
 #include "core/engine_state.h"
 #include "core/selector_text.h"
 
@@ -55,6 +56,7 @@ Result<QueueExplanation> Engine::State::explain(const Destination& queue) {
   }
   explain_groups(reader, told);
   explain_producers(told);
+  explain_transactions(reader, told);
   explain_reasons(reader, told);
   return told;
 }
@@ -111,7 +113,6 @@ void Engine::State::explain_consumers(Reader& reader, QueueExplanation& told) {
       for (std::size_t i = 0; i < subscription.in_flight.size(); ++i) {
         const InFlight& delivery = subscription.in_flight[i];
         if (delivery.reader != &reader) continue;
-        if (delivery.state == InFlight::State::in_transaction) ++told.in_transactions;
         if (oldest == 0) oldest = since_millis(delivery);
       }
       if (oldest != 0 && (told.oldest_out_since == 0 || oldest < told.oldest_out_since)) {
@@ -248,7 +249,8 @@ void Engine::State::explain_start(const Reader& reader, QueueExplanation& told) 
   if (!reader.warming_up || now >= reader.warm_at) return;
   told.starts_at = to_millis(reader.warm_at);
   const auto wanted = reader.list.policy->consumers_before_dispatch;
-  std::string reason = "it begins in " + std::to_string(told.starts_at - to_millis(now)) + " ms";
+  std::string reason =
+      "it begins in " + duration_text(milliseconds(told.starts_at - to_millis(now)));
   if (wanted > 0) {
     reason += ", or when " + std::to_string(wanted) + " consumers are there (now " +
               std::to_string(told.consumers_total) + ")";
@@ -256,7 +258,7 @@ void Engine::State::explain_start(const Reader& reader, QueueExplanation& told) 
   told.reasons.push_back(std::move(reason));
 }
 
-void Engine::State::explain_reasons(Reader& reader, QueueExplanation& told) const {
+void Engine::State::explain_reasons(const Reader& reader, QueueExplanation& told) const {
   auto& reasons = told.reasons;
   const std::uint64_t waiting = told.depth - std::min(told.depth, told.in_flight);
   if (told.paused) {
@@ -266,7 +268,10 @@ void Engine::State::explain_reasons(Reader& reader, QueueExplanation& told) cons
   if (told.depth == 0) {
     reasons.push_back("it is empty");
   } else if (waiting == 0) {
-    reasons.push_back("nothing waits: all of it is with consumers, unacknowledged");
+    reasons.push_back(told.in_transactions >= told.depth
+                          ? "nothing waits: all of it is acknowledged in transactions that have "
+                            "not ended"
+                          : "nothing waits: all of it is with consumers, unacknowledged");
   } else if (told.consumers_total == 0) {
     reasons.push_back("it has no consumer");
   } else if (!told.paused) {
@@ -281,20 +286,7 @@ void Engine::State::explain_reasons(Reader& reader, QueueExplanation& told) cons
                         scan.waiting);
     }
   }
-  if (told.in_transactions > 0) {
-    reasons.push_back(count_of(told.in_transactions, "message is", "messages are") +
-                      " acknowledged in a transaction that has not ended");
-  }
-  for (const auto& [xid, branch] : branches) {
-    std::uint64_t held = 0;
-    for (const auto& range : branch->held) {
-      if (range.reader == &reader) held += range.count();
-    }
-    if (held == 0) continue;
-    reasons.push_back("the prepared XA branch " + xid.to_text() + " holds " +
-                      count_of(held, "message", "messages") +
-                      " until it is committed or rolled back");
-  }
+  tell_transactions(told);
   if (told.delayed > 0) {
     reasons.push_back(count_of(told.delayed, "message waits", "messages wait") +
                       " for the time of a redelivery");
@@ -345,14 +337,11 @@ Result<MessageExplanation> Engine::State::explain(const Destination& queue,
     told.client_id = subscription.connection.client_id;
     told.remote = subscription.connection.options.remote;
     told.since = since_millis(delivery);
-    told.transaction = raw(delivery.transaction);
     told.reasons.push_back("it is with the consumer of client " + told.client_id + " at " +
                            told.remote + ", for " +
-                           std::to_string(to_millis(now) / 1000 - delivery.since) + " s");
-    if (delivery.state == InFlight::State::in_transaction) {
-      told.reasons.push_back("acknowledged in a transaction that has not ended");
-    }
+                           duration_text(milliseconds(to_millis(now) - told.since)));
   });
+  explain_holder(reader, listed, told);
   const auto delayed =
       reader.delayed.find({9 - listed.position.priority, listed.position.sequence});
   if (delayed != reader.delayed.end()) {
@@ -360,19 +349,11 @@ Result<MessageExplanation> Engine::State::explain(const Destination& queue,
     told.due = to_millis(delayed->second.due);
     told.reasons.push_back("it was refused, and is tried again " +
                            (told.due > to_millis(now)
-                                ? "in " + std::to_string(told.due - to_millis(now)) + " ms"
+                                ? "in " + duration_text(milliseconds(told.due - to_millis(now)))
                                 : std::string("now")));
   }
-  for (const auto& [xid, branch] : branches) {
-    for (const auto& range : branch->held) {
-      if (range.reader != &reader || range.priority != listed.position.priority) continue;
-      if (listed.position.sequence < range.first || listed.position.sequence > range.last) continue;
-      told.standing = Standing::out;
-      told.reasons.push_back("it is acknowledged in the prepared XA branch " + xid.to_text());
-    }
-  }
   if (told.reasons.empty() && told.standing == Standing::out) {
-    told.reasons.push_back("it is on its way out: held by a transaction, or expired");
+    told.reasons.push_back("it is on its way out: being moved, or expired");
   }
   if (told.standing == Standing::waiting) {
     QueueExplanation whole;

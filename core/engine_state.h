@@ -58,6 +58,7 @@
 //   engine_walk.cc          going through a queue, taking out of turn, browsers
 //   engine_admin.cc         an operator's commands about queues
 //   engine_explain.cc       why a queue's messages, or one of them, wait
+//   engine_explain_transactions.cc  what of them has to do with transactions that have not ended
 //   engine_xa.cc            XA branches: what each call does in which state
 //   engine_branch.cc        what a prepared branch has in the store, and how it comes back
 //   engine_lists.cc         lists, readers, their windows, recovery
@@ -297,6 +298,7 @@ class Transaction {
   const TransactionId id;
   Connection* const connection;  ///< null: an XA branch, see Branch::associations
   Branch* branch = nullptr;      ///< null: local to its connection
+  TimePoint since{};  ///< when its client began it; of an XA branch: Branch::since
   std::uint64_t parked_sends = 0;
   std::vector<Send> sends;
   std::uint64_t bytes = 0;
@@ -1177,6 +1179,8 @@ class Engine::State {
   Result<void> pause_queue(const Destination& queue, bool paused);
   void recover_paused(const RecoveredState& recovered);
   Result<MessageList*> existing_queue(const Destination& queue);
+  /// What a command goes through. Errors: not_found, invalid_argument.
+  Result<Reader*> reader_for(QueueTaskOptions& wanted);
   Result<TaskId> start_task(QueueTaskOptions wanted);
   [[nodiscard]] const QueueTaskView* task(TaskId id) const;
   std::optional<QueueTaskView> take_task(TaskId id);
@@ -1202,7 +1206,16 @@ class Engine::State {
   static void explain_groups(Reader& reader, QueueExplanation& told);
   void explain_start(const Reader& reader, QueueExplanation& told) const;
   void explain_producers(QueueExplanation& told) const;
-  void explain_reasons(Reader& reader, QueueExplanation& told) const;
+  void explain_reasons(const Reader& reader, QueueExplanation& told) const;
+
+  // --- engine_explain_transactions.cc
+  static TransactionExplanation explain_transaction(const Transaction& work);
+  [[nodiscard]] std::string transaction_name(const TransactionExplanation& told) const;
+  static std::string transaction_end(const TransactionExplanation& told);
+  void explain_transactions(Reader& reader, QueueExplanation& told);
+  void tell_transactions(QueueExplanation& told) const;
+  const Transaction* holder_of(Reader& reader, const QueuePosition& place);
+  void explain_holder(Reader& reader, const ListedMessage& listed, MessageExplanation& told);
 
   // --- engine_expiry.cc
   /// A page of what has expired, under way.
@@ -1310,6 +1323,7 @@ class Engine::State {
   void store_branch(Branch& branch, const std::string& record, std::vector<StoreOp>& operations);
   /// Adds what takes the branch out of the store again, but for the memory of a heuristic end.
   void unstore_branch(Branch& branch, std::vector<StoreOp>& operations);
+  static void count_sent(Branch& branch);
   void drop_sends_from_memory(Branch& branch);
   /// It ends: what is with its deliveries is not locked any more.
   void unlock_deliveries(Branch& branch);

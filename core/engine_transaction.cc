@@ -15,6 +15,7 @@ Result<TransactionId> Engine::State::begin(ConnectionId id) {
   }
   auto& transaction = transactions.insert(
       [&](TransactionId made) { return std::make_unique<Transaction>(made, connection); });
+  transaction.since = now;
   connection->transactions.push_back(transaction.id);
   return transaction.id;
 }

@@ -225,6 +225,7 @@ std::optional<Outcome> Engine::State::prepare_branch(Transaction& work) {
     branch.stored_bytes += work.sends[i].message->flat().size();
   }
   branch.first_stored = branch.stored_sends.empty() ? 0 : branch_sequence;
+  count_sent(branch);
   branch.since = now;
   std::vector<HeldRange> all;
   std::vector<HeldRange> orphans;
@@ -305,10 +306,20 @@ Outcome Engine::State::xa_commit(ConnectionId id, const Xid& xid, bool one_phase
     case BranchState::prepared:
     case BranchState::committing: {
       if (one_phase) return xa_failure(XaCode::protocol, xid, "is prepared: it takes two phases");
+      auto& waiting = branch->waiting;
+      if (waiting.size() >= kCommitWaitersMax) {
+        std::erase_if(waiting,
+                      [&](const auto& each) { return connections.find(each.first) == nullptr; });
+      }
+      if (waiting.size() >= kCommitWaitersMax) {
+        return xa_failure(XaCode::unavailable, xid,
+                          "is committing, and " + std::to_string(waiting.size()) +
+                              " calls wait for its end already; ask again");
+      }
       if (branch->state == BranchState::prepared) {
         if (auto outcome = commit_prepared(*branch)) return std::move(*outcome);
       }
-      branch->waiting.emplace_back(id, token);
+      waiting.emplace_back(id, token);
       return Outcome{Disposition::parked, kNoTicket, std::nullopt, XaCode::ok};
     }
     case BranchState::heuristically_committed:

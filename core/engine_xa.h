@@ -37,6 +37,11 @@ class Transaction;
 /// stores no others but spilled ones, whose names are longer, so no client can name it.
 inline constexpr std::string_view kBranchList = "xa-prepared";
 
+/// Who may wait for the end of one commit; one more is told to ask again (XAER_RMFAIL).
+inline constexpr std::size_t kCommitWaitersMax = 16;
+/// Of a prepared branch: so many places that it sent to are told with their queues.
+inline constexpr std::size_t kSentToMax = 100;
+
 /// What one connection has to do with an active branch.
 struct Association {
   ConnectionId connection{};
@@ -82,6 +87,8 @@ class Branch {
   // Once prepared.
   std::uint64_t first_stored = 0;           ///< of its messages in the hidden list; zero: none
   std::vector<std::uint32_t> stored_sends;  ///< which of Transaction::sends these are
+  /// Where these go, as their sender wrote it, and how many: the first kSentToMax places.
+  std::vector<std::pair<Destination, std::uint64_t>> sent_to;
   std::uint64_t stored_bytes = 0;
   std::uint64_t counted_bytes = 0;  ///< of them, in the engine's account of prepared_bytes
   bool in_memory = true;            ///< nothing has to be read back before it can commit
@@ -90,7 +97,7 @@ class Branch {
   std::uint32_t pieces = 0;           ///< attachments that its record takes
   std::vector<ConnectionId> holders;  ///< whose subscriptions have what it acknowledged
   bool by_hand = false;               ///< committing by an operator's word
-  /// Whom to answer when a commit that could not be done at once is done.
+  /// Whom to answer when a commit that could not be done at once is done: kCommitWaitersMax.
   std::vector<std::pair<ConnectionId, ReplyToken>> waiting;
 };
 

@@ -133,6 +133,18 @@ struct GroupExplanation {
   std::uint64_t waiting = 0;  ///< among the waiting messages that were looked at
 };
 
+/// A transaction that has not ended, and what it did with the queue.
+struct TransactionExplanation {
+  std::uint64_t id = 0;   ///< TransactionId
+  std::string xid;        ///< of an XA branch; empty: a client's own
+  std::string state;      ///< "open"; of a branch: "active", "prepared", "committing"
+  std::string client_id;  ///< who began it
+  std::string remote;
+  std::int64_t since = 0;              ///< ms since 1970: of the state
+  std::uint64_t acknowledgements = 0;  ///< of messages of the queue
+  std::uint64_t sends = 0;             ///< to it: nobody sees them before it commits
+};
+
 struct QueueExplanation {
   Destination queue;
   std::uint64_t depth = 0;
@@ -140,6 +152,7 @@ struct QueueExplanation {
   std::uint64_t in_flight = 0;
   std::int64_t oldest_out_since = 0;  ///< ms since 1970; 0: nothing is out
   std::uint64_t in_transactions = 0;  ///< of in_flight: acknowledged, and not committed
+  std::uint64_t sent_in_transactions = 0;           ///< not of depth: sent in transactions, and not committed
   std::uint64_t returned = 0;         ///< came back, and goes next
   std::uint64_t delayed = 0;          ///< wait for the time of a redelivery
   std::uint64_t expired_without_room = 0;
@@ -149,8 +162,11 @@ struct QueueExplanation {
   std::string next;                  ///< id of the message that goes next; empty: none, or on disk
   std::vector<std::string> reasons;  ///< why messages wait, in sentences, the decisive first
   std::vector<ScanExplanation> scans;
-  std::vector<ConsumerExplanation> consumers;  ///< the first kExplainedMax
-  std::vector<ProducerExplanation> producers;  ///< the first kExplainedMax
+  std::vector<ConsumerExplanation> consumers;        ///< the first kExplainedMax
+  std::vector<ProducerExplanation> producers;        ///< the first kExplainedMax
+  std::vector<TransactionExplanation> transactions;  ///< the oldest kExplainedMax
+  std::uint64_t transactions_total = 0;
+  bool transactions_cut = false;  ///< there may be more: not all operations were looked at
   std::uint64_t consumers_total = 0;
   std::uint64_t producers_total = 0;
   std::uint64_t browsers = 0;
@@ -173,7 +189,10 @@ struct MessageExplanation {
   std::string remote;
   std::int64_t since = 0;
   std::uint64_t transaction = 0;
-  std::int64_t due = 0;  ///< delayed: ms since 1970
+  std::string xid;                     ///< of that transaction, if it is an XA branch
+  std::string transaction_state;       ///< as in TransactionExplanation
+  std::int64_t transaction_since = 0;  ///< ms since 1970
+  std::int64_t due = 0;                ///< delayed: ms since 1970
   struct Match {
     std::string selector;
     std::uint64_t consumers = 0;

@@ -131,17 +131,120 @@ TEST_F(EngineExplainTest, NoSelectorMatches) {
   EXPECT_EQ(one.reasons[0], "no consumer's selector matches it");
 }
 
-TEST_F(EngineExplainTest, AcknowledgedInATransaction) {
-  const auto who = connect();
+TEST_F(EngineExplainTest, AcknowledgedInATransactionOfItsClient) {
+  const auto who = connect("worker");
   fill(who, 1);
   const auto subscription = subscribe(who, {});
   const auto got = deliveries();
   const auto work = engine_->begin(who.id);
   ack(subscription, got[0], AckKind::consumed, *work);
-  EXPECT_EQ(explain().in_transactions, 1U);
+  const std::int64_t begun = to_millis(now_);
+  advance(milliseconds(200'000));
+  const auto told = explain();
+  EXPECT_EQ(told.in_transactions, 1U);
+  ASSERT_EQ(told.transactions.size(), 1U);
+  EXPECT_EQ(told.transactions[0].state, "open");
+  EXPECT_EQ(told.transactions[0].xid, "");
+  EXPECT_EQ(told.transactions[0].client_id, "worker");
+  EXPECT_EQ(told.transactions[0].since, begun);
+  EXPECT_TRUE(mentions(told.reasons,
+                       "the transaction of client worker at tcp://test, open for 3 "
+                       "min 20 s, holds 1 message"));
   const auto one = explain(list()[0]);
   EXPECT_EQ(one.transaction, raw(*work));
-  EXPECT_TRUE(mentions(one.reasons, "transaction"));
+  EXPECT_EQ(one.transaction_since, begun);
+  EXPECT_TRUE(mentions(one.reasons, "the transaction of client worker"));
+}
+
+/// Goal: whose XA branch holds a message is told while its connection lives, too: with the
+/// delivery, without (its subscription has gone), active, prepared, and after a restart.
+TEST_F(EngineExplainTest, AnXaBranchIsNamedWhateverBecomesOfItsConsumer) {
+  for (const bool unsubscribes : {false, true}) {
+    open();
+    const auto who = connect("manager");
+    fill(who, 2);
+    const auto subscription = subscribe(who, {});
+    const auto got = deliveries();
+    ASSERT_EQ(got.size(), 2U);
+    const auto work = start(who);
+    ack(subscription, got[0], AckKind::consumed, work);
+    if (unsubscribes) {
+      ASSERT_TRUE(engine_->unsubscribe(subscription, now_));
+    }
+    const auto check = [&](const std::string& state, const std::string& help) {
+      const auto told = explain();
+      ASSERT_EQ(told.transactions.size(), 1U) << state;
+      EXPECT_EQ(told.transactions[0].xid, xid().to_text());
+      EXPECT_EQ(told.transactions[0].state, state);
+      EXPECT_EQ(told.transactions[0].client_id, "manager");
+      EXPECT_EQ(told.transactions[0].acknowledgements, 1U);
+      EXPECT_EQ(told.in_transactions, 1U);
+      EXPECT_TRUE(mentions(told.reasons, "the " + state + " XA branch " + xid().to_text()));
+      EXPECT_TRUE(mentions(told.reasons, help));
+      const auto listed = list();
+      ASSERT_EQ(listed.size(), 2U);
+      const auto one = explain(listed[0]);
+      EXPECT_EQ(one.standing, Standing::out);
+      EXPECT_EQ(one.xid, xid().to_text());
+      EXPECT_EQ(one.transaction_state, state);
+      EXPECT_EQ(one.transaction_since, told.transactions[0].since);
+      EXPECT_TRUE(mentions(one.reasons, "acknowledged in the " + state + " XA branch"));
+      EXPECT_TRUE(mentions(one.reasons, help));
+      EXPECT_EQ(explain(listed[1]).xid, "");
+    };
+    check("active", "pabal xa list --active");
+    end(who);
+    advance(milliseconds(5'000));
+    ASSERT_EQ(prepare(who).disposition, Disposition::done);
+    run();
+    EXPECT_EQ(explain().transactions.at(0).since, to_millis(now_));
+    check("prepared", "pabal xa rollback " + xid().to_text());
+    engine_->disconnect(who.id, now_);
+    check("prepared", "pabal xa commit " + xid().to_text());
+    restart(store_->submitted());
+    check("prepared", "pabal xa commit " + xid().to_text());
+  }
+}
+
+/// Goal: what was sent and nobody sees yet is told with its queue; of prepared branches also when
+/// the messages are on disk only.
+TEST_F(EngineExplainTest, SendsThatAreNotCommittedAreTold) {
+  EngineLimits limits;
+  limits.prepared_bytes_max = 1;
+  open({}, limits);
+  ASSERT_TRUE(engine_->create_queue("q"));
+  ASSERT_TRUE(engine_->create_queue("other"));
+  const auto who = connect("sender");
+  const auto local = engine_->begin(who.id);
+  Send send;
+  publish(who, send, *local);
+  EXPECT_EQ(explain().sent_in_transactions, 1U);
+  EXPECT_EQ(explain().depth, 0U);
+  EXPECT_TRUE(mentions(explain().reasons,
+                       "sent 1 message here that nobody sees before it commits; it ends with"));
+  ASSERT_EQ(engine_->rollback(*local, now_).disposition, Disposition::done);
+  EXPECT_EQ(explain().sent_in_transactions, 0U);
+
+  const auto work = start(who);
+  send_in(who, work, "q", "1");
+  send_in(who, work, "q", "2");
+  send_in(who, work, "q", "3", false);
+  send_in(who, work, "other", "4");
+  EXPECT_EQ(explain().sent_in_transactions, 3U);
+  end(who);
+  ASSERT_EQ(prepare(who).disposition, Disposition::done);
+  EXPECT_EQ(explain().sent_in_transactions, 3U);
+  ASSERT_EQ(explain().transactions.size(), 1U);
+  EXPECT_EQ(explain().transactions[0].sends, 3U);
+  EXPECT_TRUE(mentions(explain().reasons, "sent 3 messages here that nobody sees"));
+  EXPECT_TRUE(mentions(explain().reasons, "'pabal xa commit " + xid().to_text() + "'"));
+  restart(store_->submitted());
+  EXPECT_EQ(explain().sent_in_transactions, 2U);
+  ASSERT_EQ(commit(connect()).disposition, Disposition::parked);
+  run();
+  EXPECT_EQ(explain().sent_in_transactions, 0U);
+  EXPECT_EQ(explain().transactions.size(), 0U);
+  EXPECT_EQ(explain().depth, 2U);
 }
 
 TEST_F(EngineExplainTest, DelayedUntilItIsTriedAgain) {
@@ -263,8 +366,7 @@ TEST_F(EngineExplainTest, TheCountdownBeforeTheFirstMessage) {
   advance(milliseconds(2'000));
   const auto told = explain();
   EXPECT_EQ(told.starts_at, to_millis(now_) + 3'000);
-  EXPECT_TRUE(
-      mentions(told.reasons, "it begins in 3000 ms, or when 2 consumers are there (now 1)"));
+  EXPECT_TRUE(mentions(told.reasons, "it begins in 3 s, or when 2 consumers are there (now 1)"));
   advance(milliseconds(3'000));
   EXPECT_EQ(explain().starts_at, 0);
   EXPECT_EQ(explain().in_flight, 1U);

@@ -111,6 +111,45 @@ TEST_F(EngineXaRestartTest, CommitAfterARestart) {
   EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
 }
 
+/// Goal: the numbers that a producer's sends had in a branch count when it commits, over restarts
+/// between; and not when it rolls back.
+TEST_F(EngineXaRestartTest, NumbersOfItsSendsOutliveARestart) {
+  const auto send = [&](const ConnectionDetails& from, std::uint64_t number,
+                        std::optional<TransactionId> work) {
+    SendOptions options;
+    options.transaction = work;
+    options.identity = std::make_shared<const ProducerSequence>(ProducerSequence{"p", number});
+    Send one;
+    one.name = "numbered";
+    one.body = std::to_string(number);
+    EXPECT_EQ(engine_->publish(from.id, message(from, one), options, now_).disposition,
+              Disposition::done);
+  };
+  for (const bool commits : {true, false}) {
+    SetUp();
+    auto who = connect();
+    const auto work = start(who);
+    for (const std::uint64_t number : {1, 2, 3}) send(who, number, work);
+    end(who);
+    ASSERT_EQ(prepare(who).disposition, Disposition::done);
+    sync();
+    restart();
+    settle();
+    restart();
+    who = connect();
+    if (commits) {
+      (void)commit(who);
+    } else {
+      ASSERT_EQ(rollback(who).disposition, Disposition::done);
+    }
+    settle();
+    ASSERT_EQ(states(), "");
+    for (const std::uint64_t number : {2, 3, 4}) send(who, number, std::nullopt);
+    EXPECT_EQ(bodies(consume("numbered")), commits ? numbers(1, 4) : numbers(2, 4));
+    EXPECT_EQ(engine_->snapshot().totals.duplicates, commits ? 2U : 0U);
+  }
+}
+
 TEST_F(EngineXaRestartTest, RollbackAfterARestart) {
   fill(connect(), 4);
   prepare_with({"1", "4"});

@@ -352,6 +352,47 @@ TEST_F(EngineXaTest, WithoutRoomACommitStaysPrepared) {
   EXPECT_EQ(bodies(drain("q")), numbers(1, 1));
 }
 
+/// Goal: who asks for the same commit again and again while it waits costs no more memory than
+/// kCommitWaitersMax, and is told so; those before it get their answer.
+TEST_F(EngineXaTest, OnlySoManyWaitForOneCommit) {
+  const auto who = connect();
+  const auto work = start(who);
+  send_in(who, work, "q", "1");
+  end(who);
+  prepare(who);
+  store_->set_admission(Admission::later);
+  for (ReplyToken token = 1; token <= 16; ++token) {
+    ASSERT_EQ(commit(who, false, token).disposition, Disposition::parked) << token;
+  }
+  const auto refused = commit(who, false, 17);
+  EXPECT_EQ(refused.disposition, Disposition::failed);
+  EXPECT_EQ(refused.xa, XaCode::unavailable);
+  EXPECT_EQ(states(), "committing");
+  store_->set_admission(Admission::granted);
+  const auto answers = replies();
+  ASSERT_EQ(answers.size(), 16U);
+  for (const auto& answer : answers) EXPECT_EQ(answer.outcome.disposition, Disposition::done);
+  EXPECT_EQ(bodies(drain("q")), numbers(1, 1));
+}
+
+/// Goal: connections that have gone keep nobody who comes back from waiting.
+TEST_F(EngineXaTest, WhoHasGoneDoesNotWaitForACommit) {
+  const auto who = connect();
+  const auto work = start(who);
+  send_in(who, work, "q", "1");
+  end(who);
+  prepare(who);
+  store_->set_admission(Admission::later);
+  for (int i = 0; i < 100; ++i) {
+    const auto manager = connect();
+    ASSERT_EQ(commit(manager, false, 1).disposition, Disposition::parked) << i;
+    engine_->disconnect(manager.id, now_);
+  }
+  EXPECT_EQ(commit(who, false, 2).disposition, Disposition::parked);
+  store_->set_admission(Admission::granted);
+  EXPECT_EQ(replies().size(), 1U);
+}
+
 TEST_F(EngineXaTest, APrepareWaitsForParkedSends) {
   store::MemoryStoreOptions options;
   options.bytes_max = 0;
