@@ -359,6 +359,7 @@ struct SubscriptionSnapshot {
   std::uint64_t depth = 0;
   std::uint64_t in_flight = 0;
   WaitReason waiting = WaitReason::empty;
+  std::vector<std::string> damaged;  ///< where messages that cannot be read hold others up
 };
 
 struct EngineSnapshot {
@@ -538,15 +539,14 @@ class Engine {
 
   /// Errors: bad_destination, already_exists, quota_exceeded.
   Result<void> create_queue(const std::string& name);
-  /// With all that is in it; answers how many messages that were. `force`: although it has
-  /// consumers; the connections of those that are there for it alone are closed. Errors: not_found,
-  /// in_use.
+  /// Answers how many messages went with it. `force`: although it has messages or consumers; the
+  /// connections of those that are there for it alone are closed. Errors: not_found, in_use.
   Result<std::uint64_t> delete_queue(const Destination& queue, bool force, TimePoint now);
   /// While a queue is paused nothing of it is dispatched; sends go on. Survives a restart, unless
   /// the queue is a temporary one. Errors: not_found.
   Result<void> pause_queue(const Destination& queue, bool paused, TimePoint now);
-  /// Begins a command, which goes on with every run(). Errors: not_found (queue), invalid_argument
-  /// (selector, destination), quota_exceeded.
+  /// Begins a command, which goes on with every run(). Errors: not_found (queue, subscription),
+  /// invalid_argument (selector, destination), quota_exceeded.
   Result<TaskId> start_task(QueueTaskOptions options, TimePoint now);
   /// How far it is; null: there is none. Valid until the next call.
   [[nodiscard]] const QueueTaskView* task(TaskId id) const;

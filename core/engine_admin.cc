@@ -25,6 +25,8 @@ std::string_view to_string(QueueCommand command) noexcept {
       return "list";
     case QueueCommand::purge:
       return "purge";
+    case QueueCommand::remove:
+      return "delete";
     case QueueCommand::move:
       return "move";
     case QueueCommand::copy:
@@ -95,10 +97,6 @@ Result<std::uint64_t> Engine::State::delete_queue(const Destination& queue, bool
   if (!found) return found.error();
   MessageList& list = **found;
   Reader& reader = list.reader();
-  if (reader.active() && !force) {
-    return Error{Errc::in_use, queue.to_text() + " has " + std::to_string(reader.consumers()) +
-                                   " consumers; end them first, or force it"};
-  }
   for (const auto& [xid, branch] : branches) {
     const bool holds = std::any_of(branch->held.begin(), branch->held.end(),
                                    [&](const auto& range) { return range.reader == &reader; });
@@ -111,6 +109,11 @@ Result<std::uint64_t> Engine::State::delete_queue(const Destination& queue, bool
     return Error{Errc::in_use, "a prepared XA branch holds " + std::to_string(reader.locked) +
                                    " messages of " + queue.to_text() +
                                    "; end it first, or force it"};
+  }
+  if ((reader.active() || reader.depth > 0) && !force) {
+    return Error{Errc::in_use, queue.to_text() + " has " + std::to_string(reader.depth) +
+                                   " messages and " + std::to_string(reader.consumers()) +
+                                   " consumers; purge it and end them first, or force it"};
   }
   // Who came for a pattern gets the queue again, should it come again. Who came for this one alone
   // would wait for ever on nothing.
@@ -159,8 +162,28 @@ void Engine::State::recover_paused(const RecoveredState& recovered) {
 
 // --- commands ------------------------------------------------------------------------------------
 
+Result<Reader*> Engine::State::reader_for(QueueTaskOptions& wanted) {
+  if (wanted.subscription.empty()) {
+    const auto found = existing_queue(wanted.queue);
+    if (!found) return found.error();
+    return &(*found)->reader();
+  }
+  if (wanted.command != QueueCommand::skip_damaged) {
+    return Error{Errc::invalid_argument, "of a subscription only damaged messages can be skipped"};
+  }
+  const auto known = durables.find(std::pair(wanted.client_id, wanted.subscription));
+  if (known == durables.end()) {
+    return Error{Errc::not_found, "there is no durable subscription " + wanted.subscription +
+                                      " of client " + wanted.client_id};
+  }
+  // What it is done with must not be met again as damaged.
+  acknowledge_all_late(*known->second);
+  wanted.queue = known->second->list.destination;
+  return known->second;
+}
+
 Result<TaskId> Engine::State::start_task(QueueTaskOptions wanted) {
-  const auto found = existing_queue(wanted.queue);
+  const auto found = reader_for(wanted);
   if (!found) return found.error();
   auto task = std::make_unique<QueueTask>();
   if (!wanted.selector.empty()) {
@@ -190,7 +213,7 @@ Result<TaskId> Engine::State::start_task(QueueTaskOptions wanted) {
   const QueuePosition from = wanted.from;
   task->options = std::move(wanted);
   task->walk.task = task.get();
-  if (auto begun = begin_walk(task->walk, (*found)->reader()); !begun) return begun.error();
+  if (auto begun = begin_walk(task->walk, **found); !begun) return begun.error();
   if (task->options.command == QueueCommand::list) {
     enter_lane(task->walk, std::min(from.priority, kPriorities - 1),
                std::max<std::uint64_t>(from.sequence, 1));
@@ -198,6 +221,8 @@ Result<TaskId> Engine::State::start_task(QueueTaskOptions wanted) {
   task->view.id = TaskId{++last_task};
   task->view.command = task->options.command;
   task->view.queue = task->options.queue;
+  task->view.client_id = task->options.client_id;
+  task->view.subscription = task->options.subscription;
   task->view.next = from;
   QueueTask& added = *(tasks[task->view.id] = std::move(task));
   mark_ready(added);
@@ -271,8 +296,10 @@ void Engine::State::run_task(QueueTask& task, std::uint32_t& steps) {
     if (step.kind == WalkStep::Kind::reading) return;
     if (step.kind == WalkStep::Kind::end) {
       const bool deleted = task.walk.reader == nullptr;
+      const std::string what = view.subscription.empty() ? view.queue.to_text()
+                                                         : "the subscription " + view.subscription;
       return end_task(task, deleted ? TaskState::failed : TaskState::done,
-                      deleted ? view.queue.to_text() + " was deleted meanwhile" : "");
+                      deleted ? what + " was deleted meanwhile" : "");
     }
     const std::uint64_t before = view.affected;
     if (wanted_by(task, *step.entry)) {
@@ -327,7 +354,8 @@ Engine::State::TaskStep Engine::State::apply_task(QueueTask& task, const WalkSte
     return TaskStep::on;
   }
   switch (task.options.command) {
-    case QueueCommand::purge: {
+    case QueueCommand::purge:
+    case QueueCommand::remove: {
       auto taken = take_found(task.walk, *step.entry);
       PABAL_CHECK(taken, "it was waiting, and is here");
       release(*task.walk.reader, step.priority, *taken, nullptr);

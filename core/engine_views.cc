@@ -125,6 +125,7 @@ std::vector<SubscriptionSnapshot> Engine::State::durable_subscriptions(std::size
     view.depth = reader->depth;
     view.in_flight = reader->in_flight;
     view.waiting = reader->waiting();
+    view.damaged = damage_of(*reader);
     views.push_back(std::move(view));
   }
   return views;

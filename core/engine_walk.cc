@@ -270,7 +270,8 @@ bool Engine::State::fill_portion(Walk& walk, std::uint64_t end) {
   const auto& spilled = list.lane(walk.priority).spilled;
   walk.spilled.clear();
   walk.portion_gone.clear();
-  if (!spilled || walk.portion_end >= spilled->end) {
+  const bool has_spilled = list.is_queue() || walk.reader->lane(walk.priority).spilled > 0;
+  if (!spilled || !has_spilled || walk.portion_end >= spilled->end) {
     walk.portion_end = gather_portion(walk, end, {});
     return true;
   }

@@ -20,6 +20,7 @@ enum class TaskId : std::uint64_t {};
 enum class QueueCommand : std::uint8_t {
   list,          ///< copies of the messages, in the order in which they would be taken
   purge,         ///< what waits is acknowledged
+  remove,        ///< the same under the name of those who say "delete"
   move,          ///< to QueueTaskOptions::to
   copy,          ///< the same; what was there stays
   retry,         ///< dead letters go back to where they came from
@@ -39,6 +40,9 @@ struct QueuePosition {
 struct QueueTaskOptions {
   QueueCommand command = QueueCommand::list;
   Destination queue;
+  /// skip_damaged: what a durable subscription keeps, instead of a queue. Empty: of `queue`.
+  std::string client_id;
+  std::string subscription;
   std::string selector;     ///< only what it matches; empty: everything
   std::string message_id;   ///< only this one; empty: all
   Destination to;           ///< move, copy
@@ -77,7 +81,9 @@ std::string_view to_string(TaskState state) noexcept;
 struct QueueTaskView {
   TaskId id{};
   QueueCommand command{};
-  Destination queue;
+  Destination queue;         ///< or the topic of `subscription`
+  std::string client_id;     ///< as in QueueTaskOptions
+  std::string subscription;  ///< the same
   TaskState state = TaskState::working;
   std::string text;
   std::uint64_t looked_at = 0;      ///< messages that it has come by

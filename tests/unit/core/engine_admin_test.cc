@@ -280,6 +280,19 @@ TEST_F(EngineAdminTest, DeletingAQueueWithConsumersMustBeForced) {
   EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
 }
 
+TEST_F(EngineAdminTest, DeletingAQueueThatIsNotEmptyMustBeForced) {
+  const auto who = connect();
+  fill(who, 3);
+  const auto refused = engine_->delete_queue(queue("q"), false, now_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::in_use);
+  EXPECT_NE(refused.error().text.find("3 messages"), std::string::npos) << refused.error().text;
+  EXPECT_NE(refused.error().text.find("force"), std::string::npos) << refused.error().text;
+  EXPECT_EQ(view("queue://q").depth, 3U);
+  EXPECT_EQ(drain("q").size(), 3U);
+  EXPECT_TRUE(engine_->delete_queue(queue("q"), false, now_)) << "an empty one is deleted";
+}
+
 // The queue of a wildcard consumer of virtual topics: no client can send to it by its name.
 TEST_F(EngineAdminTest, ARetryGoesBackToAQueueWithAPatternForAName) {
   const auto who = connect();

@@ -176,5 +176,168 @@ TEST_F(EngineDamageTest, SpilledOnesToo) {
   EXPECT_EQ(engine_->snapshot().bytes_spilled, 0U);
 }
 
+/// Of durable subscriptions: one message that cannot be read holds up whoever has yet to read it.
+class DamagedSubscriptionTest : public EngineDamageTest {
+ protected:
+  Sub durable(const std::string& name) {
+    Sub sub;
+    sub.kind = DestinationKind::topic;
+    sub.name = "t";
+    sub.durable = name;
+    sub.prefetch = 10;
+    return sub;
+  }
+  void send_to_topic(int count) {
+    const auto from = connect();
+    for (int i = 1; i <= count; ++i) {
+      Send send;
+      send.kind = DestinationKind::topic;
+      send.name = "t";
+      send.body = std::to_string(i);
+      send.color = i % 2 == 0 ? "red" : "blue";
+      ASSERT_EQ(publish(from, send).disposition, Disposition::done);
+    }
+    run();
+    engine_->disconnect(from.id, now_);
+  }
+  QueueTaskView skip(const std::string& client_id, const std::string& name,
+                     std::uint64_t limit = 0) {
+    QueueTaskOptions options;
+    options.command = QueueCommand::skip_damaged;
+    options.client_id = client_id;
+    options.subscription = name;
+    options.limit = limit;
+    const auto id = engine_->start_task(options, now_);
+    EXPECT_TRUE(id) << (id ? "" : id.error().text);
+    run();
+    auto view = engine_->take_task(*id);
+    EXPECT_TRUE(view && view->state == TaskState::done);
+    return view ? *view : QueueTaskView{};
+  }
+  SubscriptionSnapshot told(const std::string& name) {
+    run();
+    for (auto& each : engine_->durable_subscriptions(100)) {
+      if (each.name == name) return each;
+    }
+    ADD_FAILURE() << name;
+    return {};
+  }
+  /// Takes and acknowledges until nothing comes.
+  std::vector<std::string> consume(const ConnectionDetails& who, SubscriptionId subscription) {
+    std::vector<std::string> all;
+    for (;;) {
+      const auto some = deliveries();
+      if (some.empty()) return all;
+      for (const auto& each : some) {
+        engine_->written(who.id, each.number, now_);
+        EXPECT_EQ(ack(subscription, each).disposition, Disposition::done);
+        all.emplace_back(each.message->body());
+      }
+    }
+  }
+};
+
+TEST_F(DamagedSubscriptionTest, EachSkipsForItselfAndNobodyElse) {
+  const auto one = connect("one");
+  const auto two = connect("two");
+  ASSERT_TRUE(try_subscribe(one, durable("a")));
+  ASSERT_TRUE(try_subscribe(two, durable("b")));
+  engine_->disconnect(one.id, now_);
+  engine_->disconnect(two.id, now_);
+  send_to_topic(300);
+  damaged_ = {"7", "8", "100"};
+  const auto who = connect("one");
+  const auto subscription = subscribe(who, durable("a"));
+  EXPECT_EQ(consume(who, subscription), numbers(1, 6));
+  ASSERT_EQ(told("a").damaged.size(), 1U);
+  EXPECT_NE(told("a").damaged[0].find("number 7 of priority 4"), std::string::npos);
+  EXPECT_EQ(told("a").waiting, WaitReason::damaged);
+  EXPECT_TRUE(told("b").damaged.empty());
+
+  EXPECT_EQ(skip("one", "a", 1).affected, 1U);
+  EXPECT_EQ(consume(who, subscription), std::vector<std::string>{});
+  const auto rest = skip("one", "a");
+  EXPECT_EQ(rest.affected, 2U);
+  EXPECT_EQ(rest.queue.to_text(), "topic://t");
+  EXPECT_EQ(rest.subscription, "a");
+  auto left = all_but(300, damaged_);
+  EXPECT_EQ(consume(who, subscription), std::vector<std::string>(left.begin() + 6, left.end()));
+  EXPECT_EQ(told("a").depth, 0U);
+  EXPECT_EQ(told("b").depth, 300U);
+  EXPECT_EQ(engine_->snapshot().damaged_skipped, 3U);
+
+  // The other one still has a claim to them, should the disk be mended; also after a restart.
+  engine_->disconnect(who.id, now_);
+  run();
+  restart(store_->durable());
+  damaged_.clear();
+  EXPECT_EQ(told("a").depth, 0U);
+  const auto other = connect("two");
+  EXPECT_EQ(consume(other, subscribe(other, durable("b"))), numbers(1, 300));
+  EXPECT_EQ(told("b").depth, 0U);
+}
+
+TEST_F(DamagedSubscriptionTest, WhatItsSelectorRefusesOrItsConsumerHasIsLeft) {
+  auto red = durable("red");
+  red.selector = "color = 'red'";
+  const auto first = connect("c");
+  ASSERT_TRUE(try_subscribe(first, red));
+  engine_->disconnect(first.id, now_);
+  send_to_topic(200);
+  EXPECT_EQ(told("red").depth, 100U);
+  damaged_ = {"29", "30", "31"};
+  const auto who = connect("c");
+  const auto subscription = subscribe(who, red);
+  auto out = deliveries();
+  ASSERT_EQ(out.size(), 10U);  // up to 20
+  damaged_ = {"3", "6", "29", "30", "31"};
+  const auto done = skip("c", "red");
+  EXPECT_EQ(done.affected, 1U);     // 30
+  EXPECT_EQ(done.skipped_out, 1U);  // 6
+  EXPECT_EQ(told("red").depth, 99U);
+  for (const auto& each : out) {
+    engine_->written(who.id, each.number, now_);
+    ack(subscription, each);
+  }
+  EXPECT_EQ(consume(who, subscription).size(), 89U);
+  EXPECT_EQ(told("red").depth, 0U);
+  EXPECT_EQ(told("red").in_flight, 0U);
+}
+
+TEST_F(DamagedSubscriptionTest, OnlySkippingAndOnlyOfOneThatIsThere) {
+  const auto who = connect("c");
+  ASSERT_TRUE(try_subscribe(who, durable("a")));
+  QueueTaskOptions options;
+  options.client_id = "c";
+  options.subscription = "none";
+  options.command = QueueCommand::skip_damaged;
+  EXPECT_EQ(engine_->start_task(options, now_).error().code, Errc::not_found);
+  options.subscription = "a";
+  options.command = QueueCommand::purge;
+  EXPECT_EQ(engine_->start_task(options, now_).error().code, Errc::invalid_argument);
+}
+
+/// Goal: a subscription that is deleted under the walk ends the command and leaves nothing behind.
+TEST_F(DamagedSubscriptionTest, DeletedMeanwhile) {
+  const auto who = connect("c");
+  ASSERT_TRUE(try_subscribe(who, durable("a")));
+  engine_->disconnect(who.id, now_);
+  send_to_topic(300);
+  QueueTaskOptions options;
+  options.client_id = "c";
+  options.subscription = "a";
+  options.command = QueueCommand::skip_damaged;
+  const auto id = engine_->start_task(options, now_);
+  ASSERT_TRUE(id);
+  engine_->run(now_);  // a page is under way
+  ASSERT_TRUE(engine_->delete_durable("c", "a", now_));
+  run();
+  const auto view = engine_->take_task(*id);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->state, TaskState::failed);
+  EXPECT_NE(view->text.find("subscription a was deleted"), std::string::npos) << view->text;
+  EXPECT_EQ(engine_->snapshot().bytes_window, 0U);
+}
+
 }  // namespace
 }  // namespace pabal::core
