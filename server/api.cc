@@ -248,7 +248,8 @@ ApiAnswer answer_api(EngineGate& gate, const ApiCall& call) {
   if (path.size() > kSegmentsMax) return ApiAnswer::failure(404, "not_found", "no such path");
   bool path_known = false;
   std::vector<std::string_view> arguments;
-  for (const auto routes : {kQueueRoutes, kScheduleRoutes, kSubscriptionRoutes, kXaRoutes}) {
+  for (const auto routes :
+       {kQueueRoutes, kScheduleRoutes, kSubscriptionRoutes, kTaskRoutes, kXaRoutes}) {
     for (const ApiRoute& route : routes) {
       if (!matches(route.path, path, arguments)) continue;
       path_known = true;

@@ -75,6 +75,7 @@ core::Result<std::string> percent_decoded(std::string_view text);
 extern const std::span<const ApiRoute> kQueueRoutes;         // queue_api.cc
 extern const std::span<const ApiRoute> kScheduleRoutes;      // schedule_api.cc
 extern const std::span<const ApiRoute> kSubscriptionRoutes;  // subscription_api.cc
+extern const std::span<const ApiRoute> kTaskRoutes;          // task_api.cc
 extern const std::span<const ApiRoute> kXaRoutes;            // xa_api.cc
 
 }  // namespace pabal::server

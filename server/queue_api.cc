@@ -10,6 +10,7 @@
 #include "server/api.h"
 #include "server/api_support.h"
 #include "server/subscription_api.h"
+#include "server/task_api.h"
 #include "server/utf8.h"
 
 // Queues and topics over HTTP: what there is, what is in them, commands, and why messages wait. A
@@ -22,7 +23,6 @@ namespace {
 using Poco::JSON::Array;
 using Poco::JSON::Object;
 
-constexpr std::uint64_t kAny = ~std::uint64_t{0} >> 1;
 constexpr std::size_t kPreviewBytes = 256;
 constexpr std::size_t kBodyBytesMax = 256 << 10;
 
@@ -125,23 +125,6 @@ Object::Ptr message_json(const core::ListedMessage& listed, std::size_t body_byt
   return json;
 }
 
-Object::Ptr task_json(const core::QueueTaskView& view) {
-  auto json = json_object();
-  json->set("task", json_number(core::raw(view.id)));
-  json->set("command", std::string(core::to_string(view.command)));
-  json->set("queue", to_utf8(view.queue.to_text()));
-  json->set("state", std::string(core::to_string(view.state)));
-  if (!view.text.empty()) json->set("text", to_utf8(view.text));
-  json->set("lookedAt", json_number(view.looked_at));
-  json->set("affected", json_number(view.affected));
-  json->set("skippedInFlight", json_number(view.skipped_out));
-  json->set("skippedOther", json_number(view.skipped_other));
-  if (!view.skipped_why.empty()) json->set("skippedWhy", to_utf8(view.skipped_why));
-  json->set("damaged", json_number(view.damaged));
-  if (!view.damage.empty()) json->set("damage", to_utf8(view.damage));
-  return json;
-}
-
 Array::Ptr texts_json(const std::vector<std::string>& texts) {
   Array::Ptr json = new Array;
   for (const auto& text : texts) json->add(to_utf8(text));
@@ -163,14 +146,33 @@ Array::Ptr groups_json(const core::QueueExplanation& told) {
   return groups;
 }
 
+Array::Ptr transactions_json(const core::QueueExplanation& told) {
+  Array::Ptr transactions = new Array;
+  for (const auto& each : told.transactions) {
+    auto transaction = json_object();
+    transaction->set("transaction", json_number(each.id));
+    transaction->set("xid", each.xid);
+    transaction->set("state", each.state);
+    transaction->set("since", Poco::Int64{each.since});
+    transaction->set("clientId", to_utf8(each.client_id));
+    transaction->set("remote", to_utf8(each.remote));
+    transaction->set("acknowledgements", json_number(each.acknowledgements));
+    transaction->set("sends", json_number(each.sends));
+    transactions->add(transaction);
+  }
+  return transactions;
+}
+
 Object::Ptr explanation_json(const core::QueueExplanation& told) {
   auto json = json_object();
   json->set("queue", to_utf8(told.queue.to_text()));
+  json->set("reasons", texts_json(told.reasons));
   json->set("depth", json_number(told.depth));
   json->set("depthBytes", json_number(told.depth_bytes));
   json->set("inFlight", json_number(told.in_flight));
   json->set("oldestInFlightSince", Poco::Int64{told.oldest_out_since});
   json->set("inTransactions", json_number(told.in_transactions));
+  json->set("sentInTransactions", json_number(told.sent_in_transactions));
   json->set("returned", json_number(told.returned));
   json->set("delayed", json_number(told.delayed));
   json->set("expiredWithoutRoom", json_number(told.expired_without_room));
@@ -178,7 +180,6 @@ Object::Ptr explanation_json(const core::QueueExplanation& told) {
   json->set("paused", told.paused);
   json->set("waiting", told.waiting);
   if (!told.next.empty()) json->set("next", to_utf8(told.next));
-  json->set("reasons", texts_json(told.reasons));
   json->set("browsers", json_number(told.browsers));
   json->set("consumersTotal", json_number(told.consumers_total));
   Array::Ptr consumers = new Array;
@@ -197,6 +198,7 @@ Object::Ptr explanation_json(const core::QueueExplanation& told) {
     consumers->add(consumer);
   }
   json->set("consumers", consumers);
+  if (!told.transactions.empty()) json->set("transactions", transactions_json(told));
   if (!told.exclusive_client.empty()) {
     json->set("exclusiveClientId", to_utf8(told.exclusive_client));
     json->set("exclusiveRemote", to_utf8(told.exclusive_remote));
@@ -230,7 +232,12 @@ Object::Ptr explanation_json(const core::MessageExplanation& told) {
     json->set("since", Poco::Int64{told.since});
   }
   if (told.due != 0) json->set("due", Poco::Int64{told.due});
-  if (told.transaction != 0) json->set("transaction", json_number(told.transaction));
+  if (told.transaction != 0) {
+    json->set("transaction", json_number(told.transaction));
+    if (!told.xid.empty()) json->set("xid", told.xid);
+    json->set("transactionState", told.transaction_state);
+    json->set("transactionSince", Poco::Int64{told.transaction_since});
+  }
   Array::Ptr matches = new Array;
   for (const auto& each : told.matches) {
     auto match = json_object();
@@ -245,67 +252,13 @@ Object::Ptr explanation_json(const core::MessageExplanation& told) {
 
 // --- commands ------------------------------------------------------------------------------------
 
-core::Result<core::TaskId> start(EngineGate& gate, core::QueueTaskOptions options) {
-  std::optional<core::Result<core::TaskId>> started;
-  gate.visit([&](core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role) {
-    started = engine.start_task(std::move(options), now);
-  });
-  return *started;
-}
-
-std::optional<core::QueueTaskView> take(EngineGate& gate, core::TaskId id) {
-  std::optional<core::QueueTaskView> taken;
-  gate.visit([&](core::Engine& engine, core::TimePoint)
-                 PABAL_REQUIRES(core::engine_role) { taken = engine.take_task(id); });
-  return taken;
-}
-
-struct Progress {
-  core::QueueTaskView view;  ///< without its messages
-  bool ended = false;        ///< and on disk: nobody is told before that
-};
-
-/// How far a command is, waiting for its end until `deadline`; nullopt: there is none.
-std::optional<Progress> wait_for(EngineGate& gate, core::TaskId id, ApiClock::time_point deadline) {
-  std::optional<core::Ticket> ticket;
-  Progress progress;
-  bool there = true;
-  progress.ended = wait_until(deadline, [&] {
-    there = gate.inspect([&](const core::Engine& engine) {
-      const auto* view = engine.task(id);
-      if (view == nullptr) return false;
-      progress.view = *view;
-      progress.view.messages.clear();
-      if (view->ended() && !ticket) ticket = engine.submitted();
-      return true;
-    });
-    return !there || (ticket && gate.durable() >= *ticket);
-  });
-  if (!there) return std::nullopt;
-  return progress;
-}
-
-/// `name`: what was asked for, where that is not the task's own word for it.
-ApiAnswer answer_progress(EngineGate& gate, core::TaskId id, const ApiRequest& request,
-                          const char* name = nullptr) {
-  const auto deadline = deadline_of(request);
-  if (!deadline) return ApiAnswer::failure(deadline.error());
-  const auto progress = wait_for(gate, id, *deadline);
-  if (!progress) return ApiAnswer::failure(404, "not_found", "no such command, or forgotten");
-  auto json = task_json(progress->view);
-  if (name != nullptr) json->set("command", std::string(name));
-  json->set("ended", progress->ended);
-  return ApiAnswer::ok(*json, progress->ended ? 200 : 202);
-}
-
-ApiAnswer run_command(EngineGate& gate, const ApiRequest& request, core::QueueCommand command,
-                      const char* name = nullptr) {
+ApiAnswer run_command(EngineGate& gate, const ApiRequest& request, core::QueueCommand command) {
   core::QueueTaskOptions options;
   options.command = command;
   options.queue = queue_of(request.arguments[0]);
   options.selector = operator_selector(request.text("selector"));
   options.message_id = request.text("messageId");
-  const auto limit = request.number("limit", 0, kAny);
+  const auto limit = request.number("limit", 0, kTaskLimitMax);
   if (!limit) return ApiAnswer::failure(limit.error());
   options.limit = *limit;
   if (command == core::QueueCommand::move || command == core::QueueCommand::copy) {
@@ -316,9 +269,7 @@ ApiAnswer run_command(EngineGate& gate, const ApiRequest& request, core::QueueCo
     if (!to) return ApiAnswer::failure(to.error());
     options.to = *std::move(to);
   }
-  const auto id = start(gate, std::move(options));
-  if (!id) return ApiAnswer::failure(id.error());
-  return answer_progress(gate, *id, request, name);
+  return carry_out(gate, request, std::move(options));
 }
 
 ApiAnswer post_purge(EngineGate& gate, const ApiRequest& request) {
@@ -386,7 +337,7 @@ ApiAnswer post_resume(EngineGate& gate, const ApiRequest& request) {
 /// With a message id or a selector: those messages. Without: the queue.
 ApiAnswer post_delete(EngineGate& gate, const ApiRequest& request) {
   if (!request.text("selector").empty() || !request.text("messageId").empty()) {
-    return run_command(gate, request, core::QueueCommand::purge, "delete");
+    return run_command(gate, request, core::QueueCommand::remove);
   }
   return change(gate, request, [&](core::Engine& engine, core::TimePoint now, Object& json) {
     const auto queue = queue_of(request.arguments[0]);
@@ -397,22 +348,6 @@ ApiAnswer post_delete(EngineGate& gate, const ApiRequest& request) {
     json.set("messages", json_number(*deleted));
     return core::Result<void>();
   });
-}
-
-ApiAnswer get_task(EngineGate& gate, const ApiRequest& request) {
-  std::uint64_t id = 0;
-  const std::string& text = request.arguments[0];
-  std::from_chars(text.data(), text.data() + text.size(), id);
-  return answer_progress(gate, core::TaskId{id}, request);
-}
-
-ApiAnswer delete_task(EngineGate& gate, const ApiRequest& request) {
-  std::uint64_t id = 0;
-  const std::string& text = request.arguments[0];
-  std::from_chars(text.data(), text.data() + text.size(), id);
-  const auto taken = take(gate, core::TaskId{id});
-  if (!taken) return ApiAnswer::failure(404, "not_found", "no such command, or forgotten");
-  return ApiAnswer::ok(*task_json(*taken));
 }
 
 // --- looking -------------------------------------------------------------------------------------
@@ -475,10 +410,10 @@ core::Result<core::QueueTaskView> list(EngineGate& gate, const ApiRequest& reque
   }
   const auto deadline = deadline_of(request);
   if (!deadline) return deadline.error();
-  const auto id = start(gate, std::move(options));
+  const auto id = start_task(gate, std::move(options));
   if (!id) return id.error();
-  (void)wait_for(gate, *id, *deadline);
-  auto view = take(gate, *id);
+  (void)wait_for_task(gate, *id, *deadline);
+  auto view = take_task(gate, *id);
   if (!view) return core::Error{core::Errc::not_found, "forgotten: too many commands at a time"};
   return *std::move(view);
 }
@@ -582,8 +517,6 @@ constexpr ApiRoute kRoutes[] = {
     {"POST", "/api/queues/{}/copy", kSent, post_copy},
     {"POST", "/api/queues/{}/retry", kChosen, post_retry},
     {"POST", "/api/queues/{}/skip-damaged", "limit wait", post_skip_damaged},
-    {"GET", "/api/tasks/{}", "wait", get_task},
-    {"DELETE", "/api/tasks/{}", "", delete_task},
 };
 
 }  // namespace

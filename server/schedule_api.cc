@@ -7,6 +7,7 @@
 
 #include "server/api.h"
 #include "server/api_support.h"
+#include "server/task_api.h"
 #include "server/utf8.h"
 
 // What is scheduled, over HTTP: listed by pages, and cancelled.
@@ -178,10 +179,9 @@ ApiAnswer post_cancel(EngineGate& gate, const ApiRequest& request) {
 }
 
 ApiAnswer get_task(EngineGate& gate, const ApiRequest& request) {
-  std::uint64_t id = 0;
-  const std::string& text = request.arguments[0];
-  std::from_chars(text.data(), text.data() + text.size(), id);
-  return answer_cancel(gate, request, core::TaskId{id});
+  const auto id = task_id(request.arguments[0]);
+  if (!id) return ApiAnswer::failure(id.error());
+  return answer_cancel(gate, request, *id);
 }
 
 constexpr ApiRoute kRoutes[] = {

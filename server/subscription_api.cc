@@ -10,6 +10,7 @@
 
 #include "core/selector_text.h"
 #include "server/api_support.h"
+#include "server/task_api.h"
 #include "server/utf8.h"
 
 // Durable subscriptions over HTTP: listed by pages, deleted, and told of with their topic.
@@ -51,6 +52,11 @@ Object::Ptr subscription_json(const SubscriptionSnapshot& view) {
   json->set("depth", json_number(view.depth));
   json->set("inFlight", json_number(view.in_flight));
   json->set("waiting", std::string(core::to_string(view.waiting)));
+  if (!view.damaged.empty()) {
+    Array::Ptr damaged = new Array;
+    for (const auto& each : view.damaged) damaged->add(to_utf8(each));
+    json->set("damaged", damaged);
+  }
   return json;
 }
 
@@ -106,6 +112,40 @@ ApiAnswer delete_subscription(EngineGate& gate, const ApiRequest& request) {
   return ApiAnswer::ok(*json, durable ? 200 : 202);
 }
 
+ApiAnswer post_skip_damaged(EngineGate& gate, const ApiRequest& request) {
+  core::QueueTaskOptions options;
+  options.command = core::QueueCommand::skip_damaged;
+  options.client_id = request.arguments[0];
+  options.subscription = request.arguments[1];
+  if (options.subscription.empty()) {
+    return ApiAnswer::failure(404, "not_found", "a subscription has a name");
+  }
+  const auto limit = request.number("limit", 0, kTaskLimitMax);
+  if (!limit) return ApiAnswer::failure(limit.error());
+  options.limit = *limit;
+  return carry_out(gate, request, std::move(options));
+}
+
+/// What an operator types, as a shell takes it.
+std::string quoted(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.:/@%+=,";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string text = "\"";
+  for (const char c : word) {
+    if (c == '"' || c == '\\' || c == '$' || c == '`') text += '\\';
+    text += c;
+  }
+  return text + '"';
+}
+
+/// What holds up the messages of a durable subscription, and which command helps.
+std::string damage_of(const SubscriptionSnapshot& view) {
+  return "the durable subscription " + view.name + " of client " + view.client_id + ": " +
+         view.damaged.front() + "; 'pabal subscription skip-damaged " + quoted(view.client_id) +
+         " " + quoted(view.name) + "' deletes what cannot be read";
+}
+
 std::string count_of_messages(std::uint64_t count) {
   return std::to_string(count) + (count == 1 ? " message" : " messages");
 }
@@ -140,6 +180,7 @@ std::optional<core::DestinationSnapshot> snapshot_of(EngineGate& gate,
 constexpr ApiRoute kRoutes[] = {
     {"GET", "/api/subscriptions", "after limit", get_subscriptions},
     {"DELETE", "/api/subscriptions/{}/{}", "wait", delete_subscription},
+    {"POST", "/api/subscriptions/{}/{}/skip-damaged", "limit wait", post_skip_damaged},
 };
 
 }  // namespace
@@ -167,6 +208,7 @@ ApiAnswer explain_topic(EngineGate& gate, const core::Destination& topic) {
   for (const auto& view : views) {
     if (reasons->size() == core::kExplainedMax) break;
     if (const std::string reason = reason_of(view); !reason.empty()) reasons->add(to_utf8(reason));
+    if (!view.damaged.empty()) reasons->add(to_utf8(damage_of(view)));
   }
   if (views.empty()) {
     reasons->add(std::string(

@@ -13,12 +13,20 @@
 #include <Poco/StreamCopier.h>
 #include <Poco/URI.h>
 
+#include "server/cli/time_text.h"
+
 namespace pabal::cli {
 namespace {
 
 std::string shown(const Poco::Dynamic::Var& value) {
   const std::string text = value.isEmpty() ? std::string() : value.convert<std::string>();
   return text.empty() ? "-" : text;
+}
+
+/// A member for people: times are no numbers to them.
+std::string shown(const std::string& name, const Poco::Dynamic::Var& value) {
+  if (!is_time(name) || !value.isInteger()) return shown(value);
+  return shown(time_text(value.convert<std::int64_t>(), now_millis()));
 }
 
 /// The members of an object and of the objects in it, in order.
@@ -28,7 +36,7 @@ void flatten(const Poco::JSON::Object& object,
     if (object.isObject(name)) {
       flatten(*object.getObject(name), cells);
     } else {
-      cells.emplace_back(name, shown(object.get(name)));
+      cells.emplace_back(name, shown(name, object.get(name)));
     }
   }
 }
@@ -169,7 +177,7 @@ void print_object(const Poco::JSON::Object& object, const std::string& prefix, s
     } else {
       std::string head = prefix + name;
       head.resize(std::max<std::size_t>(head.size() + 1, 28), ' ');
-      out << head << shown(object.get(name)) << '\n';
+      out << head << shown(name, object.get(name)) << '\n';
     }
   }
 }

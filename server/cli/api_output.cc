@@ -13,6 +13,53 @@ using Poco::JSON::Object;
 
 constexpr std::uint64_t kPage = 1000;
 
+Outcome<ApiReply> follow(const ApiClient& client, Outcome<ApiReply> reply, bool json,
+                         Terminal& terminal) {
+  while (reply && reply->json->has("task") && !is_true(*reply->json, "ended")) {
+    if (!json) {
+      const std::string text = text_of(*reply->json, "text");
+      terminal.err << text_of(*reply->json, "command") << ": " << text_of(*reply->json, "affected")
+                   << " of " << text_of(*reply->json, "lookedAt") << " messages so far, "
+                   << text_of(*reply->json, "state") << (text.empty() ? "" : " (" + text + ")")
+                   << '\n';
+    }
+    reply = client.get("/api/tasks/" + text_of(*reply->json, "task"), {{"wait", "2000"}});
+  }
+  return reply;
+}
+
+/// Of which queue or subscription it tells.
+std::string subject_of(const Object& result) {
+  if (!result.has("subscription")) return text_of(result, "queue");
+  return "the subscription " + text_of(result, "subscription") + " of client " +
+         text_of(result, "clientId");
+}
+
+std::string messages(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " message" : " messages");
+}
+
+int conclude(const Object& result, const TaskRequest& request, Terminal& terminal) {
+  terminal.out << request.done << ' ' << messages(number_of(result, "affected")) << " of "
+               << subject_of(result);
+  if (number_of(result, "skippedInFlight") > 0) {
+    terminal.out << ", left " << text_of(result, "skippedInFlight") << " that consumers have";
+  }
+  if (number_of(result, "skippedOther") > 0) {
+    terminal.out << ", left " << text_of(result, "skippedOther") << " ("
+                 << text_of(result, "skippedWhy") << ')';
+  }
+  if (number_of(result, "damaged") > 0) {
+    terminal.out << ", could not read " << text_of(result, "damaged") << " ("
+                 << text_of(result, "damage") << ')';
+  }
+  terminal.out << '\n';
+  if (text_of(result, "state") == "done") return 0;
+  terminal.err << "pabal " << request.command << ": " << text_of(result, "state") << ": "
+               << text_of(result, "text") << "; what was done before stays done\n";
+  return static_cast<int>(ExitCode::failed);
+}
+
 }  // namespace
 
 std::string text_of(const Object& json, const char* name) {
@@ -40,6 +87,22 @@ int show(const Outcome<ApiReply>& reply, const Arguments& arguments, Terminal& t
     print_object(*reply->json, "", terminal.out);
   }
   return 0;
+}
+
+std::string queue_path(const Arguments& arguments, std::string_view rest) {
+  return "/api/queues/" + path_segment(arguments.positional()[0]) + std::string(rest);
+}
+
+int run_task(const TaskRequest& request, const Object& body, const Arguments& arguments,
+             Terminal& terminal) {
+  const bool json = arguments.flag("json");
+  const ApiClient client(arguments);
+  const auto reply = follow(client, client.post(request.path, body), json, terminal);
+  if (!reply) return report(reply.error(), request.command, json, terminal);
+  if (!json) return conclude(*reply->json, request, terminal);
+  print_text(reply->text, terminal);
+  const bool good = text_of(*reply->json, "state") == "done";
+  return static_cast<int>(good ? ExitCode::ok : ExitCode::failed);
 }
 
 int list_all(ListRequest request, const Arguments& arguments, Terminal& terminal,

@@ -21,6 +21,29 @@ void print_text(const std::string& text, Terminal& terminal);
 int show(const Outcome<ApiReply>& reply, const Arguments& arguments, Terminal& terminal,
          std::string_view command);
 
+inline constexpr Option kLimitOption{.name = "limit",
+                                     .kind = OptionKind::integer,
+                                     .value = "N",
+                                     .help = "no more than N messages",
+                                     .minimum = 1};
+inline constexpr Option kSelectorOption{
+    .name = "selector",
+    .value = "SQL",
+    .help = "only messages that it matches: \"color = 'red' AND n > 3\""};
+
+/// "/api/queues/NAME" of the first operand, and what follows.
+std::string queue_path(const Arguments& arguments, std::string_view rest = {});
+
+/// A command that the broker carries out as a task.
+struct TaskRequest {
+  std::string path;
+  std::string_view command;  ///< "queue purge"
+  std::string_view done;     ///< what it has done with so many messages: "deleted"
+};
+/// Begins a command and follows it to its end, telling how far it is on the way; the exit code.
+int run_task(const TaskRequest& request, const Poco::JSON::Object& body, const Arguments& arguments,
+             Terminal& terminal);
+
 /// What one list of the API is asked for.
 struct ListRequest {
   std::string path;

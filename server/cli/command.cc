@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <sstream>
 
 #include "server/cli/json.h"
 #include "server/cli/version.h"
@@ -13,14 +14,26 @@ constexpr std::string_view kExitCodes =
     "Exit codes: 0 done, 1 the answer is no (findings, damage, loss), 2 wrong command line,\n"
     "3 no connection, 4 the broker refused, 5 no answer in time, 74 the journal failed (serve).\n";
 
+/// One line each, of those whose names begin with `family`; false: there is none.
+bool print_commands(std::span<const Command* const> commands, std::string_view family,
+                    std::ostream& out) {
+  std::size_t width = 0;
+  for (const Command* const command : commands) {
+    if (command->name.starts_with(family)) width = std::max(width, command->name.size());
+  }
+  for (const Command* const command : commands) {
+    if (!command->name.starts_with(family)) continue;
+    std::string name(command->name);
+    name.resize(width + 2, ' ');
+    out << "  " << name << command->summary << '\n';
+  }
+  return width > 0;
+}
+
 void print_overview(std::span<const Command* const> commands, std::ostream& out) {
   out << "Pabal is a message broker for STOMP clients. This one program is the broker and its "
          "tools.\n\nUsage: pabal COMMAND [OPTION…]\n\nCommands:\n";
-  for (const Command* const command : commands) {
-    std::string name(command->name);
-    name.resize(std::max<std::size_t>(name.size() + 1, 14), ' ');
-    out << "  " << name << command->summary << '\n';
-  }
+  (void)print_commands(commands, {}, out);
   out << "\nA first message:\n"
          "  pabal serve -d /tmp/pabal &\n"
          "  pabal send --destination /queue/hello --body 'Hello, courier'\n"
@@ -40,17 +53,12 @@ void print_help(const Command& command, std::ostream& out) {
 /// `pabal queue --help`: the commands whose names begin with `family`; false: there is none.
 bool print_family(std::span<const Command* const> commands, const std::string& family,
                   std::ostream& out) {
-  bool found = false;
-  for (const Command* const command : commands) {
-    if (!command->name.starts_with(family + " ")) continue;
-    if (!found) out << "Usage: pabal " << family << " COMMAND [OPTION…]\n\nCommands:\n";
-    found = true;
-    std::string name(command->name);
-    name.resize(std::max<std::size_t>(name.size() + 1, 20), ' ');
-    out << "  " << name << command->summary << '\n';
-  }
-  if (found) out << "\nEach has --help with its options and examples.\n";
-  return found;
+  std::ostringstream lines;
+  const bool found = print_commands(commands, family + " ", lines);
+  if (!found) return false;
+  out << "Usage: pabal " << family << " COMMAND [OPTION…]\n\nCommands:\n"
+      << lines.str() << "\nEach has --help with its options and examples.\n";
+  return true;
 }
 
 bool wants_json(std::span<const std::string> words) {

@@ -47,6 +47,7 @@ extern const Command kQueueCreateCommand;
 extern const Command kTopicListCommand;
 extern const Command kSubscriptionListCommand;
 extern const Command kSubscriptionDeleteCommand;
+extern const Command kSubscriptionSkipDamagedCommand;
 extern const Command kExplainCommand;
 extern const Command kScheduleListCommand;
 extern const Command kScheduleCancelCommand;

@@ -31,6 +31,7 @@ int main(int count, char** words) {
       &cli::kTopicListCommand,
       &cli::kSubscriptionListCommand,
       &cli::kSubscriptionDeleteCommand,
+      &cli::kSubscriptionSkipDamagedCommand,
       &cli::kExplainCommand,
       &cli::kScheduleListCommand,
       &cli::kScheduleCancelCommand,

@@ -88,6 +88,10 @@ int run_cancel(const Arguments& arguments, Terminal& terminal) {
     terminal.err << "pabal schedule cancel: could not be read: " << damage << '\n';
   }
   const bool missed = !words.empty() && number_of(*reply->json, "cancelled") == 0;
+  if (missed && !json) {
+    terminal.err << "pabal schedule cancel: nothing that is scheduled has the id " << words[0]
+                 << "; 'pabal schedule list' shows what has\n";
+  }
   return static_cast<int>(missed ? ExitCode::failed : ExitCode::ok);
 }
 
@@ -98,8 +102,8 @@ constinit const Command kScheduleListCommand{
     .operands = "",
     .summary = "list the messages that wait for their time",
     .text =
-        "When each is due, where it goes, and how it repeats (AMQ_SCHEDULED_*). Times are\n"
-        "milliseconds since 1970.",
+        "When each is due, where it goes, and how it repeats (AMQ_SCHEDULED_*). With\n"
+        "--json, times are milliseconds since 1970.",
     .examples =
         "  pabal schedule list\n"
         "  pabal schedule list --queue 'orders.>' --json",

@@ -9,6 +9,7 @@
 #include "server/cli/api_client.h"
 #include "server/cli/command.h"
 #include "server/cli/json.h"
+#include "server/cli/time_text.h"
 #include "server/store_map_report.h"
 #include "store/tools.h"
 
@@ -104,8 +105,8 @@ void print_rows(const Array& rows, std::ostream& out) {
     out << format("  %12llu bytes in %9llu messages since ",
                   wide(row->getValue<Poco::UInt64>("bytes")),
                   wide(row->getValue<Poco::UInt64>("messages")))
-        << row->optValue<std::string>("sinceText", "?") << " for "
-        << row->getValue<std::string>("destination");
+        << (row->has("since") ? time_text(row->getValue<std::int64_t>("since"), now_millis()) : "?")
+        << " for " << row->getValue<std::string>("destination");
     if (row->has("subscription")) out << " (" << row->getValue<std::string>("subscription") << ')';
     out << '\n';
   }

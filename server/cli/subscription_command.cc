@@ -1,6 +1,7 @@
 #include <ostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <Poco/JSON/Object.h>
 
@@ -22,6 +23,9 @@ constexpr Option kListOptions[] = {
     kJsonOption,
     kHelpOption,
 };
+constexpr std::string_view kSkip = "subscription skip-damaged";
+constexpr Option kSkipOptions[] = {kApiOption, kApiTimeoutOption, kLimitOption, kJsonOption,
+                                   kHelpOption};
 constexpr Option kDeleteOptions[] = {kApiOption, kApiTimeoutOption, kJsonOption, kHelpOption};
 
 int run_list(const Arguments& arguments, Terminal& terminal) {
@@ -33,15 +37,22 @@ int run_list(const Arguments& arguments, Terminal& terminal) {
   return list_all(std::move(request), arguments, terminal, "subscription list");
 }
 
+std::string subscription_path(const std::vector<std::string>& words) {
+  return "/api/subscriptions/" + path_segment(words[0]) + "/" + path_segment(words[1]);
+}
+
+int refuse_empty(const Arguments& arguments, Terminal& terminal, std::string_view command) {
+  return report({ExitCode::usage, "an empty CLIENT-ID or NAME"}, command, arguments.flag("json"),
+                terminal);
+}
+
 int run_delete(const Arguments& arguments, Terminal& terminal) {
   const bool json = arguments.flag("json");
   const auto& words = arguments.positional();
   if (words[0].empty() || words[1].empty()) {
-    return report({ExitCode::usage, "an empty CLIENT-ID or NAME"}, "subscription delete", json,
-                  terminal);
+    return refuse_empty(arguments, terminal, "subscription delete");
   }
-  const auto reply = ApiClient(arguments).remove("/api/subscriptions/" + path_segment(words[0]) +
-                                                 "/" + path_segment(words[1]));
+  const auto reply = ApiClient(arguments).remove(subscription_path(words));
   if (!reply) return report(reply.error(), "subscription delete", json, terminal);
   if (json) {
     print_text(reply->text, terminal);
@@ -49,6 +60,15 @@ int run_delete(const Arguments& arguments, Terminal& terminal) {
     terminal.out << "deleted subscription " << words[1] << " of client " << words[0] << '\n';
   }
   return 0;
+}
+
+int run_skip_damaged(const Arguments& arguments, Terminal& terminal) {
+  const auto& words = arguments.positional();
+  if (words[0].empty() || words[1].empty()) return refuse_empty(arguments, terminal, kSkip);
+  Poco::JSON::Object body;
+  if (arguments.given("limit")) body.set("limit", arguments.number("limit"));
+  return run_task({subscription_path(words) + "/skip-damaged", kSkip, "deleted unread"}, body,
+                  arguments, terminal);
 }
 
 }  // namespace
@@ -76,6 +96,23 @@ constinit const Command kSubscriptionDeleteCommand{
     .operands_min = 2,
     .operands_max = 2,
     .run = run_delete,
+};
+constinit const Command kSubscriptionSkipDamagedCommand{
+    .name = "subscription skip-damaged",
+    .operands = "CLIENT-ID NAME",
+    .summary = "delete messages of a durable subscription that cannot be read from disk",
+    .text =
+        "A message that the disk does not give back holds up what follows it in its priority, as\n"
+        "`pabal explain /topic/NAME` says. This reads all that the subscription keeps on disk, "
+        "and\n"
+        "deletes, for this subscription alone, what cannot be read; everything else stays. What "
+        "is\n"
+        "deleted is lost: if the disk can be mended, mend it first.",
+    .examples = "  pabal subscription skip-damaged books archive",
+    .options = kSkipOptions,
+    .operands_min = 2,
+    .operands_max = 2,
+    .run = run_skip_damaged,
 };
 
 }  // namespace pabal::cli

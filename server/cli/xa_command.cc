@@ -26,7 +26,7 @@ int run_list(const Arguments& arguments, Terminal& terminal) {
   request.path = "/api/xa";
   request.member = "branches";
   request.parameters = {{"active", arguments.flag("active") ? "true" : ""}};
-  request.nothing = "no branches";
+  request.nothing = arguments.flag("active") ? "no XA branches" : "no XA branches in doubt";
   return list_all(std::move(request), arguments, terminal, "xa list");
 }
 

@@ -137,6 +137,39 @@ class XaTest(unittest.TestCase):
             peer.send('/queue/in', body)
         peer.close()
 
+    def explain(self, *words):
+        done = program.run('explain', *words, '--json', '--api',
+                           f'http://127.0.0.1:{self.broker.ports["http"]}')
+        self.assertEqual(done.returncode, 0, done)
+        return json.loads(done.stdout)
+
+    def test_explain_names_the_branch_while_its_peer_lives_and_after_a_kill(self):
+        self.fill('1', '2')
+        self.waiting('/queue/out', ())  # it is there
+        peer = self.peer()
+        peer.done('BEGIN', transaction='t', xid='1:67:62')
+        peer.subscribe('/queue/in')
+        frame = peer.message()
+        peer.acknowledge(frame, transaction='t')
+        peer.send('/queue/out', 'sent', transaction='t')
+        one = self.explain('in', frame.headers['message-id'])
+        self.assertEqual((one['xid'], one['transactionState']), ('1:67:62', 'active'))
+        peer.done('COMMIT', transaction='t', xa='prepare')
+        for killed in (False, True):
+            if killed:
+                self.restart()
+            one = self.explain('in', frame.headers['message-id'])
+            self.assertEqual((one['xid'], one['transactionState']), ('1:67:62', 'prepared'))
+            told = self.explain('in')
+            self.assertEqual(told['inTransactions'], 1)
+            self.assertIn('the prepared XA branch 1:67:62', ' '.join(told['reasons']))
+            sent = self.explain('out')
+            self.assertEqual((sent['depth'], sent['sentInTransactions']), (0, 1))
+            self.assertIn("'pabal xa commit 1:67:62'", ' '.join(sent['reasons']))
+        self.peer().done('COMMIT', xid='1:67:62')
+        self.assertNotIn('transactions', self.explain('in'))
+        self.waiting('/queue/out', ('sent',))
+
     def test_commit_after_a_kill(self):
         self.fill('1', '2', '3')
         self.prepare('1:67:62')

@@ -22,7 +22,8 @@ class CommandLineTest(unittest.TestCase):
         for command in ('serve', 'check', 'status', 'send', 'receive', 'bench', 'store check',
                         'store map', 'queue list', 'queue show', 'queue browse', 'queue purge',
                         'queue pause', 'queue resume', 'queue move', 'queue copy', 'queue retry',
-                        'queue delete', 'queue create', 'topic list', 'explain'):
+                        'queue delete', 'queue create', 'subscription skip-damaged', 'topic list',
+                        'explain'):
             self.assertIn(command, overview.stdout)
             details = run(*command.split(), '--help')
             self.assertEqual((details.returncode, details.stderr), (0, ''), command)
@@ -290,6 +291,9 @@ class ConfigurationTest(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertRegex(done.stderr, re.escape(path) + r':\d+:\d+')
         self.assertFalse(os.path.exists(broker.data))
+        checked = run('check', path)
+        self.assertEqual(checked.returncode, FAILED, checked)
+        self.assertEqual(run('check', '--insecure', path).returncode, 0)
 
 
 if __name__ == '__main__':

@@ -37,11 +37,11 @@ class DamageTest(unittest.TestCase):
         self.broker = Broker()
         self.addCleanup(self.broker.close)
 
-    def connect(self):
+    def connect(self, client_id=None):
         client = stomp.Connection12([('127.0.0.1', self.broker.ports['stomp'])], heartbeats=(0, 0))
         listener = Listener()
         client.set_listener('', listener)
-        client.connect(wait=True)
+        client.connect(wait=True, headers={'client-id': client_id} if client_id else {})
         self.addCleanup(self.close, client)
         return client, listener
 
@@ -107,6 +107,46 @@ class DamageTest(unittest.TestCase):
         self.broker.kill()
         self.broker.start()
         self.assertEqual(self.command('queue', 'show', 'deep')['depth'], 0)
+
+    def test_of_a_durable_subscription(self):
+        for name in ('one', 'two'):
+            client, listener = self.connect(name)
+            client.subscribe('/topic/deep', id='1', ack='client-individual',
+                             headers={'activemq.subscriptionName': 'kept', 'receipt': 'there'})
+            self.assertTrue(listener.receipts.acquire(timeout=WAIT_SECONDS))
+            client.disconnect()
+        self.fill('/topic/deep')
+        self.broker.terminate()  # so that the index has all, and no start needs this of the journal
+        self.broker.start()
+        self.spoil(1200)
+        client, listener = self.connect('one')
+        client.subscribe('/topic/deep', id='1', ack='auto',
+                         headers={'activemq.subscriptionName': 'kept'})
+        wait_for(lambda: len(listener.bodies) == 1200, 'what stands before it')
+        reasons = wait_for(
+            lambda: [each for each in self.command('explain', '/topic/deep')['reasons']
+                     if 'cannot be read' in each], 'the damage')
+        self.assertEqual(len(reasons), 1)
+        self.assertIn('pabal subscription skip-damaged one kept', reasons[0])
+        done = self.command('subscription', 'skip-damaged', 'one', 'kept')
+        self.assertEqual((done['affected'], done['command'], done['subscription']),
+                         (1, 'skip-damaged', 'kept'))
+        wait_for(lambda: len(listener.bodies) == COUNT - 1, 'the rest')
+
+        def depths():
+            listed = self.command('subscription', 'list')['subscriptions']
+            return {each['clientId']: each['depth'] for each in listed}
+
+        wait_for(lambda: depths() == {'one': 0, 'two': COUNT}, 'an empty subscription')
+        self.broker.kill()
+        self.broker.start()
+        self.assertEqual(depths()['two'], COUNT)
+        self.assertLessEqual(depths()['one'], COUNT - 1)
+        # The other one skips for itself.
+        self.assertEqual(self.command('subscription', 'skip-damaged', 'two', 'kept')['affected'], 1)
+        refused = run('subscription', 'skip-damaged', 'two', 'none', '--api', self.broker.http_url)
+        self.assertEqual(refused.returncode, 4, refused)
+        self.assertIn('no durable subscription none of client two', refused.stderr)
 
     def test_without_damage_nothing_is_skipped(self):
         self.fill('/queue/sound', 100)

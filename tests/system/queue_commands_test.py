@@ -173,6 +173,12 @@ class QueueCommandTest(unittest.TestCase):
         first = self.command('queue', 'browse', self.name)['messages'][0]['id']
         self.assertEqual(self.command('queue', 'delete', self.name, first)['affected'], 1)
         self.assertEqual(self.depth(self.name), 9)
+        refused = self.command('queue', 'delete', self.name, code=REFUSED)['error']
+        self.assertIn('9 messages and 0 consumers', refused)
+        self.assertIn('force', refused)
+        post = {'Content_Type': 'application/json', 'Host': 'localhost'}
+        self.assertEqual(self.request('POST', f'/api/queues/{self.name}/delete', '{}', **post)[0], 409)
+        self.assertEqual(self.depth(self.name), 9)
         other = self.broker.connect()
         self.addCleanup(other.close)
         other.send('SUBSCRIBE', {'id': '0', 'destination': f'/queue/{self.name}', 'receipt': 's'})
@@ -273,6 +279,47 @@ class QueueCommandTest(unittest.TestCase):
         self.assertEqual(self.depth(self.name), 3)
         self.assertIsNone(self.depth(f'{self.name}.new'))
         self.assertFalse(self.command('queue', 'show', self.name)['paused'])
+
+    def test_a_task_has_a_number_and_its_own_name(self):
+        fill(self.client, f'/queue/{self.name}', 3)
+        done = self.command('queue', 'delete', self.name, '--selector', 'TRUE')
+        known = json.loads(self.request('GET', f'/api/tasks/{done["task"]}')[1])
+        self.assertEqual((known['command'], known['affected']), ('delete', 3))
+        for wrong in (f'{done["task"]}x', 'x', '-1', '1.0', '99999999999999999999999'):
+            for path in (f'/api/tasks/{wrong}', f'/api/schedule/tasks/{wrong}'):
+                status, text = self.request('GET', path)
+                self.assertEqual((status, json.loads(text)['code']), (400, 'invalid_argument'), path)
+        self.assertEqual(self.request('GET', '/api/tasks/123456789')[0], 404)
+
+    def test_transactions_are_named_and_times_are_readable(self):
+        fill(self.client, f'/queue/{self.name}', 2)
+        self.client.send('SUBSCRIBE', {'id': '0', 'destination': f'/queue/{self.name}',
+                                       'ack': 'client-individual'})
+        self.client.flush()
+        frames = [self.client.receive() for _ in range(2)]
+        self.client.send('BEGIN', {'transaction': 'local'})
+        self.client.send('ACK', {'id': frames[0].headers['ack'], 'transaction': 'local'})
+        self.client.send('SEND', {'destination': f'/queue/{self.name}', 'transaction': 'local',
+                                  'receipt': 'r'}, b'unseen')
+        self.client.flush()
+        self.client.expect('RECEIPT')
+        told = self.command('explain', self.name)
+        self.assertEqual((told['inTransactions'], told['sentInTransactions']), (1, 1))
+        self.assertEqual((told['transactions'][0]['state'], told['transactions'][0]['xid']),
+                         ('open', ''))
+        one = self.command('explain', self.name, frames[0].headers['message-id'])
+        self.assertEqual(one['transaction'], told['transactions'][0]['transaction'])
+        self.assertIsInstance(one['since'], int)
+        self.assertIn('open for', ' '.join(one['reasons']))
+        text = self.text('explain', self.name, frames[0].headers['message-id'])
+        for name in ('since', 'transactionSince', 'message.timestamp'):
+            self.assertRegex(text, name + r' +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \(.* ago\)\n')
+        self.assertRegex(text, r'message.expiration +-\n')
+        # Its messages are not consumed when it is aborted.
+        self.client.send('ABORT', {'transaction': 'local', 'receipt': 'a'})
+        self.client.flush()
+        self.client.expect('RECEIPT')
+        self.assertNotIn('transactions', self.command('explain', self.name))
 
     def test_empty_does_not_mean_everything(self):
         fill(self.client, f'/queue/{self.name}', 3)

@@ -104,7 +104,7 @@ class StoreMap(unittest.TestCase):
             self.assertEqual(cut['totalsLeftOut'], 2)
 
             text = run('store', 'map', '--api', f'http://127.0.0.1:{broker.ports["http"]}').stdout
-            self.assertRegex(text, r'\d+ bytes in +5 messages since 20.*Z for queue://forgotten')
+            self.assertRegex(text, r'\d+ bytes in +5 messages since 20.*Z \(.* ago\) for queue://forgotten')
             self.assertRegex(text, r'for topic://prices \(archive/all\)')
 
             in_use = run('store', 'map', broker.data)
