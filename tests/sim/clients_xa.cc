@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/engine_xa.h"
 #include "tests/sim/world.h"
 
 namespace pabal::sim {
@@ -246,7 +247,19 @@ void World::commit_branch(Client& client, std::uint64_t number, bool one_phase) 
     }
     return;
   }
+  if (outcome.xa == XaCode::unavailable && commits_waiting(number) >= core::kCommitWaitersMax) {
+    note("  refused: " + outcome.error->text);
+    ++report_.refused;
+    return;  // one caller too many: the commit itself goes on
+  }
   commit_answered(number, one_phase, outcome);
+}
+
+std::size_t World::commits_waiting(std::uint64_t number) const {
+  return static_cast<std::size_t>(
+      std::count_if(parked_branches_.begin(), parked_branches_.end(), [&](const auto& each) {
+        return each.second.branch == number && each.second.call == BranchCall::commit;
+      }));
 }
 
 void World::commit_answered(std::uint64_t number, bool one_phase, const core::Outcome& outcome) {

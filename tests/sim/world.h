@@ -244,6 +244,7 @@ class World final : private core::StoreListener {
   void prepare_answered(std::uint64_t number, const core::Outcome& outcome);
   void lie_about_prepared(std::uint64_t number);
   void commit_branch(Client& client, std::uint64_t number, bool one_phase);
+  std::size_t commits_waiting(std::uint64_t number) const;
   void commit_answered(std::uint64_t number, bool one_phase, const core::Outcome& outcome);
   void roll_back_branch(Client& client, std::uint64_t number);
   void complete_by_hand(std::uint64_t number, bool commit);
