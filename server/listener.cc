@@ -19,10 +19,7 @@ core::Error bind_error(const ListenerConfig& config, const std::string& reason) 
                                             reason};
 }
 
-std::string remote_text(const std::string& scheme, const TcpSocket& socket) {
-  ErrorCode error;
-  const auto peer = socket.remote_endpoint(error);
-  if (error) return scheme + "://unknown";
+std::string remote_text(const std::string& scheme, const tcp::endpoint& peer) {
   const auto address = peer.address();
   const std::string host = address.is_v6() ? "[" + address.to_string() + "]" : address.to_string();
   return scheme + "://" + host + ":" + std::to_string(peer.port());
@@ -47,6 +44,7 @@ core::Result<void> Listener::open(const ListenerConfig& config, std::uint32_t ba
   const tcp::endpoint address = found.begin()->endpoint();
   acceptor_.open(address.protocol(), error);
   if (!error) acceptor_.set_option(Acceptor::reuse_address(true), error);
+  if (!error) prepare_listening_socket(acceptor_.native_handle());
   if (!error) acceptor_.bind(address, error);
   if (!error) acceptor_.listen(static_cast<int>(backlog), error);
   if (error) {
@@ -72,7 +70,7 @@ void Listener::accept_next() {
   if (!acceptor_.is_open()) return;
   EventLoop& loop = *loops_[next_loop_];
   next_loop_ = (next_loop_ + 1) % loops_.size();
-  acceptor_.async_accept(loop.context(),
+  acceptor_.async_accept(loop.context(), peer_,
                          [this, &loop](const ErrorCode& error, TcpSocket socket) noexcept {
                            accepted(error, std::move(socket), loop);
                          });
@@ -84,8 +82,9 @@ void Listener::accepted(const ErrorCode& error, TcpSocket socket, EventLoop& loo
     pause_after(error);
     return;
   }
-  prepare_socket(socket);
-  std::string remote = remote_text(endpoint_.scheme, socket);
+  ErrorCode ignored;
+  socket.non_blocking(true, ignored);
+  std::string remote = remote_text(endpoint_.scheme, peer_);
   auto adopt = [&loop, &endpoint = endpoint_, socket = std::move(socket),
                 remote = std::move(remote)]() mutable {
     std::unique_ptr<Transport> transport;

@@ -51,6 +51,7 @@ class Listener {
   std::vector<EventLoop*> loops_;
   Logger& logger_;
   Acceptor acceptor_;
+  boost::asio::ip::tcp::endpoint peer_;  // of the connection that is accepted next
   Timer pause_;
   std::uint16_t port_ = 0;
   std::size_t next_loop_ = 0;

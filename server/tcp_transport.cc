@@ -24,15 +24,12 @@ void set_option(int socket, int level, int option, int value) {
 
 }  // namespace
 
-void prepare_socket(TcpSocket& socket) {
-  const int descriptor = socket.native_handle();
+void prepare_listening_socket(int descriptor) {
   set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
   // A peer that vanished without a word is found even when its protocol has no heart-beat.
   set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
   set_option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSeconds);
   set_option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
-  ErrorCode ignored;
-  socket.non_blocking(true, ignored);
 }
 
 void TcpTransport::wait_readable() {

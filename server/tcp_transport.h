@@ -11,8 +11,8 @@ namespace pabal::server {
 using TcpSocket =
     boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
-/// Non-blocking, no delay, kept alive: what every accepted socket gets.
-void prepare_socket(TcpSocket& socket);
+/// No delay, kept alive: Linux gives every accepted socket what the listening one has.
+void prepare_listening_socket(int descriptor);
 
 /// Waits for the socket to be readable and only then reads, into the caller's buffer: a connection
 /// that says nothing owns none.

@@ -123,7 +123,7 @@ struct HttpSettings {
 struct ServerSettings {
   std::uint32_t io_threads = 1;                     ///< event loops
   std::chrono::milliseconds drain_timeout{10'000};  ///< SIGTERM: longest wait for what is in flight
-  std::uint32_t accept_backlog = 1024;
+  std::uint32_t accept_backlog = 5000;
   std::uint64_t read_buffer_bytes = 256 * 1024;  ///< of one loop
   std::string log_level = "info";                ///< error, warn, info, debug
 };

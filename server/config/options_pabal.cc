@@ -343,8 +343,8 @@ constexpr Option kOptions[] =
                  [](Target& t, const Value& v, const SourceLocation&) {
                    t.config.server.drain_timeout = std::chrono::milliseconds(v.number);
                  }),
-        honoured("pabalServer", "acceptBacklog", Type::integer, "1024", {1, 65535}, kRestart,
-                 "connections that wait to be accepted",
+        honoured("pabalServer", "acceptBacklog", Type::integer, "5000", {1, 65535}, kRestart,
+                 "connections that wait to be accepted; the system allows net.core.somaxconn",
                  [](Target& t, const Value& v, const SourceLocation&) {
                    t.config.server.accept_backlog = static_cast<std::uint32_t>(v.number);
                  }),
