@@ -315,10 +315,7 @@ Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) 
       [&](ConnectionId id) { return std::make_unique<Connection>(id, options); });
   connection.origin = (store.epoch() << 32) | (serial & 0xFFFFFFFF);
   connection.client_id = options.client_id;
-  if (connection.client_id.empty()) {
-    connection.client_id =
-        "ID:pabal-" + std::to_string(store.epoch()) + "-" + std::to_string(serial);
-  }
+  if (connection.client_id.empty()) connection.client_id = assigned_client_id(serial);
   ConnectionDetails details;
   details.id = connection.id;
   details.origin = connection.origin;
@@ -328,6 +325,17 @@ Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) 
   }
   if (options.session) begin_session(connection, details);
   return details;
+}
+
+/// A client may give itself an id that looks like ours, and its session be here still.
+std::string Engine::State::assigned_client_id(std::uint64_t serial) const {
+  const std::string own =
+      "ID:pabal-" + std::to_string(store.epoch()) + "-" + std::to_string(serial);
+  std::string id = own;
+  for (std::uint64_t more = 1; client_ids.contains(id) || sessions.contains(id); ++more) {
+    id = own + "-" + std::to_string(more);
+  }
+  return id;
 }
 
 Ticket Engine::State::disconnect(ConnectionId id, const DisconnectOptions& how) {

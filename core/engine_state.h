@@ -494,6 +494,7 @@ class Engine::State {
 
   // --- engine.cc
   Result<ConnectionDetails> connect(const ConnectOptions& options);
+  [[nodiscard]] std::string assigned_client_id(std::uint64_t serial) const;
   Ticket disconnect(ConnectionId id, const DisconnectOptions& how);
   void written(ConnectionId id, std::uint64_t number);
   void configure(EngineSettings wanted);
