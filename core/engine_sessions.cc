@@ -328,24 +328,31 @@ Engine::State::WillFate Engine::State::try_will(const Will& will,
                                                                   : WillFate::refused;
 }
 
+/// One that finds no room stands behind the others from then on: they may go elsewhere.
 void Engine::State::retry_wills(std::uint32_t& steps) {
-  while (!due_wills.empty()) {
+  if (due_wills.empty() || (wills_tried == 0 && now < wills_again)) return;
+  while (wills_tried < due_wills.size()) {
     if (steps == 0) {
       sessions_due = true;
       return;
     }
     --steps;
-    std::vector<StoreOp> operations;
-    operations.push_back(
-        attachment_step(StoreOpKind::delete_attachment, due_wills.front().key, {}));
-    const auto fate = try_will(*due_wills.front().will, operations);
-    if (fate == WillFate::later) {
-      wake_at(Timer::sessions, now + kRetry);
-      return;
-    }
-    if (fate == WillFate::refused) append_all(operations);
+    DueWill due = std::move(due_wills.front());
     due_wills.pop_front();
+    std::vector<StoreOp> operations;
+    operations.push_back(attachment_step(StoreOpKind::delete_attachment, due.key, {}));
+    const auto fate = try_will(*due.will, operations);
+    if (fate == WillFate::later) {
+      due_wills.push_back(std::move(due));
+      ++wills_tried;
+    } else if (fate == WillFate::refused) {
+      append_all(operations);
+    }
   }
+  wills_tried = 0;
+  if (due_wills.empty()) return;
+  wills_again = now + kRetry;
+  wake_at(Timer::sessions, wills_again);
 }
 
 // --- time ----------------------------------------------------------------------------------------

@@ -1412,6 +1412,8 @@ class Engine::State {
   Ring<EndingSession> ending_sessions;
   std::vector<std::string> sessions_to_settle;  ///< recovered, and connected before
   Ring<DueWill> due_wills;                      ///< limit: sessions_max
+  std::size_t wills_tried = 0;                  ///< of due_wills, in the round under way
+  TimePoint wills_again{};                      ///< when the next round is
   std::uint64_t last_due_will = 0;
   std::uint64_t wills_sent = 0;
   std::uint64_t wills_dropped = 0;

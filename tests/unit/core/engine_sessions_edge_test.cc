@@ -1,4 +1,4 @@
-// Sessions at their edges: names that collide.
+// Sessions at their edges: names that collide, wills that stand behind others.
 
 #include <gtest/gtest.h>
 
@@ -6,6 +6,8 @@
 
 namespace pabal::core {
 namespace {
+
+using Texts = std::vector<std::string>;
 
 class EngineSessionsEdgeTest : public SessionFixture {
  protected:
@@ -50,6 +52,57 @@ TEST_F(EngineSessionsEdgeTest, AnAssignedIdIsNoOtherConnections) {
   ConnectOptions options;
   options.client_id = taken;
   EXPECT_FALSE(engine_->connect(options)) << "it is still " << raw(other.id);
+}
+
+TEST_F(EngineSessionsEdgeTest, AWillWithoutRoomHoldsUpNoOther) {
+  EngineLimits limits;
+  limits.topic_pending_bytes_max = 1000;
+  open({}, limits);
+  // Somebody who is behind holds up all that goes to "wills".
+  const auto slow = connect();
+  listen(slow, {.pattern = "wills", .mode = AckMode::explicit_, .prefetch = 1});
+  const auto sender = connect();
+  while (tell(sender, "wills", std::string(200, 'x')).disposition == Disposition::done) {
+  }
+  const auto stuck = visit("a", {.will = "stuck"});
+  lose(stuck);
+  EXPECT_EQ(engine_->snapshot().wills_waiting, 1U);
+  // The other one finds no room now, and does a little later.
+  const auto listener = connect();
+  const auto heard =
+      listen(listener, {.pattern = "others", .mode = AckMode::explicit_, .prefetch = 1});
+  const auto second = connect();
+  while (tell(second, "others", std::string(200, 'x')).disposition == Disposition::done) {
+  }
+  ConnectOptions options;
+  options.client_id = "b";
+  auto session = std::make_shared<SessionRequest>();
+  session->keep = seconds(3600);
+  auto will = std::make_shared<Will>();
+  will->message = topic_message({}, "others", "free", {.persistent = true});
+  session->will = std::move(will);
+  options.session = std::move(session);
+  const auto b = engine_->connect(options, now_);
+  ASSERT_TRUE(b);
+  lose(*b);
+  EXPECT_EQ(engine_->snapshot().wills_waiting, 2U);
+  lose(second);
+  Texts got;
+  for (auto some = deliveries(); !some.empty(); some = deliveries()) {
+    for (const auto& each : some) {
+      if (each.subscription != heard) continue;
+      got.emplace_back(each.message->body());
+      ack(heard, each);
+    }
+  }
+  EXPECT_EQ(engine_->snapshot().wills_waiting, 2U);
+  advance(seconds(5));
+  EXPECT_EQ(bodies_for(deliveries(), heard), (Texts{"free"}));
+  EXPECT_EQ(engine_->snapshot().wills_waiting, 1U);
+  restart_now();
+  advance(seconds(1));
+  EXPECT_EQ(engine_->snapshot().wills_waiting, 0U) << "nobody is behind any more";
+  EXPECT_EQ(engine_->snapshot().wills_sent, 1U);
 }
 
 }  // namespace
