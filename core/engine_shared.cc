@@ -12,7 +12,8 @@
 //
 // If all its sessions end with their connections, its list is not stored, like that of a temporary
 // queue. When one comes that is kept, a stored one takes the place: new messages go there, and the
-// old list, which gets no more, goes when it is empty.
+// old list, which gets no more, goes when it is empty, or when nobody has the subscription any
+// more; who comes until then consumes from both.
 //
 // A delivery can be pinned: it has begun with one session and must not go to another (QoS 2). When
 // the session's connection ends it goes back to nobody; it waits for the session, by its number,
@@ -103,7 +104,8 @@ Reader& Engine::State::store_group(Reader& old, std::vector<StoreOp>& operations
                             old.description.selector, true, operations);
   made.front.selector = old.front.selector;
   patterns.erase(old.list.destination.name, TopicTarget{nullptr, &old.list});
-  old.group->replaced = true;
+  old.group->successor = made.id;
+  made.group->predecessor = old.id;
   for (const auto& link : std::vector<ConsumerLink>(old.front.consumers)) {
     attach(*link.subscription, made);
     OwnSubscription* own = own_of(*link.subscription);
@@ -128,9 +130,11 @@ void Engine::State::leave_group(Reader& reader, bool may_stay) {
   remove_reader(reader.list, reader);
 }
 
-bool Engine::State::is_deserted(const Reader& reader) {
-  if (reader.group->replaced) return reader.depth == 0;
-  return reader.group->members == 0 && !reader.active();
+/// A replaced one waits, with what it has, for whoever has the stored one.
+bool Engine::State::is_deserted(const Reader& reader) const {
+  const ReaderId successor = reader.group->successor;
+  if (successor == ReaderId{}) return reader.group->members == 0 && !reader.active();
+  return reader.depth == 0 || (!reader.active() && !shared_readers.contains(successor));
 }
 
 /// Those that may have lost their last member, or, replaced, their last message.
@@ -141,7 +145,7 @@ void Engine::State::end_deserted_groups() {
     Reader& reader = *at->second;
     if (is_deserted(reader)) {
       remove_reader(reader.list, reader);
-    } else if (reader.group->replaced) {
+    } else if (reader.group->successor != ReaderId{}) {
       groups_to_end.push_back(id);
     }
   }

@@ -833,7 +833,7 @@ class Engine::State {
   void take_group(Reader& reader);
   Reader& store_group(Reader& old, std::vector<StoreOp>& operations);
   void leave_group(Reader& reader, bool may_stay);
-  static bool is_deserted(const Reader& reader);
+  [[nodiscard]] bool is_deserted(const Reader& reader) const;
   void end_deserted_groups();
   Result<Ticket> forget_subscription(ConnectionId id, const std::string& name);
   Result<Ticket> pin(SubscriptionId id, DeliveryId delivery_id);

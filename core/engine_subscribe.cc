@@ -86,6 +86,10 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
   if (options.has_reader()) {
     auto kept = kept_reader(*connection, options);
     if (!kept) return kept.error();
+    if ((*kept)->group != nullptr) {
+      const auto old = shared_readers.find((*kept)->group->predecessor);
+      if (old != shared_readers.end()) readers.push_back(old->second);
+    }
     readers.push_back(*kept);
     if (!(*kept)->front.selector) (*kept)->front.selector = selector;
   } else {

@@ -223,7 +223,10 @@ struct ReaderLane {
 /// A shared subscription: see engine_shared.cc.
 struct SharedGroup {
   std::uint64_t members = 0;  ///< sessions that have it among their subscriptions
-  bool replaced = false;      ///< by a stored one: it gets no more, and goes when it is empty
+  /// The stored one that took its place, so that it gets no more and goes when it is empty; zero:
+  /// none has.
+  ReaderId successor{};
+  ReaderId predecessor{};  ///< whose place it took; its consumers consume from that, too
 };
 
 class Reader {
