@@ -46,7 +46,8 @@ std::string_view literal_prefix(std::string_view pattern) noexcept {
 /// What the routed message, which is to be retained, takes in the store for that: as a whole, if
 /// nobody else has it there. Errors: quota_exceeded.
 Result<std::uint64_t> Engine::State::admit_retained(const Message& message) const {
-  if (message.body().empty()) return std::uint64_t{0};
+  const bool deletes = message.body().empty();
+  if (deletes && !retained.reading()) return std::uint64_t{0};
   std::uint64_t copies = 0;
   std::uint64_t topics = retained.topics.size();
   std::uint64_t bytes = retained.bytes;
@@ -66,6 +67,7 @@ Result<std::uint64_t> Engine::State::admit_retained(const Message& message) cons
     }
   }
   if (copies == 0 && !own) return std::uint64_t{0};
+  if (deletes) return copies + (own ? message.flat().size() : 0);
   if (topics > limits.retained_messages_max && topics > retained.topics.size()) {
     return Error{Errc::quota_exceeded,
                  "retained_messages_max: " + std::to_string(retained.topics.size()) +
@@ -100,12 +102,14 @@ std::uint64_t Engine::State::retain_at(const TopicPlace& place, const MessageRef
                                        bool shares, Batch& batch, std::vector<StoreOp>& done) {
   const auto name = name_of(place, *message);
   const auto known = retained.topics.find(name);
-  if (known != retained.topics.end() && known->second.bytes != 0) {
+  if (known != retained.topics.end() && known->second.stored) {
     done.push_back(retained_done(known->second.sequence));
   }
   Retained next;
   next.sequence = retained.next_sequence++;
-  if (message->body().empty()) {
+  const bool deletes = message->body().empty();
+  // What it deletes may not have been read yet, and must not come back with another start.
+  if (deletes && !retained.reading()) {
     keep_retained(name, std::move(next));
     return 0;
   }
@@ -115,6 +119,7 @@ std::uint64_t Engine::State::retain_at(const TopicPlace& place, const MessageRef
   next.message = place.destination ? copy_for(*message, *place.destination) : message;
   next.bytes = static_cast<std::uint32_t>(next.message->flat().size());
   next.expiration = message->expiration();
+  next.stored = true;
   StoreOp operation;
   operation.kind = shares ? StoreOpKind::add_reference : StoreOpKind::add;
   operation.priority = kRetainedPriority;
@@ -124,8 +129,17 @@ std::uint64_t Engine::State::retain_at(const TopicPlace& place, const MessageRef
   batch.operations.push_back(std::move(operation));
   batch.retained.emplace_back(name);
   const std::uint64_t bytes = shares ? 0 : next.bytes;
+  if (deletes) next = deletion(next.sequence);
   keep_retained(name, std::move(next));
   return bytes;
+}
+
+/// It stands in the store as a message without a body, until the list is read.
+Retained Engine::State::deletion(std::uint64_t sequence) {
+  Retained made;
+  made.sequence = sequence;
+  made.stored = true;
+  return made;
 }
 
 StoreOp Engine::State::retained_list() {
@@ -195,6 +209,10 @@ void Engine::State::retained_timer() {
 /// Those whose time is over go, a bounded number.
 void Engine::State::expire_retained(std::uint32_t& steps) {
   auto& all = retained.expirations;
+  if (retained.reading()) {  // what it replaced may not have been read, and would come back
+    retained.expiry_due = false;
+    return;
+  }
   while (!all.empty() && all.begin()->first <= to_millis(now)) {
     if (steps == 0) return;
     --steps;
@@ -403,15 +421,15 @@ void Engine::State::take_recovered_retained(Page& page) {
         done.push_back(retained_done(entry.sequence));
         continue;
       }
-      if (known->second.bytes != 0) done.push_back(retained_done(known->second.sequence));
+      if (known->second.stored) done.push_back(retained_done(known->second.sequence));
     }
-    Retained found;
-    found.sequence = entry.sequence;
-    found.bytes = static_cast<std::uint32_t>(message.flat().size());
-    found.expiration = message.expiration();
-    found.message = entry.message;
-    const auto name = message.destination_name();
-    keep_retained(name, std::move(found));
+    Retained found = deletion(entry.sequence);
+    if (!message.body().empty()) {
+      found.bytes = static_cast<std::uint32_t>(message.flat().size());
+      found.expiration = message.expiration();
+      found.message = entry.message;
+    }
+    keep_retained(message.destination_name(), std::move(found));
   }
   if (!done.empty()) store.append(done);
   const bool progress = page.covered_to > retained.read_to;
@@ -427,10 +445,24 @@ void Engine::State::take_recovered_retained(Page& page) {
     retained.wants_page = true;
     return;
   }
-  std::erase_if(retained.topics, [](const auto& each) { return each.second.bytes == 0; });
+  forget_deletions();
+  if (!retained.expirations.empty()) {
+    wake_at(Timer::retained, from_millis(retained.expirations.begin()->first));
+  }
   for (const auto id : std::exchange(retained.waiting, {})) {
     if (auto* subscription = subscriptions.find(id)) mark_ready(*subscription);
   }
+}
+
+/// The list is read, and what they deleted has gone from the store in a batch before this.
+void Engine::State::forget_deletions() {
+  std::vector<StoreOp> done;
+  std::erase_if(retained.topics, [&](const auto& each) {
+    const Retained& kept = each.second;
+    if (kept.bytes == 0 && kept.stored) done.push_back(retained_done(kept.sequence));
+    return kept.bytes == 0;
+  });
+  append_all(done);
 }
 
 void Engine::State::recover_retained(const RecoveredList& found) {

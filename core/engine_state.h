@@ -742,6 +742,8 @@ class Engine::State {
   std::uint64_t prepare_retained(const MessageRef& message, bool stored, Batch& batch);
   std::uint64_t retain_at(const TopicPlace& place, const MessageRef& message, bool shares,
                           Batch& batch, std::vector<StoreOp>& done);
+  static Retained deletion(std::uint64_t sequence);
+  void forget_deletions();
   StoreOp retained_list();
   [[nodiscard]] StoreOp retained_done(std::uint64_t sequence) const;
   void keep_retained(std::string_view name, Retained next);

@@ -20,7 +20,8 @@
 // of durable subscriptions; it moves like any message when its segment is reclaimed; and it need
 // not be in memory, where only names and numbers must be. (As attachments, whole bodies would stand
 // in the index and be written again with every segment that goes.) At a start the list is read from
-// its beginning; new ones are taken meanwhile, and who subscribes waits for the rest.
+// its beginning; new ones are taken meanwhile, and who subscribes waits for the rest. What deletes
+// one meanwhile stands in the list as well, without a body, until all of it is read.
 //
 // A subscription gets what matches by a replay: in order of name, in steps, with its credit; what
 // is not in memory is read ahead. A retained message that came after the subscription is not in its
@@ -36,6 +37,7 @@ struct Retained {
   std::uint64_t sequence = 0;  ///< in the list
   std::uint32_t bytes = 0;     ///< of the flat message; zero: deleted, and the list not read yet
   std::int64_t expiration = 0;
+  bool stored = false;               ///< the list has an entry of this number
   Ticket visible_after = kNoTicket;  ///< sent in a transaction: not before this is durable
   MessageRef message;                ///< null: in the store only
 };

@@ -353,6 +353,35 @@ TEST_F(EngineRetainedTest, NewOnesWhileThoseOfBeforeAreRead) {
   EXPECT_EQ(kept(), state);
 }
 
+TEST_F(EngineRetainedTest, WhatIsDeletedWhileThoseOfBeforeAreReadStaysDeleted) {
+  const auto start = [&] {
+    engine_.reset();
+    store_->restart();
+    engine_ = std::make_unique<Engine>(*store_, limits_, 1);
+    sender_ = connect();
+    EXPECT_FALSE(engine_->snapshot().retained_known);
+  };
+  for (int i = 0; i < 10; ++i) keep("t." + std::to_string(i), "old");
+  run();
+  for (const auto* topic : {"t.8", "t.9"}) {
+    start();
+    EXPECT_EQ(keep(topic, "").disposition, Disposition::done);
+    EXPECT_EQ(keep("t.5", "").disposition, Disposition::done);
+    EXPECT_EQ(keep("t.5", "").disposition, Disposition::done);
+    EXPECT_EQ(keep("t.6", "").disposition, Disposition::done);
+    EXPECT_EQ(keep("t.6", "new").disposition, Disposition::done);
+  }
+  start();  // nothing was read on the earlier ones
+  auto state = kept("t.>");
+  EXPECT_EQ(state.size(), 7U);
+  for (const auto* gone : {"t.9", "t.8", "t.5"}) EXPECT_FALSE(state.contains(gone)) << gone;
+  EXPECT_EQ(state["t.6"], "new");
+  EXPECT_EQ(engine_->snapshot().retained, 7U);
+  for (int i = 0; i < 9; ++i) keep("t." + std::to_string(i), "");
+  run();
+  EXPECT_EQ(store_->status().bytes_live, 0U) << "nothing is left of what deleted them";
+}
+
 TEST_F(EngineRetainedTest, TheStoreKeepsNoMoreThanTheLastOfEach) {
   const auto who = visit("c");
   const auto subscription = listen(who, {.pattern = "t", .name = "n"});
