@@ -66,6 +66,7 @@ void fill_message(core::MessageBuilder& builder, const Content& content, std::in
     builder.correlation_is_bytes = !is_utf8(builder.correlation);
   }
   for (const UserProperty& each : properties.user) builder.add_string(each.name, each.value);
+  builder.retain = content.retain;  // a user property of that name says nothing [MQTT-3.3.1-8]
 }
 
 QoS qos_of(const core::Message& message) noexcept {
