@@ -116,6 +116,9 @@ Result<Ticket> Engine::pin(SubscriptionId subscription, DeliveryId delivery) {
 Result<Ticket> Engine::change_session(ConnectionId connection, const SessionChanges& changes) {
   return state_->change_session(connection, changes);
 }
+bool Engine::is_connected(ConnectionId connection) const {
+  return state_->connections.find(connection) != nullptr;
+}
 std::vector<std::pair<std::string, std::string>> Engine::session_attachments(
     ConnectionId connection) const {
   return state_->session_attachments(connection);

@@ -475,6 +475,8 @@ class Engine {
   /// Of the connection's session. Errors: not_found (it has none), invalid_argument,
   /// quota_exceeded; nothing changed then.
   Result<Ticket> change_session(ConnectionId connection, const SessionChanges& changes);
+  /// Whether the connection is there: another one may have taken its session over.
+  [[nodiscard]] bool is_connected(ConnectionId connection) const;
   /// All attachments of its session, in order of their keys.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> session_attachments(
       ConnectionId connection) const;

@@ -148,6 +148,11 @@ MqttSession::Apply MqttSession::apply_of(CommandKind kind) noexcept {
 
 void MqttSession::apply(core::Engine& engine, core::TimePoint now) {
   if (batch_ == nullptr) return;
+  // Another connection has the session: an answer here would promise what is not so there.
+  if (connection_ && !left_ && !engine.is_connected(*connection_)) {
+    batch_->commands.clear();
+    return;
+  }
   for (Command& command : batch_->commands) {
     if (state_ == State::closed) break;
     (this->*apply_of(command.kind))(command, engine, now);
