@@ -66,7 +66,8 @@ TEST_F(StoreLimitTest, ATransactionThatIsLargerThanTheLimitFailsAndSaysWhy) {
   const auto refused = send(who, "q", transaction);
   ASSERT_EQ(refused.disposition, Disposition::failed);
   EXPECT_EQ(refused.error->code, Errc::store_full);
-  for (const char* said : {"storeUsage", "open transactions have", std::to_string(size_).c_str()}) {
+  for (const std::string& said :
+       {std::string("storeUsage"), std::string("open transactions have"), std::to_string(size_)}) {
     EXPECT_NE(refused.error->text.find(said), std::string::npos) << refused.error->text;
   }
   engine_->rollback(transaction, now_);
