@@ -101,6 +101,7 @@ std::optional<Outcome> Engine::State::try_schedule(const Send& send, Transaction
       return Outcome::failure(std::move(why), store.submitted());
     case Admission::later:
       if (!fails_when_full(*message)) {
+        if (transaction != nullptr) blocked_bytes_ = 0;  // what it acknowledges may be its room
         blocked_why_ = std::move(why.text);
         return std::nullopt;
       }

@@ -163,6 +163,29 @@ TEST_F(StoreLimitTest, WhatATransactionAcknowledgesMakesRoomForWhatItSends) {
   }
 }
 
+// Goal: whose own acknowledgement made the room is asked, although a smaller send that waits longer
+// found none: nobody else may ever make any.
+TEST_F(StoreLimitTest, ItDoesSoHoweverManyOthersWait) {
+  open_for(4);
+  ASSERT_EQ(fill_store(), 4);
+  const auto who = connect();
+  const auto subscription = subscribe(who, {.prefetch = 10});
+  const auto held = deliveries();
+  ASSERT_EQ(held.size(), 4U);
+  const auto other = connect();
+  ASSERT_EQ(sent(other, "o"), Disposition::parked);
+  const auto transaction = *engine_->begin(who.id);
+  ASSERT_EQ(send(who, "next", transaction).disposition, Disposition::parked);
+  ack(subscription, held[0], AckKind::consumed, transaction);
+  ASSERT_EQ(engine_->commit(transaction, 2, now_).disposition, Disposition::parked);
+  run();
+  const auto told = replies();
+  ASSERT_EQ(told.size(), 2U) << "its send and its commit";
+  for (const auto& each : told) EXPECT_EQ(each.outcome.disposition, Disposition::done);
+  EXPECT_EQ(depth("next"), 1U);
+  EXPECT_EQ(depth("o"), 0U);
+}
+
 // Non-persistent messages leave no room in the store, and a refused one stays or moves.
 TEST_F(StoreLimitTest, OnlyWhatLeavesTheStoreMakesRoomForATransaction) {
   open_for(4);
