@@ -297,7 +297,7 @@ bool Engine::State::expire_on_disk(MessageList& list, ReaderId from, ExpiryPage 
            std::lower_bound(list.readers.begin(), list.readers.end(), from,
                             [](const auto&reader, ReaderId wanted) { return reader->id < wanted; });
        at != list.readers.end(); ++at) {
-    const Reader& reader = **at;
+    Reader& reader = **at;
     auto [first, end] = range_on_disk(reader, page);
     if (reader.id == page.reader) first = std::max(first, page.first);
     if (first >= end) continue;
@@ -311,8 +311,9 @@ bool Engine::State::expire_on_disk(MessageList& list, ReaderId from, ExpiryPage 
     request.entries_max = kPageEntries;
     request.bytes_max = kPageBytes;
     request.due_by = to_millis(now);
-    flush_acks();
-    request.after = store.submitted();
+    // What it does not come to of the spilled ones is not to be in the page.
+    if (page.spilled && reader.acks_late) acknowledge_all_late(reader);
+    request.after = everything_submitted();
     page.reader = reader.id;
     page.spill_reader = reader.spill_reader;
     page.first = first;

@@ -314,6 +314,12 @@ void Engine::State::drop_spilled(Reader& reader) {
     drop_pages(*cursor->spilled);
     cursor->spilled.reset();
   }
+  for (auto* walk : reader.walks) {
+    walk->portion_gone.merge(walk->spilled);
+    walk->spilled.clear();
+    walk->unspilled.clear();
+    if (std::exchange(walk->spill_request, 0) != 0) wake(*walk);
+  }
   end_spill_of(reader);
 }
 
@@ -350,6 +356,8 @@ std::uint64_t Engine::State::known_spilled(Scan& scan, int priority) {
     request.priority = static_cast<std::uint8_t>(priority);
     request.first = known;
     request.end = lane.spilled->end;
+    // What it does not come to is not to be in the page.
+    if (scan.reader.acks_late) acknowledge_all_late(scan.reader);
     request.after = everything_submitted();
     pages.page_request =
         ask_for_page(scan, request, {list.id, scan.reader.id, priority, 0, true, 0, 0, {}, 0});

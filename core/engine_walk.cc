@@ -284,8 +284,9 @@ bool Engine::State::fill_portion(Walk& walk, std::uint64_t end) {
   request.id = ++last_page;
   request.entries_max = kWalkPageEntriesMax;
   request.bytes_max = kWalkPageBytesMax;
-  flush_acks();
-  request.after = store.submitted();
+  // What the reader does not come to is not to be in the page.
+  if (walk.reader->acks_late) acknowledge_all_late(*walk.reader);
+  request.after = everything_submitted();
   walk.unspilled.clear();
   walk.spill_request = request.id;
   pages_requested[request.id] = {list.id, walk.reader->id, walk.priority, 0, true, 0, 0, walk.id,

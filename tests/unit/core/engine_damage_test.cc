@@ -317,6 +317,154 @@ TEST_F(DamagedSubscriptionTest, OnlySkippingAndOnlyOfOneThatIsThere) {
   EXPECT_EQ(engine_->start_task(options, now_).error().code, Errc::invalid_argument);
 }
 
+/// What memory had no room for.
+class DamagedSpillTest : public DamagedSubscriptionTest {
+ protected:
+  void SetUp() override {
+    EngineLimits limits;
+    limits.memory_bytes_max = 200'000;
+    limits.spilled_bytes_max = 100 << 20;
+    open({}, limits);
+  }
+  void publish_to_topic(const ConnectionDetails& from, const std::string& body,
+                        const std::string& color) {
+    Send send;
+    send.kind = DestinationKind::topic;
+    send.name = "t";
+    send.persistent = false;
+    send.body = body;
+    send.color = color;
+    ASSERT_EQ(publish(from, send).disposition, Disposition::done) << body;
+  }
+  void flood(int first, int last, const std::string& color) {
+    const auto from = connect();
+    for (int i = first; i <= last; ++i) {
+      publish_to_topic(from, std::to_string(i), color);
+      run();
+    }
+    engine_->disconnect(from.id, now_);
+    ASSERT_GT(engine_->snapshot().bytes_spilled, 0U);
+  }
+  void page_loaded(Page page) noexcept override {
+    if (hold_pages_ && !page.entries.empty()) {
+      held_pages_.push_back(std::move(page));
+    } else {
+      DamagedSubscriptionTest::page_loaded(std::move(page));
+    }
+  }
+  void let_pages_come() {
+    hold_pages_ = false;
+    for (auto& page : held_pages_) DamagedSubscriptionTest::page_loaded(std::move(page));
+    held_pages_.clear();
+    run();
+  }
+  TaskId start_skip(const std::string& client_id, const std::string& name) {
+    QueueTaskOptions options;
+    options.command = QueueCommand::skip_damaged;
+    options.client_id = client_id;
+    options.subscription = name;
+    return *engine_->start_task(options, now_);
+  }
+  void expect_nothing_left() {
+    engine_->tick(now_);
+    run();
+    EXPECT_EQ(engine_->snapshot().bytes_spilled, 0U);
+    EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+    EXPECT_EQ(engine_->snapshot().bytes_window, 0U);
+  }
+
+  bool hold_pages_ = false;
+  std::vector<Page> held_pages_;
+};
+
+TEST_F(DamagedSpillTest, EachSkipsForItself) {
+  for (const char* name : {"a", "b"}) {
+    const auto who = connect(name);
+    ASSERT_TRUE(try_subscribe(who, durable(name)));
+    engine_->disconnect(who.id, now_);
+  }
+  flood(1, 2000, "red");
+  damaged_ = {"3", "40"};
+  const auto one = connect("a");
+  const auto subscription = subscribe(one, durable("a"));
+  EXPECT_EQ(consume(one, subscription), numbers(1, 2));
+  EXPECT_EQ(skip("a", "a").affected, 2U);
+  auto left = all_but(2000, damaged_);
+  left.erase(left.begin(), left.begin() + 2);
+  EXPECT_EQ(consume(one, subscription), left);
+  EXPECT_EQ(told("a").depth, 0U);
+  EXPECT_EQ(told("b").depth, 2000U);
+  damaged_.clear();
+  const auto two = connect("b");
+  EXPECT_EQ(consume(two, subscribe(two, durable("b"))), numbers(1, 2000));
+  EXPECT_EQ(told("b").depth, 0U);
+  expect_nothing_left();
+}
+
+// Goal: with volatile_when_active what was spilled goes with the last consumer; a page of it that
+// is still to come to the command changes nothing.
+TEST_F(DamagedSpillTest, WhatGoesWithItsConsumerIsNotSkippedAsWell) {
+  const auto away = connect("away");
+  ASSERT_TRUE(try_subscribe(away, durable("away")));
+  engine_->disconnect(away.id, now_);
+  const auto who = connect("session");
+  SubscribeOptions options;
+  options.interests.push_back({Destination{DestinationKind::topic, "t"}, "", false});
+  options.ack_mode = AckMode::explicit_;
+  options.prefetch = 1;
+  options.durable_name = "d";
+  options.volatile_when_active = true;
+  ASSERT_TRUE(engine_->subscribe(who.id, options, now_));
+  flood(1, 1000, "red");
+  deliveries();
+  damaged_ = {"30"};
+  hold_pages_ = true;
+  const auto task = start_skip("session", "d");
+  run();
+  ASSERT_FALSE(held_pages_.empty());
+  engine_->disconnect(who.id, now_);
+  let_pages_come();
+  EXPECT_TRUE(engine_->task(task)->ended());
+  EXPECT_EQ(engine_->task(task)->affected, 0U);
+  EXPECT_EQ(told("d").depth, 0U);
+  EXPECT_EQ(told("away").depth, 1000U);
+  damaged_.clear();
+  const auto again = connect("away");
+  EXPECT_EQ(consume(again, subscribe(again, durable("away"))), numbers(1, 1000));
+  expect_nothing_left();
+}
+
+// Goal: what the selector refuses, and what is spilled for others while the command is under way,
+// is not skipped, and changes no count.
+TEST_F(DamagedSpillTest, WhatItsSelectorRefusesIsNotSkipped) {
+  auto blue = durable("blue");
+  blue.selector = "color = 'blue'";
+  const auto first = connect("c");
+  ASSERT_TRUE(try_subscribe(first, blue));
+  const auto second = connect("all");
+  ASSERT_TRUE(try_subscribe(second, durable("all")));
+  engine_->disconnect(first.id, now_);
+  engine_->disconnect(second.id, now_);
+  flood(1, 1500, "blue");
+  const auto from = connect();
+  for (int i = 1; i <= 100; ++i) publish_to_topic(from, "red" + std::to_string(i), "red");
+  hold_pages_ = true;
+  const auto task = start_skip("c", "blue");
+  flood(1501, 3000, "red");
+  damaged_ = {"red3", "red50"};
+  let_pages_come();
+  ASSERT_TRUE(engine_->task(task)->ended());
+  EXPECT_EQ(engine_->task(task)->affected, 0U);
+  EXPECT_EQ(told("blue").depth, 1500U);
+  damaged_.clear();
+  const auto who = connect("c");
+  EXPECT_EQ(consume(who, subscribe(who, blue)), numbers(1, 1500));
+  EXPECT_EQ(told("blue").depth, 0U);
+  const auto all = connect("all");
+  EXPECT_EQ(consume(all, subscribe(all, durable("all"))).size(), 3100U);
+  expect_nothing_left();
+}
+
 /// Goal: a subscription that is deleted under the walk ends the command and leaves nothing behind.
 TEST_F(DamagedSubscriptionTest, DeletedMeanwhile) {
   const auto who = connect("c");
