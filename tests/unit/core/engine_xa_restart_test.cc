@@ -72,6 +72,39 @@ class EngineXaRestartTest : public XaFixture {
   }
 };
 
+// A record as versions of Pabal before the second wrote it: without producers and places.
+TEST_F(EngineXaRestartTest, ARecordOfTheFirstVersionIsRead) {
+  fill(connect(), 5);
+  prepare_with({"2", "3"});
+  auto state = store_->recovered();
+  const auto record = std::find_if(state.attachments.begin(), state.attachments.end(),
+                                   [](const auto& each) { return each.first.starts_with("xa/"); });
+  ASSERT_NE(record, state.attachments.end());
+  std::string& bytes = record->second;
+  ASSERT_EQ(bytes[0], 2);
+  // No producers; one place: the queue (0) "r", once.
+  const std::string tail{"\0\1\0\1r\1", 6};
+  ASSERT_TRUE(bytes.ends_with(tail));
+  bytes.erase(bytes.size() - tail.size());
+  bytes[0] = 1;
+  StoreOp operation;
+  operation.kind = StoreOpKind::put_attachment;
+  operation.detail = std::make_unique<StoreOpDetail>();
+  operation.detail->key = record->first;
+  operation.detail->value = bytes;
+  store_->append({&operation, 1});
+  sync();
+  restart();
+  EXPECT_EQ(states(), "prepared");
+  EXPECT_EQ(bodies(look()), (std::vector<std::string>{"1", "4", "5"})) << "it holds the others";
+  const auto who = connect();
+  EXPECT_EQ(commit(who).xa, XaCode::ok);
+  EXPECT_EQ(bodies(consume("q")), (std::vector<std::string>{"1", "4", "5"}));
+  EXPECT_EQ(bodies(consume("r")), std::vector<std::string>{"sent"});
+  restart();
+  EXPECT_EQ(states(), "");
+}
+
 TEST_F(EngineXaRestartTest, APreparedBranchIsThereWithItsLocks) {
   fill(connect(), 5);
   prepare_with({"1", "3", "5"});
