@@ -76,6 +76,9 @@ Outcome Engine::publish(ConnectionId connection, MessageRef message, const SendO
                         TimePoint now) {
   return at(now).publish(connection, std::move(message), options);
 }
+Result<void> Engine::announce(MessageBuilder& message, TimePoint now) {
+  return at(now).announce(message);
+}
 Result<SubscriptionId> Engine::subscribe(ConnectionId connection, const SubscribeOptions& options,
                                          TimePoint now) {
   return at(now).subscribe(connection, options);
@@ -119,6 +122,16 @@ Result<Ticket> Engine::change_session(ConnectionId connection, const SessionChan
 bool Engine::is_connected(ConnectionId connection) const {
   return state_->connections.find(connection) != nullptr;
 }
+std::optional<DeliveryPlace> Engine::stands_at(SubscriptionId subscription,
+                                               DeliveryId delivery) const {
+  return state_->stands_at(subscription, delivery);
+}
+
+bool Engine::may_come(ConnectionId connection, std::string_view name,
+                      const std::optional<DeliveryPlace>& place) const {
+  return state_->may_come(connection, name, place);
+}
+
 std::vector<std::pair<std::string, std::string>> Engine::session_attachments(
     ConnectionId connection) const {
   return state_->session_attachments(connection);
@@ -301,7 +314,9 @@ Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) 
   if (options.session) {
     if (auto may = admit_session(options); !may) return may.error();
   }
+  std::shared_ptr<SessionCompanion> companion;
   if (taken_over != nullptr) {
+    companion = taken_over->session->companion;
     order(*taken_over, ConnectionOrder::close,
           "the session was taken over by a connection from " + options.remote);
     outbox_of(*taken_over).effects.back().cause = CloseCause::taken_over;
@@ -327,6 +342,7 @@ Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) 
     client_ids[connection.client_id] = connection.id;
   }
   if (options.session) begin_session(connection, details);
+  if (details.session_present) details.companion = std::move(companion);
   return details;
 }
 

@@ -150,6 +150,8 @@ struct ConnectionDetails {
   bool session_present = false;              ///< there was one, and it goes on
   std::optional<seconds> keep = seconds{0};  ///< as granted
   Ticket after = kNoTicket;  ///< the session is durable when Store::durable() has reached it
+  /// Of the connection that had the session, if this one has taken it over; else null.
+  std::shared_ptr<SessionCompanion> companion = nullptr;
 };
 
 enum class AckMode : std::uint8_t {
@@ -440,6 +442,10 @@ class Engine {
     return publish(connection, std::move(message), {transaction, token, nullptr}, now);
   }
 
+  /// A message of the broker's own: it gets its id and its time here. It waits for no room: errors
+  /// as of publish().
+  Result<void> announce(MessageBuilder& message, TimePoint now);
+
   // --- receiving -------------------------------------------------------------------------------
 
   /// Errors: bad_destination, not_supported, quota_exceeded, in_use (active durable subscriber),
@@ -477,6 +483,13 @@ class Engine {
   Result<Ticket> change_session(ConnectionId connection, const SessionChanges& changes);
   /// Whether the connection is there: another one may have taken its session over.
   [[nodiscard]] bool is_connected(ConnectionId connection) const;
+  /// Where a delivery that is out stands; nullopt: it is not out.
+  [[nodiscard]] std::optional<DeliveryPlace> stands_at(SubscriptionId subscription,
+                                                       DeliveryId delivery) const;
+  /// Whether what stood there can still be delivered to the session's subscription `name`; without
+  /// a place, whether anything can. True if that cannot be said at the moment.
+  [[nodiscard]] bool may_come(ConnectionId connection, std::string_view name,
+                              const std::optional<DeliveryPlace>& place) const;
   /// All attachments of its session, in order of their keys.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> session_attachments(
       ConnectionId connection) const;

@@ -159,6 +159,31 @@ std::vector<std::pair<std::string, std::string>> Engine::State::session_attachme
   return {all.begin(), all.end()};
 }
 
+/// What a front scan has gone past is settled, unless it came back; who settled what is above it is
+/// known only to the store.
+bool Engine::State::may_come(ConnectionId id, std::string_view name,
+                             const std::optional<DeliveryPlace>& place) {
+  const auto* connection = connections.find(id);
+  if (connection == nullptr || connection->session == nullptr) return false;
+  const Session& session = *connection->session;
+  const auto own = session.subscriptions.find(name);
+  const bool is_own = own != session.subscriptions.end();
+  if (is_own && own->second.reader == nullptr) return true;
+  if (!place || place->list == ListId{}) {
+    if (is_own && own->second.replaying) return true;
+    return !place && is_own && own->second.reader->depth > 0;
+  }
+  Reader* reader = find_reader(place->list, place->reader);
+  if (reader == nullptr) return false;
+  if (session.pins.contains({place->reader, place->priority, place->sequence})) return true;
+  if (reader->in_flight > 0) return true;
+  const std::pair<int, std::uint64_t> key{9 - place->priority, place->sequence};
+  if (reader->returned.contains(key) || reader->delayed.contains(key)) return true;
+  const auto& lane = reader->list.lanes[place->priority];
+  return lane && place->sequence < lane->next_sequence &&
+         place->sequence >= reader->front.position(place->priority);
+}
+
 /// A session that was to end with its connection, and does not.
 void Engine::State::store_parts(Session& session) {
   std::vector<StoreOp> operations;

@@ -149,6 +149,7 @@ void Engine::State::begin_session(Connection& connection, ConnectionDetails& det
   Session& session = *at->second;
   session.connection = connection.id;
   grant_keep(session, wanted.keep);
+  session.companion = wanted.companion;
   session.will = wanted.will;
   session.will_waits = false;  // it came back in time
   if (session.origins.size() >= kOriginsMax) session.origins.erase(session.origins.begin());
@@ -170,6 +171,7 @@ void Engine::State::leave_session(Connection& connection, const DisconnectOption
   connection.session = nullptr;
   --sessions_connected;
   session.connection = ConnectionId{};
+  session.companion.reset();
   session.ended = now;
   if (how.keep) grant_keep(session, *how.keep);
   if (how.how == Leaving::orderly) session.will.reset();
@@ -305,12 +307,29 @@ void Engine::State::publish_will(const std::shared_ptr<const Will>& will,
   wake_at(Timer::sessions, now + kRetry);
 }
 
+/// As from the broker itself.
+void Engine::State::sign(MessageBuilder& message) {
+  message.origin = store.epoch() << 32;
+  message.sequence = ++broker_sequence;
+  message.timestamp = to_millis(now);
+}
+
+Result<void> Engine::State::announce(MessageBuilder& builder) {
+  sign(builder);
+  auto message = builder.build();
+  if (!message) return message.error();
+  Send send;
+  send.message = std::move(*message);
+  const auto outcome = try_send(send, nullptr);
+  if (!outcome) return Error{Errc::quota_exceeded, "there is no room for it"};
+  if (outcome->disposition == Disposition::failed) return *outcome->error;
+  return {};
+}
+
 Engine::State::WillFate Engine::State::try_will(const Will& will,
                                                 std::vector<StoreOp>& operations) {
   MessageBuilder builder(*will.message);
-  builder.origin = store.epoch() << 32;
-  builder.sequence = ++broker_sequence;
-  builder.timestamp = to_millis(now);
+  sign(builder);
   builder.expiration = will.time_to_live.count() > 0 ? to_millis(now + will.time_to_live) : 0;
   auto message = builder.build();
   if (!message) return WillFate::refused;

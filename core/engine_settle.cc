@@ -33,6 +33,18 @@ constexpr std::uint64_t kPassedOnBytes = 256;
 
 // --- acknowledging -------------------------------------------------------------------------------
 
+std::optional<DeliveryPlace> Engine::State::stands_at(SubscriptionId id, DeliveryId delivery_id) {
+  auto* subscription = subscriptions.find(id);
+  if (subscription == nullptr) return std::nullopt;
+  const auto& in_flight = subscription->in_flight;
+  const auto at = position_of(in_flight, raw(delivery_id));
+  if (at >= in_flight.size() || in_flight[at].id != delivery_id) return std::nullopt;
+  const InFlight& delivery = in_flight[at];
+  if (delivery.reader == nullptr) return DeliveryPlace{};
+  return DeliveryPlace{delivery.reader->list.id, delivery.reader->id, delivery.priority,
+                       delivery.entry.sequence};
+}
+
 Outcome Engine::State::acknowledge(SubscriptionId id, DeliveryRange range, AckKind kind,
                                    std::string_view cause, std::optional<TransactionId> transaction,
                                    const SessionChanges* changes) {

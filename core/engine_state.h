@@ -781,6 +781,8 @@ class Engine::State {
   void publish_will(const std::shared_ptr<const Will>& will, const std::string& client_id,
                     std::vector<StoreOp>& operations);
   enum class WillFate : std::uint8_t { sent, later, refused };
+  Result<void> announce(MessageBuilder& message);
+  void sign(MessageBuilder& message);
   WillFate try_will(const Will& will, std::vector<StoreOp>& operations);
   void retry_wills(std::uint32_t& steps);
   void plan_never(Session& session);
@@ -805,6 +807,9 @@ class Engine::State {
   static void apply_changes(Session& session, const SessionChanges& changes,
                             std::vector<StoreOp>& operations);
   Result<Ticket> change_session(ConnectionId id, const SessionChanges& changes);
+  [[nodiscard]] std::optional<DeliveryPlace> stands_at(SubscriptionId id, DeliveryId delivery);
+  [[nodiscard]] bool may_come(ConnectionId id, std::string_view name,
+                              const std::optional<DeliveryPlace>& place);
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> session_attachments(
       ConnectionId id) const;
   void store_parts(Session& session);

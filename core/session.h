@@ -46,6 +46,25 @@ struct Will {
   milliseconds time_to_live{0};  ///< counts from when it is sent; 0: for ever
 };
 
+/// What an adaptor has in memory about a connection with a session, for the one that takes it over.
+/// Core only hands it on.
+class SessionCompanion {
+ public:
+  SessionCompanion() = default;
+  virtual ~SessionCompanion() = default;
+  SessionCompanion(const SessionCompanion&) = delete;
+  SessionCompanion& operator=(const SessionCompanion&) = delete;
+};
+
+/// Where a message stands that was delivered to a session; the same over reconnections and
+/// restarts. List zero: it is a copy, of a retained message for instance.
+struct DeliveryPlace {
+  ListId list{};
+  ReaderId reader{};
+  std::uint8_t priority = 0;
+  std::uint64_t sequence = 0;
+};
+
 /// The session that a connection asks for.
 struct SessionRequest {
   bool fresh = true;  ///< what there is under the client id is forgotten first
@@ -53,6 +72,7 @@ struct SessionRequest {
   /// be less (EngineLimits::session_keep_max).
   std::optional<seconds> keep = seconds{0};
   std::shared_ptr<const Will> will;
+  std::shared_ptr<SessionCompanion> companion = nullptr;  ///< of this connection; null: none
 };
 
 /// How a connection with a session ends.
@@ -123,8 +143,9 @@ class Session {
   const std::string client_id;
   const std::uint64_t generation;
   std::optional<seconds> keep;
-  ConnectionId connection{};  ///< zero: nobody is connected
-  TimePoint ended{};          ///< when the last connection has; TimePoint{}: not known yet
+  ConnectionId connection{};                    ///< zero: nobody is connected
+  std::shared_ptr<SessionCompanion> companion;  ///< of that connection
+  TimePoint ended{};  ///< when the last connection has; TimePoint{}: not known yet
   std::shared_ptr<const Will> will;
   bool will_waits = false;               ///< the connection was lost, and its delay runs
   TimePoint planned = TimePoint::max();  ///< stands in the engine's set of times under this

@@ -42,6 +42,8 @@ struct ConnectRequest {
   std::uint32_t packet_bytes_max = kPacketBytesMax;
   std::uint16_t topic_alias_maximum = 0;
   ReasonCode refusal = ReasonCode::success;  ///< an error: it is refused for that
+  std::string authentication_method;         ///< for CONNACK; empty: none
+  std::string authentication_data;
   std::shared_ptr<core::Will> will;
 };
 
@@ -68,7 +70,7 @@ struct Command {
   ReasonCode reason = ReasonCode::success;
   std::optional<std::uint32_t> session_expiry;  ///< DISCONNECT
   core::MessageRef message;                     ///< PUBLISH; null: it is refused for `reason`
-  std::string text;                             ///< failed: for people
+  std::string text;                             ///< failed: for people; auth: the packet to send
   std::unique_ptr<ConnectRequest> connect;
   std::unique_ptr<SubscribeRequest> subscribe;
   std::unique_ptr<std::vector<std::string>> unsubscribe;

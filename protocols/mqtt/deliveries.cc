@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -11,45 +12,66 @@ namespace pabal::mqtt {
 
 void MqttSession::encode_delivery(const core::Delivery& delivery, protocols::Output& output) {
   if (state_ != State::connected || !delivery.message) return;
-  if (!waiting_.empty()) {
-    waiting_.push_back(delivery);  // their order is kept
-    return;
-  }
-  start_delivery(delivery, output);
-}
-
-void MqttSession::send_waiting(protocols::Output& output) {
-  while (!waiting_.empty() && in_flight_ < in_flight_max_ && state_ == State::connected) {
-    const core::Delivery delivery = std::move(waiting_.front());
-    waiting_.pop_front();
-    start_delivery(delivery, output);
-  }
-}
-
-void MqttSession::start_delivery(const core::Delivery& delivery, protocols::Output& output) {
   Subscription* subscription = subscriptions_.find(delivery.tag);
   if (subscription == nullptr) return;  // it ended after core sent this
   const QoS qos = std::min(qos_of(*delivery.message), subscription->settings.qos);
-  if (qos == QoS::at_most_once) {
-    const bool whole = append_publish(delivery, *subscription, qos, 0, false, true, output.ready());
-    const bool awaited =
-        delivery.message->persistent() &&
-        (subscription->was_explicit || subscription->settings.qos != QoS::at_most_once);
-    if (awaited) give_up_delivery(delivery, 0);
-    (void)whole;  // too large counts as sent [MQTT-3.1.2-25]
-    return;
+  if (qos == QoS::at_most_once) return send_unanswered(delivery, *subscription, output);
+  // Their order is kept.
+  if (!waiting_.empty() || !start_delivery(delivery, output)) waiting_.push_back(delivery);
+}
+
+void MqttSession::send_waiting(protocols::Output& output) {
+  while (!waiting_.empty() && state_ == State::connected &&
+         start_delivery(waiting_.front(), output)) {
+    waiting_.pop_front();
+  }
+}
+
+/// QoS 0, which waits for no Receive Maximum; too large counts as sent [MQTT-3.1.2-25].
+void MqttSession::send_unanswered(const core::Delivery& delivery, const Subscription& subscription,
+                                  protocols::Output& output) {
+  (void)append_publish(delivery, subscription, QoS::at_most_once, 0, false, true, output.ready());
+  const bool awaited =
+      delivery.message->persistent() &&
+      (subscription.was_explicit || subscription.settings.qos != QoS::at_most_once);
+  if (awaited) give_up_delivery(delivery, 0);
+}
+
+bool MqttSession::start_delivery(const core::Delivery& delivery, protocols::Output& output) {
+  Subscription* subscription = subscriptions_.find(delivery.tag);
+  if (subscription == nullptr) return true;  // it ended meanwhile
+  const QoS qos = std::min(qos_of(*delivery.message), subscription->settings.qos);
+  if (qos == QoS::at_most_once) {  // its subscription has changed meanwhile
+    send_unanswered(delivery, *subscription, output);
+    return true;
   }
   // Core counts a delivery of QoS 2 until PUBREC, the client until PUBCOMP.
-  if (in_flight_ >= in_flight_max_) {
-    waiting_.push_back(delivery);
-    return;
-  }
+  if (in_flight_ >= in_flight_max_) return false;
   bool again = false;
-  const std::uint16_t id = packet_id_for(delivery, *subscription, again);
-  if (id == 0) {
-    waiting_.push_back(delivery);
-    return;
+  const std::uint16_t id = register_delivery(delivery, *subscription, qos, again);
+  if (id == 0) return false;
+  if (qos == QoS::exactly_once && kept_ && !again) {
+    Command& command = batch().commands.emplace_back();
+    command.kind = CommandKind::begin_delivery;
+    command.packet_id = id;
+    command.delivery = std::make_unique<core::Delivery>(delivery);
+    return true;
   }
+  const bool dup = again || is_again(delivery, *subscription);
+  if (!append_publish(delivery, *subscription, qos, id, dup, true, output.ready())) {
+    give_up_delivery(delivery, id);
+  }
+  return true;
+}
+
+std::uint16_t MqttSession::register_delivery(const core::Delivery& delivery,
+                                             const Subscription& subscription, QoS qos,
+                                             bool& again) {
+  std::unique_lock<std::mutex> lock(sent_->lock, std::defer_lock);
+  if (kept_) lock.lock();
+  if (sent_->has_successor) return 0;
+  const std::uint16_t id = packet_id_for(delivery, subscription, again);
+  if (id == 0) return 0;
   Outgoing& entry = outgoing_[id];
   entry.progress = qos == QoS::at_least_once ? Progress::sent_1 : Progress::sent_2;
   entry.in_flight = true;
@@ -59,17 +81,7 @@ void MqttSession::start_delivery(const core::Delivery& delivery, protocols::Outp
   entry.tag = delivery.tag;
   entry.origin = delivery.message->origin();
   entry.sequence = delivery.message->sequence();
-  if (qos == QoS::exactly_once && kept_ && !again) {
-    Command& command = batch().commands.emplace_back();
-    command.kind = CommandKind::begin_delivery;
-    command.packet_id = id;
-    command.delivery = std::make_unique<core::Delivery>(delivery);
-    return;
-  }
-  const bool dup = again || is_again(delivery, *subscription);
-  if (!append_publish(delivery, *subscription, qos, id, dup, true, output.ready())) {
-    give_up_delivery(delivery, id);
-  }
+  return id;
 }
 
 /// The id that the message had on an earlier connection, or a new one.
@@ -80,7 +92,7 @@ std::uint16_t MqttSession::packet_id_for(const core::Delivery& delivery,
         {delivery.message->origin(), delivery.message->sequence(), subscription.filter});
     if (known != expected_.end()) {
       again = true;
-      const std::uint16_t id = known->second;
+      const std::uint16_t id = known->second.packet_id;
       expected_.erase(known);
       return id;
     }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -28,6 +29,7 @@ void MqttSession::apply_puback(Command& command, core::Engine& engine, core::Tim
   (void)engine.acknowledge(entry->subscription, {entry->delivery, entry->delivery},
                            core::AckKind::consumed, {}, std::nullopt, now);
   finish(command.packet_id);
+  if (in_flight_ == 0 && !expected_.empty()) release_settled(engine);
 }
 
 /// [MQTT-4.3.3-4] [MQTT-4.3.3-8]. The acknowledgement and the memory of it are one batch.
@@ -65,6 +67,7 @@ void MqttSession::apply_pubrec(Command& command, core::Engine& engine, core::Tim
                              now);
   }
   if (refused) {
+    room_was_made_ = true;
     finish(command.packet_id);
     return;
   }
@@ -78,20 +81,37 @@ void MqttSession::release_orphans(std::string_view filter, core::Engine& engine)
       ++at;
       continue;
     }
-    const std::uint16_t id = at->second;
+    const std::uint16_t id = at->second.packet_id;
     at = expected_.erase(at);
-    if (outgoing_[id].progress == Progress::reserved_1) {
-      outgoing_.release(id);
+    end_reserved(id, engine);
+  }
+}
+
+void MqttSession::release_settled(core::Engine& engine) {
+  for (auto at = expected_.begin(); at != expected_.end();) {
+    const auto& [delivery, expected] = *at;
+    if (engine.may_come(*connection_, name_of(delivery.filter), expected.place)) {
+      ++at;
       continue;
     }
-    const auto changed = engine.change_session(
-        *connection_, {{attachment_key('o', id), "r " + std::to_string(++released_)}});
-    Outgoing& entry = outgoing_[id];
-    entry.progress = Progress::released;
-    entry.in_flight = true;
-    ++in_flight_;
-    answer(PacketType::pubrel, id, changed ? *changed : core::kNoTicket);
+    const std::uint16_t id = expected.packet_id;
+    at = expected_.erase(at);
+    end_reserved(id, engine);
   }
+}
+
+void MqttSession::end_reserved(std::uint16_t packet_id, core::Engine& engine) {
+  if (outgoing_[packet_id].progress == Progress::reserved_1) {
+    outgoing_.release(packet_id);
+    return;
+  }
+  const auto changed = engine.change_session(
+      *connection_, {{attachment_key('o', packet_id), "r " + std::to_string(++released_)}});
+  Outgoing& entry = outgoing_[packet_id];
+  entry.progress = Progress::released;
+  entry.in_flight = true;
+  ++in_flight_;
+  answer(PacketType::pubrel, packet_id, changed ? *changed : core::kNoTicket);
 }
 
 void MqttSession::apply_pubcomp(Command& command, core::Engine& engine, core::TimePoint /*now*/) {
@@ -99,33 +119,44 @@ void MqttSession::apply_pubcomp(Command& command, core::Engine& engine, core::Ti
   if (entry == nullptr || entry->progress != Progress::released) return;
   if (kept_) {
     // The id is used again only with a batch behind this one.
-    (void)engine.change_session(*connection_,
-                                {{attachment_key('o', command.packet_id), std::nullopt}});
+    (void)forget(attachment_key('o', command.packet_id), engine);
   }
   finish(command.packet_id);
+  if (in_flight_ == 0 && !expected_.empty()) release_settled(engine);
 }
 
-/// The id, and what it is for, before the PUBLISH leaves: after a crash it must be the same.
+/// The id, and what it is for, before the PUBLISH leaves: after a crash it must be the same. Where
+/// the session is full, it waits until something of it goes.
 void MqttSession::apply_begin_delivery(Command& command, core::Engine& engine,
                                        core::TimePoint /*now*/) {
-  const core::Delivery& delivery = *command.delivery;
+  if (unbegun_.empty() && begin_delivery(command.packet_id, command.delivery, engine)) return;
+  unbegun_.push_back({command.packet_id, std::move(command.delivery)});
+}
+
+void MqttSession::begin_waiting(core::Engine& engine) {
+  if (!std::exchange(room_was_made_, false)) return;
+  while (!unbegun_.empty() &&
+         begin_delivery(unbegun_.front().packet_id, unbegun_.front().delivery, engine)) {
+    unbegun_.pop_front();
+  }
+}
+
+bool MqttSession::begin_delivery(std::uint16_t packet_id, std::unique_ptr<core::Delivery>& waiting,
+                                 core::Engine& engine) {
+  const core::Delivery& delivery = *waiting;
   const Subscription* subscription = subscriptions_.find(delivery.tag);
-  Outgoing* entry = outgoing_.find(command.packet_id);
-  if (entry == nullptr) return;
+  Outgoing* entry = outgoing_.find(packet_id);
+  if (entry == nullptr) return true;
   if (subscription == nullptr) {
-    finish(command.packet_id);
-    return;
+    finish(packet_id);
+    return true;
   }
+  const auto place = engine.stands_at(delivery.subscription, delivery.id);
   const auto changed = engine.change_session(
-      *connection_, {{attachment_key('o', command.packet_id),
-                      "p " + std::to_string(entry->origin) + ' ' + std::to_string(entry->sequence) +
-                          ' ' + subscription->filter}});
-  if (!changed) {
-    // The session is full of them, and may not have one more: it comes again with the next
-    // connection, which resumes what there is.
-    finish(command.packet_id);
-    return;
-  }
+      *connection_,
+      {{attachment_key('o', packet_id), "p " + encode_place(place.value_or(core::DeliveryPlace{})) +
+                                            ' ' + encode_key(key_of(*entry, *subscription))}});
+  if (!changed) return changed.error().code != core::Errc::quota_exceeded;
   core::Ticket after = *changed;
   if (subscription->shared) {
     const auto pinned = engine.pin(subscription->id, delivery.id);
@@ -133,9 +164,16 @@ void MqttSession::apply_begin_delivery(Command& command, core::Engine& engine,
   }
   Answer& answer = batch_->answers.emplace_back();
   answer.kind = Answer::Kind::publish;
-  answer.packet_id = command.packet_id;
+  answer.packet_id = packet_id;
   answer.after = after;
-  answer.delivery = std::move(command.delivery);
+  answer.delivery = std::move(waiting);
+  return true;
+}
+
+core::Ticket MqttSession::forget(const std::string& key, core::Engine& engine) {
+  const auto changed = engine.change_session(*connection_, {{key, std::nullopt}});
+  room_was_made_ = true;
+  return changed ? *changed : core::kNoTicket;
 }
 
 /// Counts as delivered; of a kept session, without its id.
@@ -145,6 +183,7 @@ void MqttSession::apply_settle(Command& command, core::Engine& engine, core::Tim
   if (command.packet_id != 0 && kept_) {
     (void)engine.acknowledge(delivery.subscription, range, core::AckKind::consumed,
                              {{attachment_key('o', command.packet_id), std::nullopt}}, now);
+    room_was_made_ = true;
   } else {
     (void)engine.acknowledge(delivery.subscription, range, core::AckKind::consumed, {},
                              std::nullopt, now);

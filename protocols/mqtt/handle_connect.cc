@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <string>
 #include <utility>
 
@@ -29,21 +28,9 @@ ReasonCode reason_of(core::Errc code) noexcept {
   }
 }
 
-template <typename Number>
-bool take_number(std::string_view& text, Number& value) noexcept {
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (read.ec != std::errc{}) return false;
-  text.remove_prefix(static_cast<std::size_t>(read.ptr - text.data()));
-  if (text.starts_with(' ')) text.remove_prefix(1);
-  return true;
-}
-
 }  // namespace
 
 void MqttSession::read_connect(const Connect& packet, core::TimePoint now) {
-  reads_connected_ = true;
-  Command& command = batch().commands.emplace_back();
-  command.kind = CommandKind::connect;
   auto request = std::make_unique<ConnectRequest>();
   const Properties& properties = packet.properties;
   request->level = packet.level;
@@ -58,10 +45,6 @@ void MqttSession::read_connect(const Connect& packet, core::TimePoint now) {
         properties.number_or(PropertyId::maximum_packet_size, kPacketBytesMax);
     request->topic_alias_maximum =
         static_cast<std::uint16_t>(properties.number_or(PropertyId::topic_alias_maximum, 0));
-    // [MQTT-4.12.0-1]: there is no method yet that both sides could have.
-    if (properties.has(PropertyId::authentication_method)) {
-      request->refusal = ReasonCode::bad_authentication_method;
-    }
   } else if (!packet.clean_start) {
     request->session_expiry = std::nullopt;
   }
@@ -83,6 +66,20 @@ void MqttSession::read_connect(const Connect& packet, core::TimePoint now) {
           std::chrono::seconds(of_will.number(PropertyId::message_expiry));
     }
   }
+  if (!is_error(request->refusal) && properties.has(PropertyId::authentication_method)) {
+    return begin_authentication(std::move(request),
+                                properties.text(PropertyId::authentication_method),
+                                properties.text(PropertyId::authentication_data));
+  }
+  let_connect(std::move(request));
+}
+
+/// On to the engine.
+void MqttSession::let_connect(std::unique_ptr<ConnectRequest> request) {
+  reads_connected_ = true;
+  if (is_error(request->refusal)) reading_ended_ = true;  // [MQTT-3.1.4-6]
+  Command& command = batch().commands.emplace_back();
+  command.kind = CommandKind::connect;
   command.connect = std::move(request);
 }
 
@@ -120,6 +117,7 @@ void MqttSession::apply_connect(Command& command, core::Engine& engine, core::Ti
   session->fresh = request.clean_start;
   session->keep = request.session_expiry;
   session->will = request.will;
+  session->companion = sent_;
   options.session = std::move(session);
   auto details = engine.connect(options, now);
   if (!details) return refuse_connect(reason_of(details.error().code), details.error().text);
@@ -139,7 +137,7 @@ void MqttSession::apply_connect(Command& command, core::Engine& engine, core::Ti
     keep_alive_ = options_.keep_alive_max;
   }
   answer_connect(request, *details);
-  if (details->session_present) resume(engine, now);
+  if (details->session_present) resume(details->companion.get(), engine, now);
 }
 
 /// MQTT 5.0 §3.2.2.3: what is not its default is announced.
@@ -165,6 +163,12 @@ void MqttSession::answer_connect(const ConnectRequest& request,
     if (keep_alive_ != request.keep_alive) {
       properties.set(PropertyId::server_keep_alive, keep_alive_);
     }
+    if (!request.authentication_method.empty()) {  // [MQTT-4.12.0-5]
+      properties.set(PropertyId::authentication_method, request.authentication_method);
+    }
+    if (!request.authentication_data.empty()) {
+      properties.set(PropertyId::authentication_data, request.authentication_data);
+    }
   }
   std::string bytes;
   append_packet(bytes, packet, level_, packet_bytes_max_);
@@ -175,7 +179,10 @@ void MqttSession::answer_connect(const ConnectRequest& request,
 
 /// [MQTT-4.4.0-1]: PUBRELs first, in the order in which they were sent [MQTT-4.6.0-4]; the messages
 /// come from core, in their order, and get their ids again.
-void MqttSession::resume(core::Engine& engine, core::TimePoint now) {
+void MqttSession::resume(core::SessionCompanion* companion, core::Engine& engine,
+                         core::TimePoint now) {
+  // Core has companions of this adaptor only: what has a session otherwise is not taken over.
+  if (auto* sent = dynamic_cast<Sent*>(companion)) take_over(*sent);
   std::map<std::uint64_t, std::uint16_t> releases;
   for (const auto& [key, value] : engine.session_attachments(*connection_)) {
     resume_attachment(key, value, releases, engine, now);
@@ -191,6 +198,7 @@ void MqttSession::resume(core::Engine& engine, core::TimePoint now) {
     name.remove_prefix(kPrefix.size());
     resume_subscription(name, own.data, true, engine, now);
   }
+  release_settled(engine);
   std::set<std::string> orphans;
   for (const auto& [delivery, id] : expected_) {
     if (subscriptions_.find(delivery.filter) == nullptr) orphans.insert(delivery.filter);
@@ -198,23 +206,32 @@ void MqttSession::resume(core::Engine& engine, core::TimePoint now) {
   for (const auto& filter : orphans) release_orphans(filter, engine);
 }
 
+/// Ids of QoS 1 of a connection that is open still; those of QoS 2 are attachments.
+void MqttSession::take_over(Sent& sent) {
+  const std::scoped_lock lock(sent.lock);
+  sent.has_successor = true;
+  for (auto& [id, key] : unanswered(sent)) expect(id, std::move(key), std::nullopt);
+}
+
+void MqttSession::expect(std::uint16_t id, DeliveryKey key,
+                         std::optional<core::DeliveryPlace> place) {
+  Outgoing& entry = outgoing_.reserve(id);
+  if (entry.progress != Progress::none) return;  // two that cannot both be
+  entry.progress = place ? Progress::reserved : Progress::reserved_1;
+  expected_.emplace(std::move(key), Expected{id, place});
+}
+
 void MqttSession::resume_attachment(std::string_view key, std::string_view value,
                                     std::map<std::uint64_t, std::uint16_t>& releases,
                                     core::Engine& engine, core::TimePoint now) {
-  const auto expect = [&](std::uint16_t id, std::string_view rest, Progress progress) {
-    DeliveryKey delivery;
-    if (!take_number(rest, delivery.origin) || !take_number(rest, delivery.sequence)) return;
-    delivery.filter = rest;
-    outgoing_.reserve(id).progress = progress;
-    expected_.insert_or_assign(std::move(delivery), id);
-  };
   if (key == "q") {
-    // One line each: id, origin, sequence, length of the filter, filter.
+    // Each: id, size of the key, key.
     while (!value.empty()) {
       std::uint16_t id = 0;
       std::size_t size = 0;
       if (!take_number(value, id) || !take_number(value, size) || value.size() < size) break;
-      if (id != 0) expect(id, value.substr(0, size), Progress::reserved_1);
+      auto known = decode_key(value.substr(0, size));
+      if (id != 0 && known) expect(id, std::move(*known), std::nullopt);
       value.remove_prefix(size);
     }
     (void)engine.change_session(*connection_, {{"q", std::nullopt}});
@@ -237,7 +254,10 @@ void MqttSession::resume_attachment(std::string_view key, std::string_view value
     ++in_flight_;
     releases.emplace(number, id);
   } else if (key[0] == 'o' && value.starts_with("p ")) {
-    expect(id, value.substr(2), Progress::reserved);
+    value.remove_prefix(2);
+    core::DeliveryPlace place;
+    auto known = decode_place(value, place) ? decode_key(value) : std::nullopt;
+    if (known) expect(id, std::move(*known), place);
   }
 }
 

@@ -3,7 +3,7 @@
 
 #include "protocols/mqtt/mqtt_session.h"
 
-// DISCONNECT, AUTH, and how a connection ends in the engine.
+// DISCONNECT, and how a connection ends in the engine.
 
 namespace pabal::mqtt {
 
@@ -34,11 +34,6 @@ void MqttSession::apply_disconnect(Command& command, core::Engine& engine, core:
   end(engine, how, now);
 }
 
-/// MQTT 5.0 §4.12.1: who gave no method must not send it, and none is accepted.
-void MqttSession::apply_auth(Command& /*command*/, core::Engine& engine, core::TimePoint now) {
-  fail(ReasonCode::protocol_error, "AUTH without an authentication method in CONNECT", engine, now);
-}
-
 void MqttSession::disconnect(core::Engine& engine, core::TimePoint now) {
   end(engine, {core::Leaving::lost, std::nullopt}, now);
 }
@@ -51,13 +46,8 @@ void MqttSession::end(core::Engine& engine, const core::DisconnectOptions& how,
   left_ = true;
   if (kept_) {
     std::string ids;
-    for (std::uint32_t id = 1; id <= outgoing_.highest(); ++id) {
-      const Outgoing* entry = outgoing_.find(static_cast<std::uint16_t>(id));
-      if (entry == nullptr || entry->progress != Progress::sent_1) continue;
-      const Subscription* subscription = subscriptions_.find(entry->tag);
-      if (subscription == nullptr || !subscription->durable) continue;
-      const std::string value = std::to_string(entry->origin) + ' ' +
-                                std::to_string(entry->sequence) + ' ' + subscription->filter;
+    for (const auto& [id, key] : unanswered(*sent_)) {
+      const std::string value = encode_key(key);
       ids += std::to_string(id) + ' ' + std::to_string(value.size()) + ' ' + value;
     }
     if (!ids.empty()) (void)engine.change_session(*connection_, {{"q", std::move(ids)}});

@@ -145,11 +145,7 @@ void MqttSession::apply_pubrel(Command& command, core::Engine& engine, core::Tim
     return;
   }
   core::Ticket after = core::kNoTicket;
-  if (kept_) {
-    const auto changed = engine.change_session(
-        *connection_, {{attachment_key('i', command.packet_id), std::nullopt}});
-    if (changed) after = *changed;
-  }
+  if (kept_) after = forget(attachment_key('i', command.packet_id), engine);
   answer(PacketType::pubcomp, command.packet_id, after);
 }
 

@@ -145,9 +145,10 @@ void MqttSession::give_up(Subscription& subscription, core::Engine& engine, core
   (void)engine.unsubscribe(subscription.id, now);
   if (subscription.durable) {
     (void)engine.forget_subscription(*connection_, name_of(subscription.filter), now);
+    room_was_made_ = true;
   }
   if (subscription.attached) {
-    (void)engine.change_session(*connection_, {{"s/" + subscription.filter, std::nullopt}});
+    (void)forget("s/" + subscription.filter, engine);
   }
   const std::string filter = subscription.filter;
   subscriptions_.erase(filter);

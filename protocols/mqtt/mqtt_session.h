@@ -30,8 +30,8 @@ namespace pabal::mqtt {
 ///
 /// What a session keeps beyond its connection are attachments of core's session:
 ///   i/<packet id>   a PUBLISH of QoS 2 that was taken: PUBREL is missing
-///   o/<packet id>   one that was sent: "p <origin> <sequence> <filter>", or "r <n>": it was
-///                   received, as the nth, and PUBCOMP is missing
+///   o/<packet id>   one that was sent: "p", its place and its key (outgoing.h), or "r <n>": it
+///                   was received, as the nth, and PUBCOMP is missing
 ///   q               ids of QoS 1 that were not answered when the connection ended
 ///   s/<filter>      a subscription at QoS 0; those above are core's durable ones
 ///
@@ -68,12 +68,11 @@ class MqttSession final : public protocols::Session {
     std::uint16_t packet_id = 0;
     QoS qos{};
   };
-  /// A message, as one subscription of the client gets it.
-  struct DeliveryKey {
-    std::uint64_t origin = 0;
-    std::uint64_t sequence = 0;
-    std::string filter;
-    friend auto operator<=>(const DeliveryKey&, const DeliveryKey&) = default;
+
+  /// QoS 2, with a packet id that is not durable yet.
+  struct Unbegun {
+    std::uint16_t packet_id = 0;
+    std::unique_ptr<core::Delivery> delivery;
   };
 
   // --- reading (decode) ------------------------------------------------------------------------
@@ -84,6 +83,12 @@ class MqttSession final : public protocols::Session {
   void read_subscribe(const Subscribe& packet);
   void read_unsubscribe(const Unsubscribe& packet);
   void read_disconnect(const Disconnect& packet);
+  void read_auth(const Auth& packet);
+  void begin_authentication(std::unique_ptr<ConnectRequest> request, std::string_view method,
+                            std::string_view data);
+  void go_on_authenticating(std::string_view data);
+  void send_auth(ReasonCode reason, std::string_view data);
+  void let_connect(std::unique_ptr<ConnectRequest> request);
   void fail_reading(ReasonCode reason, std::string_view text);
   /// The topic behind an alias, or the packet's own; nullopt and a failure: none.
   std::optional<std::string_view> resolve_alias(const Publish& packet);
@@ -122,7 +127,10 @@ class MqttSession final : public protocols::Session {
   // handle_connect.cc
   void refuse_connect(ReasonCode reason, std::string_view text);
   void answer_connect(const ConnectRequest& request, const core::ConnectionDetails& details);
-  void resume(core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role);
+  void resume(core::SessionCompanion* companion, core::Engine& engine, core::TimePoint now)
+      PABAL_REQUIRES(core::engine_role);
+  void take_over(Sent& sent) PABAL_REQUIRES(core::engine_role);
+  void expect(std::uint16_t id, DeliveryKey key, std::optional<core::DeliveryPlace> place);
   void resume_attachment(std::string_view key, std::string_view value,
                          std::map<std::uint64_t, std::uint16_t>& releases, core::Engine& engine,
                          core::TimePoint now) PABAL_REQUIRES(core::engine_role);
@@ -150,6 +158,17 @@ class MqttSession final : public protocols::Session {
   void release_orphans(std::string_view filter, core::Engine& engine)
       PABAL_REQUIRES(core::engine_role);
   void finish(std::uint16_t packet_id);
+  /// The same of messages that have expired or were deleted, as far as that is known.
+  void release_settled(core::Engine& engine) PABAL_REQUIRES(core::engine_role);
+  void begin_waiting(core::Engine& engine) PABAL_REQUIRES(core::engine_role);
+  /// False: the session has no room for it.
+  bool begin_delivery(std::uint16_t packet_id, std::unique_ptr<core::Delivery>& delivery,
+                      core::Engine& engine) PABAL_REQUIRES(core::engine_role);
+  /// Takes an attachment away.
+  core::Ticket forget(const std::string& key, core::Engine& engine)
+      PABAL_REQUIRES(core::engine_role);
+  void end_reserved(std::uint16_t packet_id, core::Engine& engine)
+      PABAL_REQUIRES(core::engine_role);
 
   /// Ends the connection for a fault of the client: DISCONNECT where there is one, its will is
   /// sent.
@@ -166,10 +185,16 @@ class MqttSession final : public protocols::Session {
   [[nodiscard]] std::string disconnect_packet(ReasonCode reason, std::string_view text) const;
   void encode_answer(Answer& answer, protocols::Output& output);
   void flush_replies(protocols::Output& output);
+  void say_last(std::string_view packet, protocols::Output& output);
 
   // --- deliveries (deliveries.cc) --------------------------------------------------------------
-  /// A Receive Maximum that is used up leaves it for later.
-  void start_delivery(const core::Delivery& delivery, protocols::Output& output);
+  /// False: it has to wait.
+  bool start_delivery(const core::Delivery& delivery, protocols::Output& output);
+  void send_unanswered(const core::Delivery& delivery, const Subscription& subscription,
+                       protocols::Output& output);
+  /// Takes a packet id; 0: there is none, or the session has been taken over.
+  std::uint16_t register_delivery(const core::Delivery& delivery, const Subscription& subscription,
+                                  QoS qos, bool& again);
   void send_waiting(protocols::Output& output);
   /// False: it is larger than the client takes.
   bool append_publish(const core::Delivery& delivery, const Subscription& subscription, QoS qos,
@@ -194,6 +219,9 @@ class MqttSession final : public protocols::Session {
   bool reading_ended_ = false;  // after DISCONNECT or an error; further bytes are ignored
   std::optional<core::TimePoint> first_bytes_;
   std::unique_ptr<Batch> batch_;
+  std::string method_;                              ///< of authentication; empty: none
+  std::unique_ptr<Authentication> authentication_;  ///< under way
+  std::unique_ptr<ConnectRequest> authenticating_;  ///< waits for it
 
   std::optional<core::ConnectionId> connection_;
   bool left_ = false;                     // the engine has ended the connection at our word
@@ -214,13 +242,16 @@ class MqttSession final : public protocols::Session {
   std::size_t parked_qos_1_ = 0;         // of them; those of QoS 2 are in incoming_ too
 
   // Out.
-  Subscriptions subscriptions_;
-  OutgoingTable outgoing_;
+  const std::shared_ptr<Sent> sent_ = std::make_shared<Sent>();
+  Subscriptions& subscriptions_ = sent_->subscriptions;
+  OutgoingTable& outgoing_ = sent_->outgoing;
   std::uint64_t released_ = 0;  // PUBRELs of the session; their order, when it is resumed
   std::uint32_t in_flight_ = 0;
   std::uint32_t in_flight_max_ = 65'535;
-  std::map<DeliveryKey, std::uint16_t> expected_;  // reserved ids, by what they are for
-  core::Ring<core::Delivery> waiting_;             // bounded by core's in_flight_max
+  std::multimap<DeliveryKey, Expected>& expected_ = sent_->expected;
+  core::Ring<Unbegun> unbegun_;         // the session has no room for their ids; bounded likewise
+  bool room_was_made_ = false;          // in the session, since the last of them was tried
+  core::Ring<core::Delivery> waiting_;  // bounded by core's in_flight_max
   std::uint16_t topic_alias_maximum_ = 0;
   std::map<std::string, std::uint16_t, std::less<>> aliases_out_;
 

@@ -1,9 +1,20 @@
 #pragma once
 
+#include <charconv>
+#include <compare>
 #include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/ids.h"
+#include "core/session.h"
+#include "protocols/mqtt/subscriptions.h"
 
 namespace pabal::mqtt {
 
@@ -25,6 +36,20 @@ struct Outgoing {
   std::uint64_t tag = 0;  ///< of the subscription here
   std::uint64_t origin = 0;
   std::uint64_t sequence = 0;  ///< with `origin`: the message
+};
+
+/// A message, as one subscription of the client gets it: once, and perhaps as retained besides.
+struct DeliveryKey {
+  std::uint64_t origin = 0;
+  std::uint64_t sequence = 0;
+  std::string filter;
+  friend auto operator<=>(const DeliveryKey&, const DeliveryKey&) = default;
+};
+
+/// A packet id that waits for its message to come again.
+struct Expected {
+  std::uint16_t packet_id = 0;
+  std::optional<core::DeliveryPlace> place;  ///< QoS 2
 };
 
 /// The packet ids of what we send, and what each stands for. The table is as long as the highest id
@@ -69,5 +94,38 @@ class OutgoingTable {
   std::vector<Outgoing> entries_;  // by packet id - 1
   std::vector<std::uint16_t> free_;
 };
+
+/// What was sent to a client, for the connection that takes its session over as well: ids of QoS 1
+/// are nowhere else. The owner changes it inside the engine, where the successor reads it, and
+/// while encoding, outside: then under the lock, and not once it has a successor.
+struct Sent final : core::SessionCompanion {
+  std::mutex lock;
+  bool has_successor = false;
+  OutgoingTable outgoing;
+  Subscriptions subscriptions;
+  std::multimap<DeliveryKey, Expected> expected;  ///< reserved ids, by what they are for
+};
+
+/// "<origin> <sequence> <filter>".
+std::string encode_key(const DeliveryKey& key);
+std::optional<DeliveryKey> decode_key(std::string_view text);
+/// "<list> <reader> <priority> <sequence>".
+std::string encode_place(const core::DeliveryPlace& place);
+/// Takes it off `text`, and one blank behind it.
+bool decode_place(std::string_view& text, core::DeliveryPlace& place);
+
+DeliveryKey key_of(const Outgoing& entry, const Subscription& subscription);
+/// What the client has not answered at QoS 1, or may not have got again yet, and will get again.
+std::vector<std::pair<std::uint16_t, DeliveryKey>> unanswered(Sent& sent);
+
+/// Takes a number and one blank behind it off `text`.
+template <typename Number>
+bool take_number(std::string_view& text, Number& value) noexcept {
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (read.ec != std::errc{}) return false;
+  text.remove_prefix(static_cast<std::size_t>(read.ptr - text.data()));
+  if (text.starts_with(' ')) text.remove_prefix(1);
+  return true;
+}
 
 }  // namespace pabal::mqtt

@@ -56,6 +56,10 @@ void MqttSession::decode(std::span<const char> bytes, core::TimePoint now) {
 
 /// The reading half of the dispatch table; the parser let only packets of clients through.
 void MqttSession::read_packet(const Packet& packet, core::TimePoint now) {
+  if (authenticating_ != nullptr && type_of(packet) != PacketType::auth &&
+      type_of(packet) != PacketType::disconnect) {  // [MQTT-3.1.2-30]
+    return fail_reading(ReasonCode::protocol_error, "only AUTH and DISCONNECT before CONNACK");
+  }
   switch (type_of(packet)) {
     case PacketType::publish:
       return read_publish(std::get<Publish>(packet), now);
@@ -87,8 +91,7 @@ void MqttSession::read_packet(const Packet& packet, core::TimePoint now) {
     case PacketType::disconnect:
       return read_disconnect(std::get<Disconnect>(packet));
     case PacketType::auth:
-      batch().commands.emplace_back().kind = CommandKind::auth;
-      return;
+      return read_auth(std::get<Auth>(packet));
     case PacketType::connack:
     case PacketType::suback:
     case PacketType::unsuback:
@@ -157,6 +160,7 @@ void MqttSession::apply(core::Engine& engine, core::TimePoint now) {
     if (state_ == State::closed) break;
     (this->*apply_of(command.kind))(command, engine, now);
   }
+  if (state_ == State::connected) begin_waiting(engine);
   batch_->commands.clear();
 }
 
@@ -308,7 +312,13 @@ void MqttSession::encode_farewell(protocols::Farewell why, std::string_view reas
   ReasonCode code = ReasonCode::administrative_action;
   if (why == protocols::Farewell::taken_over) code = ReasonCode::session_taken_over;
   if (why == protocols::Farewell::stopping) code = ReasonCode::server_shutting_down;
-  output.ready() += disconnect_packet(code, reason);
+  say_last(disconnect_packet(code, reason), output);
+}
+
+/// [MQTT-3.14.4-1]: nothing goes behind it, so that it goes behind all that waits.
+void MqttSession::say_last(std::string_view packet, protocols::Output& output) {
+  replies_ += packet;
+  flush_replies(output);
 }
 
 std::optional<core::ConnectionId> MqttSession::connection() const noexcept {
@@ -329,7 +339,7 @@ std::optional<core::milliseconds> MqttSession::on_timer(core::milliseconds idle_
   if (patience.count() == 0) return std::nullopt;
   if (idle_in < patience) return patience - idle_in;
   if (!waiting && is_v5()) {
-    output.ready() += disconnect_packet(ReasonCode::keep_alive_timeout, "nothing came in time");
+    say_last(disconnect_packet(ReasonCode::keep_alive_timeout, "nothing came in time"), output);
   }
   state_ = State::closed;
   reading_ended_ = true;

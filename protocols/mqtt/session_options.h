@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/ids.h"
+#include "protocols/mqtt/authentication.h"
 #include "protocols/mqtt/packet_parser.h"
 
 namespace pabal::mqtt {
@@ -24,6 +25,8 @@ struct SessionOptions {
   /// there it holds for no one). 0: as the client wants.
   std::uint16_t keep_alive_max = 0;
   std::uint32_t prefetch = 1000;  ///< of each subscription
+  /// Enhanced authentication; null: no method is supported. Lives longer.
+  Authenticator* authenticator = nullptr;
 };
 
 }  // namespace pabal::mqtt

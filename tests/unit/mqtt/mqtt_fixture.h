@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -20,6 +21,8 @@ using testing::StartsWith;
 /// Clients of a whole broker without sockets.
 class MqttFixture : public testing::Test {
  protected:
+  explicit MqttFixture(core::EngineLimits limits = {}) : broker_(limits) {}
+
   struct Visit {
     Level level = Level::v5;
     bool clean = true;
@@ -31,6 +34,7 @@ class MqttFixture : public testing::Test {
     std::string will{};  ///< topic; the payload is "gone"
     std::uint32_t will_delay = 0;
     QoS will_qos = QoS::at_most_once;
+    bool will_retain = false;
   };
   /// The number of the peer, whose CONNACK is in `connack_`.
   std::size_t connect(std::string_view client_id, const Visit& visit) {
@@ -51,6 +55,7 @@ class MqttFixture : public testing::Test {
       packet.will->topic = visit.will;
       packet.will->payload = "gone";
       packet.will->qos = visit.will_qos;
+      packet.will->retain = visit.will_retain;
       if (visit.will_delay != 0) {
         packet.will->properties.set(PropertyId::will_delay, visit.will_delay);
       }
@@ -107,12 +112,27 @@ class MqttFixture : public testing::Test {
     request.qos = qos;
     subscribe(peer, request);
   }
-  void unsubscribe(std::size_t peer, std::string_view filter) {
+  void subscribe_all(std::size_t peer, const std::vector<SubscriptionRequest>& requests,
+                     std::uint16_t id) {
     std::string encoded;
-    ASSERT_TRUE(append_topic_filter(encoded, filter));
+    for (const auto& each : requests) ASSERT_TRUE(append_subscription_request(encoded, each));
+    Subscribe packet;
+    packet.packet_id = id;
+    packet.count = static_cast<std::uint32_t>(requests.size());
+    packet.requests = SubscriptionRequests(encoded, broker_.peer(peer).level);
+    broker_.send(peer, packet);
+    broker_.sync();
+  }
+  void unsubscribe(std::size_t peer, std::string_view filter) {
+    unsubscribe_all(peer, {filter}, 9);
+  }
+  void unsubscribe_all(std::size_t peer, const std::vector<std::string_view>& filters,
+                       std::uint16_t id) {
+    std::string encoded;
+    for (const auto filter : filters) ASSERT_TRUE(append_topic_filter(encoded, filter));
     Unsubscribe packet;
-    packet.packet_id = 9;
-    packet.count = 1;
+    packet.packet_id = id;
+    packet.count = static_cast<std::uint32_t>(filters.size());
     packet.filters = TopicFilters(encoded);
     broker_.send(peer, packet);
     broker_.sync();
@@ -125,6 +145,13 @@ class MqttFixture : public testing::Test {
     broker_.send(peer, packet);
   }
   std::vector<std::string> take(std::size_t peer) { return broker_.take(peer); }
+  /// What came behind CONNACK, and since.
+  std::vector<std::string> all_of(std::size_t peer) {
+    broker_.sync();
+    auto got = std::exchange(behind_connack_, {});
+    for (auto& each : take(peer)) got.push_back(std::move(each));
+    return got;
+  }
 
   tests::MqttBroker broker_;
   std::string connack_;
