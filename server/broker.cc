@@ -257,8 +257,36 @@ void Broker::begin_to_serve() {
                   {"protocol", to_string(listener->endpoint().protocol)},
                   {"port", listener->port()}});
   }
+  begin_sys_topics();
   if (http_.port() != 0) http_.start();
   serving_ = true;
+}
+
+void Broker::begin_sys_topics() {
+  const bool speaks_mqtt =
+      std::any_of(listeners_.begin(), listeners_.end(), [](const auto& listener) {
+        const Protocol protocol = listener->endpoint().protocol;
+        return protocol == Protocol::mqtt || protocol == Protocol::automatic;
+      });
+  if (!speaks_mqtt) return;
+  sys_topics_ = std::make_unique<SysTopics>(loops_.front()->context(), gate_,
+                                            [this] { return sys_figures(); });
+  sys_topics_->set_interval(std::chrono::seconds(config_.mqtt.sys_interval));
+}
+
+/// On the first loop.
+SysFigures Broker::sys_figures() {
+  SysFigures figures;
+  figures.version = version();
+  figures.uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
+  for (const auto& loop : loops_) {
+    const LoopCounters& counters = std::as_const(*loop).counters();
+    figures.bytes_in += counters.bytes_in.load();
+    figures.bytes_out += counters.bytes_out.load();
+  }
+  figures.engine = gate_.inspect([](const core::Engine& engine) { return engine.snapshot(); });
+  return figures;
 }
 
 std::string Broker::ready_line() const {
@@ -276,6 +304,7 @@ void Broker::stop() {
   if (serving_) {
     std::latch closed(1);
     boost::asio::post(loops_.front()->context(), [this, &closed] {
+      if (sys_topics_) sys_topics_->stop();
       for (const auto& listener : listeners_) listener->close();
       closed.count_down();
     });
@@ -290,6 +319,7 @@ void Broker::stop() {
   http_.stop();
   for (const auto& loop : loops_) loop->stop();
   close_store();
+  sys_topics_.reset();
   listeners_.clear();
   loops_.clear();
   endpoints_.clear();
@@ -323,6 +353,7 @@ core::Result<void> Broker::reload(const Config& config) {
     if (listener.open) (*open++)->set(config, listener);
   }
   config_ = config;
+  if (sys_topics_) sys_topics_->set_interval(std::chrono::seconds(config_.mqtt.sys_interval));
   configure_engine();
   create_queues(config_.destinations);
   return {};

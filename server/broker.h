@@ -21,6 +21,7 @@
 #include "server/listener.h"
 #include "server/logger.h"
 #include "server/status_report.h"
+#include "server/sys_topics.h"
 
 namespace pabal::store {
 class JournalStore;
@@ -70,6 +71,8 @@ class Broker final : public StatusSource {
   /// The queues of <destinations>; a topic needs no making.
   void create_queues(const std::vector<core::Destination>& wanted);
   void begin_to_serve();
+  void begin_sys_topics();
+  [[nodiscard]] SysFigures sys_figures();
   void close_store();
   std::unique_ptr<OpenListener> make_endpoint(const ListenerConfig& listener);
 
@@ -88,6 +91,7 @@ class Broker final : public StatusSource {
   store::MemoryStore* memory_store_ = nullptr;    // store_, if it is one
   std::unique_ptr<core::Engine> engine_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<SysTopics> sys_topics_;  // null: no listener speaks MQTT
   HttpEndpoint http_;
   std::atomic<bool> mapping_{false};  // one at a time: it costs memory and reads
   bool serving_ = false;

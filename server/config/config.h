@@ -71,6 +71,7 @@ struct MqttSettings {
   std::uint16_t topic_aliases_out_max = 100;
   std::uint16_t in_flight_max = 1000;
   std::uint16_t keep_alive_max = 0;  ///< seconds
+  std::uint32_t sys_interval = 10;   ///< seconds; 0: no $SYS topics
   std::uint32_t prefetch = 1000;
 
   friend bool operator==(const MqttSettings&, const MqttSettings&) = default;

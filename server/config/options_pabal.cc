@@ -310,6 +310,11 @@ constexpr Option kOptions[] =
                  [](Target& t, const Value& v, const SourceLocation&) {
                    t.config.mqtt.keep_alive_max = static_cast<std::uint16_t>(v.number);
                  }),
+        honoured("pabalMqtt", "sysInterval", Type::integer, "10", {0, 86400}, kReload,
+                 "seconds between the values of the $SYS topics; 0: there are none",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.mqtt.sys_interval = static_cast<std::uint32_t>(v.number);
+                 }),
         honoured("pabalMqtt", "prefetch", Type::integer, "1000", {1, 65535}, kReload,
                  "deliveries on their way to one subscription",
                  [](Target& t, const Value& v, const SourceLocation&) {

@@ -81,7 +81,7 @@ constexpr Shape kShapes[] = {
      ""},
     {"pabalMqtt",
      "packetBytesMax connectBytesMax userPropertiesMax filtersMax receiveMaximum "
-     "topicAliasMaximum topicAliasesOutMax inFlightMax keepAliveMax prefetch",
+     "topicAliasMaximum topicAliasesOutMax inFlightMax keepAliveMax sysInterval prefetch",
      ""},
     {"pabalHttp", "uri connectionsMax requestBytesMax requestTimeout", ""},
     {"pabalServer", "ioThreads drainTimeout acceptBacklog readBufferBytes logLevel", ""},
