@@ -14,7 +14,7 @@ class Sender:
         self._client_id = client_id.encode()
         self._window = window
         self._patience = patience
-        self._waiting = collections.OrderedDict()  # packet id → [topic, payload, qos, released]
+        self._waiting = collections.OrderedDict()  # packet id → [topic, payload, qos, released, retain]
         self._last_id = 0
         self._socket = None
         self._input = b''
@@ -23,12 +23,12 @@ class Sender:
 
     # --- for tests ---------------------------------------------------------------------------------
 
-    def publish(self, topic, payload, qos):
+    def publish(self, topic, payload, qos, retain=False):
         """Returns when it is on its way, and at most `window` are."""
         while len(self._waiting) >= self._window:
             self._work()
         self._last_id = self._last_id % 65535 + 1
-        self._waiting[self._last_id] = [topic.encode(), payload.encode(), qos, False]
+        self._waiting[self._last_id] = [topic.encode(), payload.encode(), qos, False, retain]
         self._send(self._publish_packet(self._last_id, False))
 
     def finish(self):
@@ -53,6 +53,8 @@ class Sender:
                 kind, answer = self._read()
                 break
             except OSError:
+                if self._socket is not None:
+                    self._socket.close()
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
@@ -64,7 +66,7 @@ class Sender:
         while True:
             self._connect()
             try:
-                for packet_id, (_, _, _, released) in self._waiting.items():
+                for packet_id, (_, _, _, released, _) in self._waiting.items():
                     self._socket.sendall(self._pubrel_packet(packet_id) if released
                                          else self._publish_packet(packet_id, True))
                 return
@@ -78,10 +80,10 @@ class Sender:
             self._resume()
 
     def _publish_packet(self, packet_id, dup):
-        topic, payload, qos, _ = self._waiting[packet_id]
+        topic, payload, qos, _, retain = self._waiting[packet_id]
         body = struct.pack('!H', len(topic)) + topic + struct.pack('!H', packet_id) + payload
         assert len(body) < 128
-        return bytes([0x30 | qos << 1 | (8 if dup else 0), len(body)]) + body
+        return bytes([0x30 | qos << 1 | (8 if dup else 0) | retain, len(body)]) + body
 
     @staticmethod
     def _pubrel_packet(packet_id):
