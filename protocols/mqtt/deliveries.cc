@@ -110,7 +110,7 @@ bool MqttSession::append_publish(const core::Delivery& delivery, const Subscript
                                  QoS qos, std::uint16_t packet_id, bool dup, bool may_alias,
                                  std::string& out) {
   const PublishEncoder* encoder = cache_.encoder_of(delivery);
-  if (encoder == nullptr) return false;
+  if (encoder == nullptr || is_hidden_topic(subscription.filter, encoder->topic())) return false;
   const core::Message& message = *delivery.message;
   PublishDelivery fields;
   fields.qos = qos;

@@ -9,16 +9,23 @@ namespace {
 
 using core::PropertyType;
 
-bool is_own(const core::Property& property) noexcept {
-  if (property.type == PropertyType::string) return false;
+bool has_own_name(const core::Property& property) noexcept {
   return property.name == kQoSProperty || property.name == kPayloadFormatProperty ||
          property.name == core::kRetainProperty;
 }
 
-/// What only messages of other protocols have, in the words of MQTT.
-void describe_foreign(PublishEncoder& encoder, const core::Message& message) {
+/// A correlation that other protocols cannot show as text.
+bool is_binary(std::string_view data) noexcept {
+  return !is_utf8(data) || std::any_of(data.begin(), data.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+}
+
+/// What only messages of other protocols have, in the words of MQTT. `format_said`: a header
+/// told the payload format.
+void describe_foreign(PublishEncoder& encoder, const core::Message& message, bool format_said) {
   if (message.body_kind() == core::BodyKind::text && is_utf8(message.body())) {
-    encoder.payload_format(true);
+    if (!format_said) encoder.payload_format(true);
     if (message.content_type().empty()) encoder.content_type("text/plain;charset=utf-8");
   }
   if (const auto type = message.type(); !type.empty()) encoder.user_property("JMSType", type);
@@ -63,7 +70,7 @@ void fill_message(core::MessageBuilder& builder, const Content& content, std::in
   }
   if (properties.has(PropertyId::correlation_data)) {
     builder.correlation = properties.text(PropertyId::correlation_data);
-    builder.correlation_is_bytes = !is_utf8(builder.correlation);
+    builder.correlation_is_bytes = is_binary(builder.correlation);
   }
   for (const UserProperty& each : properties.user) builder.add_string(each.name, each.value);
   builder.retain = content.retain;  // a user property of that name says nothing [MQTT-3.3.1-8]
@@ -73,7 +80,11 @@ QoS qos_of(const core::Message& message) noexcept {
   if (!message.persistent()) return QoS::at_most_once;
   if (message.property_encoding() == core::Encoding::native) {
     const auto said = message.property(kQoSProperty);
-    if (said && said->type == PropertyType::int32 && said->integer <= 1) return QoS::at_least_once;
+    // Of a message of MQTT the first of that name is its own; in others it is a header, as text.
+    const bool lower =
+        said && (said->type == PropertyType::int32 ? said->integer <= 1
+                                                   : said->text == "1" || said->text == "0");
+    if (lower) return QoS::at_least_once;
   }
   return QoS::exactly_once;
 }
@@ -92,19 +103,27 @@ bool begin_publish(PublishEncoder& encoder, const core::Message& message,
   if (const auto data = message.correlation(); !data.empty()) encoder.correlation_data(data);
   if (message.property_encoding() != core::Encoding::native) return true;
   bool from_mqtt = false;
+  bool format_said = false;
   std::string text;
   core::PropertyReader reader(message.properties());
   while (const auto property = reader.next()) {
-    if (is_own(*property)) {
-      from_mqtt = from_mqtt || property->name == kQoSProperty;
-      if (property->name == kPayloadFormatProperty) encoder.payload_format(property->integer == 1);
+    const bool is_text = property->type == PropertyType::string;
+    // Text of these names is a user property if the message came by MQTT, whose own stand before
+    // it, and else a header that somebody copied from such a message, or wrote to say the same.
+    if (has_own_name(*property) && !(is_text && from_mqtt)) {
+      from_mqtt = from_mqtt || (property->name == kQoSProperty && !is_text);
+      if (property->name == kPayloadFormatProperty && !format_said) {
+        format_said = true;
+        encoder.payload_format(is_text ? property->text == "1" && is_utf8(message.body())
+                                       : property->integer == 1);
+      }
       continue;
     }
     text.clear();
     property->append_text(text);
     encoder.user_property(property->name, text);
   }
-  if (!from_mqtt) describe_foreign(encoder, message);
+  if (!from_mqtt) describe_foreign(encoder, message, format_said);
   return true;
 }
 

@@ -17,7 +17,9 @@
 //   JMS_MQTT_PAYLOAD_FORMAT   int8: the payload format indicator, if there was one
 //
 // They are told from a client's user properties of the same names by their types: those are
-// strings. Source: reference/mqtt.md C1, C2.
+// strings, and come behind. In a message of another protocol strings of these names mean the same
+// as ours, so that a STOMP client may copy the headers of what it got. Source: reference/mqtt.md
+// C1, C2.
 
 namespace pabal::mqtt {
 

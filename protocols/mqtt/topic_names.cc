@@ -113,6 +113,16 @@ bool is_hidden_from(std::string_view filter, std::string_view name) noexcept {
   return name.starts_with(kAdvisoryPrefix) && !filter.starts_with(kAdvisoryPrefix);
 }
 
+bool is_hidden_topic(std::string_view filter, std::string_view topic) {
+  if (!topic.starts_with("ActiveMQ/Advisory/")) return false;
+  const auto parsed = parse_topic_filter(filter);
+  std::string swapped_filter;
+  std::string swapped_topic;
+  append_swapped(swapped_filter, parsed ? parsed->target.name : filter);
+  append_swapped(swapped_topic, topic);
+  return is_hidden_from(swapped_filter, swapped_topic);
+}
+
 bool matches_filter(std::string_view filter, std::string_view name) noexcept {
   return core::matches(filter, name) && !is_hidden_from(filter, name);
 }

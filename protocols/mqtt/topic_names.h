@@ -77,4 +77,8 @@ bool matches_filter(std::string_view filter, std::string_view name) noexcept;
 /// the topic.
 bool is_hidden_from(std::string_view filter, std::string_view name) noexcept;
 
+/// Whether a delivery for a client's filter, `$share` and all, must be kept from it because core,
+/// in which `>` finds advisory topics, and a filter of MQTT differ. Both in MQTT's spelling.
+bool is_hidden_topic(std::string_view filter, std::string_view topic);
+
 }  // namespace pabal::mqtt

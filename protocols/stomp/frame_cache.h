@@ -36,6 +36,8 @@ class FrameCache {
 
   /// Reused for every SEND; clear() before use.
   [[nodiscard]] core::MessageBuilder& builder() noexcept { return builder_; }
+  /// Reused too: the correlation of that SEND, if it is bytes.
+  [[nodiscard]] std::string& correlation() noexcept { return correlation_; }
 
  private:
   /// Remembering a message keeps it alive: larger ones are encoded anew for every receiver.
@@ -54,6 +56,7 @@ class FrameCache {
   std::string unremembered_;
   std::vector<std::unique_ptr<Batch>> spare_batches_;
   core::MessageBuilder builder_;
+  std::string correlation_;
 };
 
 }  // namespace pabal::stomp

@@ -44,8 +44,9 @@ void append_property(std::string& out, const core::Property& property, Version v
     default:
       break;
   }
-  // The first header of a name wins, but one that would stand beside ours confuses people.
-  if (is_server_header(property.name)) return;
+  // The first header of a name wins, but one that would stand beside ours confuses people. A header
+  // without a name, which only other protocols can have, would break the client's parser.
+  if (property.name.empty() || is_server_header(property.name)) return;
   append_escaped(out, property.name, version);
   out += ':';
   if (property.type == core::PropertyType::string) {
@@ -168,7 +169,13 @@ void append_common_headers(std::string& out, const core::Message& message,
   append_number_header(out, "timestamp:", message.timestamp());
   if (message.persistent()) out += "persistent:true\n";
   if (!message.correlation().empty()) {
-    append_header(out, "correlation-id:", message.correlation(), version);
+    if (message.correlation_is_bytes()) {
+      std::string text;
+      append_binary_correlation(text, message.correlation());
+      append_header(out, "correlation-id:", text, version);
+    } else {
+      append_header(out, "correlation-id:", message.correlation(), version);
+    }
   }
   if (const auto reply_to = message.reply_to()) {
     append_address(out, "reply-to:", *reply_to, version, own);

@@ -99,7 +99,8 @@ bool StompSession::read_send_header(SendHeader kind, const Header& header, SendF
       builder.persistent = value == "true";
       break;
     case SendHeader::correlation_id:
-      builder.correlation = value;
+      builder.correlation_is_bytes = read_binary_correlation(value, cache_.correlation());
+      builder.correlation = builder.correlation_is_bytes ? cache_.correlation() : value;
       break;
     case SendHeader::type:
       builder.type = value;

@@ -69,7 +69,8 @@ bool is_server_header(std::string_view name) noexcept {
     case 9:
       return name == "timestamp";
     case 10:
-      return name == "message-id" || name == "persistent" || name == "receipt-id";
+      return name == "message-id" || name == "persistent" || name == "receipt-id" ||
+             name == "JMSXUserID";
     case 11:
       return name == "destination" || name == "redelivered" || name == "JMSXGroupID";
     case 12:

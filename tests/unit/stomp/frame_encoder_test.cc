@@ -52,6 +52,36 @@ TEST(FrameEncoderTest, WritesPropertiesOfEveryTypeAsText) {
             "timestamp:0\nb:true\ni:-4\nd:1.5\ns\\c1:x\\cy\n");
 }
 
+TEST(FrameEncoderTest, LeavesOutHeadersThatOnlyTheServerMaySay) {
+  core::MessageBuilder builder;
+  builder.destination_name = "q";
+  builder.body_kind = core::BodyKind::text;
+  builder.add_string("", "of a client of MQTT");
+  builder.add_string("JMSXUserID", "forged");
+  builder.add_string("content-length", "1");
+  builder.add_string("k", "v");
+  const auto message = build(builder);
+  EXPECT_TRUE(headers_of(*message, Version::v1_2).ends_with("timestamp:0\nk:v\n"));
+}
+
+TEST(FrameEncoderTest, WritesACorrelationThatIsBytes) {
+  core::MessageBuilder builder;
+  builder.destination_name = "q";
+  const std::string correlation = "\0\xFF\x1f"s;
+  builder.correlation = correlation;
+  builder.correlation_is_bytes = true;
+  const std::string written = headers_of(*build(builder), Version::v1_2);
+  EXPECT_NE(written.find("\ncorrelation-id:ID\\cBINARY\\c00ff1f\n"), std::string::npos) << written;
+
+  std::string bytes = "before";
+  EXPECT_TRUE(read_binary_correlation("ID:BINARY:00ff1F", bytes));
+  EXPECT_EQ(bytes, builder.correlation);
+  for (const char* text :
+       {"", "00ff", "ID:BINARY:", "ID:BINARY:0", "ID:BINARY:0g", "id:binary:00", "ID:BINARY:00 "}) {
+    EXPECT_FALSE(read_binary_correlation(text, bytes)) << text;
+  }
+}
+
 // A JMS client will send bodies and ids that no STOMP client makes.
 TEST(FrameEncoderTest, BodiesWithoutAPlainFormAreEmpty) {
   for (const auto kind : {core::BodyKind::map, core::BodyKind::stream, core::BodyKind::object,
