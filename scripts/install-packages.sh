@@ -10,8 +10,8 @@ set -euo pipefail
 declare -A sets=(
   [build]="g++ cmake ninja-build ccache libboost1.81-dev libpoco-dev libleveldb-dev libssl-dev"
   [test]="libgtest-dev libgmock-dev libbenchmark-dev python3 python3-stomp
-          python3-paho-mqtt mosquitto-clients ruby ruby-stomp nodejs npm
-          ca-certificates util-linux"
+          python3-paho-mqtt libpaho-mqttpp-dev libpaho-mqtt-dev mosquitto-clients
+          ruby ruby-stomp nodejs npm ca-certificates util-linux"
   [analysis]="clang clang-format clang-tidy clang-tools libclang-rt-14-dev"
   [bench]="activemq rabbitmq-server mosquitto python3"
 )

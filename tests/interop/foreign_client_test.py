@@ -2,10 +2,11 @@
 """Runs a client script in another language against the running program.
 
     foreign_client_test.py INTERPRETER SCRIPT
+    foreign_client_test.py PROGRAM SOURCE         (of a compiled one)
 
-The script finds the ports in STOMP_PORT and WS_PORT, prints "ok NAME" for each of its scenarios, and
-exits 0. A scenario is a line of the script that starts `scenario('NAME'` or `scenario 'NAME'`; each of
-them must report, so that a script which does nothing fails.
+The script finds the ports in STOMP_PORT, WS_PORT and MQTT_PORT, prints "ok NAME" for each of its
+scenarios, and exits 0. A scenario is a line of the script that starts `scenario('NAME'`, also with double
+quotes, or `scenario 'NAME'`; each of them must report, so that a script which does nothing fails.
 """
 
 import os
@@ -15,12 +16,13 @@ import sys
 
 from broker import Broker
 
-SCENARIO = re.compile(r"^\s*scenario[ (]'([^']+)'", re.MULTILINE)
+SCENARIO = re.compile(r"^\s*scenario[ (]['\"]([^'\"]+)['\"]", re.MULTILINE)
 TIMEOUT_SECONDS = 200
 
 
 def environment(broker):
     return {**os.environ, 'STOMP_PORT': str(broker.ports['stomp']),
+            'MQTT_PORT': str(broker.ports['mqtt']),
             'WS_PORT': str(broker.ports.get('ws', 0)),
             'NODE_PATH': os.path.join(os.environ.get('PABAL_NODE_DIR', ''), 'node_modules')}
 
@@ -31,7 +33,7 @@ def main():
     with open(script, encoding='utf-8') as source:
         expected = SCENARIO.findall(source.read())
     assert expected, f'no scenario in {script}'
-    with Broker() as broker:
+    with Broker(options={'mqtt.port': 0}) as broker:
         done = subprocess.run([interpreter, script], env=environment(broker), text=True,
                               stdout=subprocess.PIPE, timeout=TIMEOUT_SECONDS, check=False)
         print(done.stdout)
