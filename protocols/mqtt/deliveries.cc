@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <mutex>
 #include <string>
 #include <utility>
 
@@ -67,8 +66,7 @@ bool MqttSession::start_delivery(const core::Delivery& delivery, protocols::Outp
 std::uint16_t MqttSession::register_delivery(const core::Delivery& delivery,
                                              const Subscription& subscription, QoS qos,
                                              bool& again) {
-  std::unique_lock<std::mutex> lock(sent_->lock, std::defer_lock);
-  if (kept_) lock.lock();
+  const HandOverGuard guard(kept_ ? &sent_->hand_over : nullptr);
   if (sent_->has_successor) return 0;
   const std::uint16_t id = packet_id_for(delivery, subscription, again);
   if (id == 0) return 0;

@@ -208,7 +208,7 @@ void MqttSession::resume(core::SessionCompanion* companion, core::Engine& engine
 
 /// Ids of QoS 1 of a connection that is open still; those of QoS 2 are attachments.
 void MqttSession::take_over(Sent& sent) {
-  const std::scoped_lock lock(sent.lock);
+  const HandOverGuard guard(&sent.hand_over);
   sent.has_successor = true;
   for (auto& [id, key] : unanswered(sent)) expect(id, std::move(key), std::nullopt);
 }

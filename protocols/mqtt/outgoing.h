@@ -1,11 +1,11 @@
 #pragma once
 
+#include <atomic>
 #include <charconv>
 #include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -95,11 +95,46 @@ class OutgoingTable {
   std::vector<std::uint16_t> free_;
 };
 
+/// What keeps a connection and the one that takes its session over apart: both want it for a few
+/// instructions, and once in the life of a session at the same time. No std::mutex: an adaptor has
+/// no threads, and only this one value that another home may read.
+class HandOver {
+ public:
+  void lock() noexcept {
+    while (taken_.test_and_set(std::memory_order_acquire)) {
+      taken_.wait(true, std::memory_order_relaxed);
+    }
+  }
+  void unlock() noexcept {
+    taken_.clear(std::memory_order_release);
+    taken_.notify_one();
+  }
+
+ private:
+  std::atomic_flag taken_;
+};
+
+/// Holds it, or nothing.
+class HandOverGuard {
+ public:
+  explicit HandOverGuard(HandOver* held) noexcept : held_(held) {
+    if (held_ != nullptr) held_->lock();
+  }
+  ~HandOverGuard() {
+    if (held_ != nullptr) held_->unlock();
+  }
+  HandOverGuard(const HandOverGuard&) = delete;
+  HandOverGuard& operator=(const HandOverGuard&) = delete;
+
+ private:
+  HandOver* const held_;
+};
+
 /// What was sent to a client, for the connection that takes its session over as well: ids of QoS 1
 /// are nowhere else. The owner changes it inside the engine, where the successor reads it, and
-/// while encoding, outside: then under the lock, and not once it has a successor.
+/// while encoding, outside: then holding `hand_over`, and not once it has a successor.
 struct Sent final : core::SessionCompanion {
-  std::mutex lock;
+  HandOver hand_over;
   bool has_successor = false;
   OutgoingTable outgoing;
   Subscriptions subscriptions;
