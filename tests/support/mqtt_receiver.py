@@ -105,6 +105,9 @@ class Receiver:
             self._changed.notify_all()
 
     def _converse(self):
+        # It was told to leave while this connection was opened: leave() shut the one before it.
+        if self._leaving:
+            return
         self._input = b''
         flags = 0
         payload = text(self._client_id)
