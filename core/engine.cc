@@ -542,6 +542,8 @@ bool Engine::State::run() {
   std::uint32_t steps = budget;
   read_back_left = kReadBackBytesPerEntry;
   if (redeliveries_due) release_redeliveries(steps);
+  // Before the sends that wait, which would leave nothing for as long as there are any.
+  if (room_changed && tasks_await_room && tasks_turn) wake_tasks();
   if (!ready_tasks.empty()) run_tasks(steps);
   if (expiry_due && steps > 0) {
     // A part of the entry, however busy it is; more if there is nothing else to do.

@@ -286,6 +286,7 @@ void Engine::State::run_tasks(std::uint32_t& steps) {
 void Engine::State::run_task(QueueTask& task, std::uint32_t& steps) {
   constexpr std::uint32_t kChange = 8;  // in steps: a message taken, built, stored and placed
   QueueTaskView& view = task.view;
+  const bool waited = view.state == TaskState::waiting_for_room;
   view.state = TaskState::working;
   view.text.clear();
   for (;;) {
@@ -313,6 +314,7 @@ void Engine::State::run_task(QueueTask& task, std::uint32_t& steps) {
         case TaskStep::stop:
           return;
       }
+      if (view.affected > before && waited) tasks_turn = false;
       if (view.affected > before && task.options.command != QueueCommand::list) {
         steps -= std::min(steps, kChange);
       }

@@ -202,6 +202,7 @@ bool Engine::State::retry_parked_of(Connection& connection, std::uint32_t& steps
       }
       if (!outcome) outcome = try_send(parked.send, transaction);
       if (!outcome) return true;
+      tasks_turn = true;
       unpark_front(connection);
       if (parked.send.identity && outcome->disposition == Disposition::failed) {
         refused(*parked.send.identity);

@@ -298,7 +298,7 @@ class Transaction {
   const TransactionId id;
   Connection* const connection;  ///< null: an XA branch, see Branch::associations
   Branch* branch = nullptr;      ///< null: local to its connection
-  TimePoint since{};  ///< when its client began it; of an XA branch: Branch::since
+  TimePoint since{};             ///< when its client began it; of an XA branch: Branch::since
   std::uint64_t parked_sends = 0;
   std::vector<Send> sends;
   std::uint64_t bytes = 0;
@@ -1482,6 +1482,7 @@ class Engine::State {
   std::uint64_t last_task = 0;
   Ring<TaskId> ready_tasks;
   bool tasks_await_room = false;  ///< some task waits for room
+  bool tasks_turn = true;         ///< sends that waited got some since a task that waited did
   std::map<std::uint64_t, Errand> errands;
   std::uint64_t last_errand = 0;
   bool errands_due = false;          ///< one of them may go on

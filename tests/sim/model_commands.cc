@@ -162,8 +162,12 @@ void Model::copied_by(CommandModel& command, Message& message, List& to, Ticket 
   const std::string about = "message " + std::to_string(message.number);
   if (command.command != QueueCommand::copy) return violation(about + " is copied, not moved");
   const auto at = command.queue->places.find(message.number);
-  if (at == command.queue->places.end() || at->second.state == Place::State::gone ||
-      not_sent_yet(at->second) || !wanted_by(command, message)) {
+  // What is answered is known before what was written: it may have been acknowledged since.
+  const auto gone_before = [&](const Place& place) {
+    return place.state == Place::State::gone && place.removed <= after;
+  };
+  if (at == command.queue->places.end() || gone_before(at->second) || not_sent_yet(at->second) ||
+      !wanted_by(command, message)) {
     return violation(about + " is copied to " + to.text() + " by a command that has not met it");
   }
   if (to.places.contains(message.number)) return violation(about + " is copied twice");

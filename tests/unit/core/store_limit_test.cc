@@ -377,6 +377,30 @@ TEST_F(StoreLimitTest, ACopyWaitsForRoomAndAMoveDoesNot) {
   EXPECT_EQ(depth("copy"), 1U);
 }
 
+// Goal: producers that never stop do not keep a copy out for ever, nor it them.
+TEST_F(StoreLimitTest, ACopyHasItsTurnBesideProducersThatWait) {
+  open_for(4);
+  ASSERT_EQ(fill_store(), 4);
+  QueueTaskOptions options;
+  options.command = QueueCommand::copy;
+  options.queue = {DestinationKind::queue, "q"};
+  options.to = {DestinationKind::queue, "copy"};
+  options.limit = 2;
+  const auto copy = *engine_->start_task(options, now_);
+  run();
+  const auto one = connect();
+  const auto two = connect();
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(sent(one), Disposition::parked);
+    ASSERT_EQ(sent(two), Disposition::parked);
+  }
+  for (int i = 0; i < 6; ++i) take_one();
+  EXPECT_TRUE(engine_->task(copy)->ended());
+  EXPECT_EQ(depth("copy"), 2U);
+  EXPECT_EQ(replies().size(), 4U);
+  EXPECT_EQ(depth("q"), 2U) << "the producers got the rest";
+}
+
 TEST_F(StoreLimitTest, DeletingAQueueWakesWhoWaits) {
   open_for(4);
   ASSERT_EQ(fill_store(), 4);
