@@ -45,7 +45,7 @@ stomp::SessionOptions session_options(const Config& config, const StompSettings&
   return options;
 }
 
-mqtt::SessionOptions mqtt_options(const MqttSettings& settings) {
+mqtt::SessionOptions mqtt_options(const Config& config, const MqttSettings& settings) {
   mqtt::SessionOptions options;
   options.parser.packet_bytes_max = settings.packet_bytes_max;
   options.parser.connect_bytes_max = settings.connect_bytes_max;
@@ -58,6 +58,7 @@ mqtt::SessionOptions mqtt_options(const MqttSettings& settings) {
   options.in_flight_max = settings.in_flight_max;
   options.keep_alive_max = settings.keep_alive_max;
   options.prefetch = settings.prefetch;
+  options.unwritten_bytes_max = config.limits.unwritten_bytes_max;
   return options;
 }
 
@@ -94,7 +95,7 @@ struct Broker::OpenListener {
   /// Connections that come from now on get this.
   void set(const Config& config, const ListenerConfig& listener) {
     versions.push_back(std::make_unique<const Version>(
-        Version{session_options(config, listener.stomp), mqtt_options(listener.mqtt)}));
+        Version{session_options(config, listener.stomp), mqtt_options(config, listener.mqtt)}));
     options = versions.back().get();
     endpoint.connections_max = listener.connections_max;
     endpoint.connect_timeout = listener.stomp.connect_timeout;

@@ -16,12 +16,12 @@ void MqttSession::encode_delivery(const core::Delivery& delivery, protocols::Out
   const QoS qos = std::min(qos_of(*delivery.message), subscription->settings.qos);
   if (qos == QoS::at_most_once) return send_unanswered(delivery, *subscription, output);
   // Their order is kept.
-  if (!waiting_.empty() || !start_delivery(delivery, output)) waiting_.push_back(delivery);
+  if (!waiting_.empty() || !start_delivery(delivery, false, output)) waiting_.push_back(delivery);
 }
 
 void MqttSession::send_waiting(protocols::Output& output) {
   while (!waiting_.empty() && state_ == State::connected &&
-         start_delivery(waiting_.front(), output)) {
+         start_delivery(waiting_.front(), true, output)) {
     waiting_.pop_front();
   }
 }
@@ -36,7 +36,11 @@ void MqttSession::send_unanswered(const core::Delivery& delivery, const Subscrip
   if (awaited) give_up_delivery(delivery, 0);
 }
 
-bool MqttSession::start_delivery(const core::Delivery& delivery, protocols::Output& output) {
+/// Core stops at what the socket has not taken (unwritten_bytes_max). It does not see what leaves
+/// later than it was handed over, because it waited here or its packet id waits for the store: of
+/// that, so much is on its way at most, and the rest stays as it is, without a copy of its bytes.
+bool MqttSession::start_delivery(const core::Delivery& delivery, bool waited,
+                                 protocols::Output& output) {
   Subscription* subscription = subscriptions_.find(delivery.tag);
   if (subscription == nullptr) return true;  // it ended meanwhile
   const QoS qos = std::min(qos_of(*delivery.message), subscription->settings.qos);
@@ -46,9 +50,12 @@ bool MqttSession::start_delivery(const core::Delivery& delivery, protocols::Outp
   }
   // Core counts a delivery of QoS 2 until PUBREC, the client until PUBCOMP.
   if (in_flight_ >= in_flight_max_) return false;
+  const bool unseen = waited || (qos == QoS::exactly_once && kept_);
+  if (unseen && unanswered_bytes_ >= options_.unwritten_bytes_max) return false;
   bool again = false;
   const std::uint16_t id = register_delivery(delivery, *subscription, qos, again);
   if (id == 0) return false;
+  if (unseen) count_bytes(id, *delivery.message);
   if (qos == QoS::exactly_once && kept_ && !again) {
     Command& command = batch().commands.emplace_back();
     command.kind = CommandKind::begin_delivery;
@@ -61,6 +68,16 @@ bool MqttSession::start_delivery(const core::Delivery& delivery, protocols::Outp
     give_up_delivery(delivery, id);
   }
   return true;
+}
+
+void MqttSession::count_bytes(std::uint16_t packet_id, const core::Message& message) {
+  Outgoing& entry = outgoing_[packet_id];
+  entry.bytes = static_cast<std::uint32_t>(std::min<std::size_t>(message.footprint(), UINT32_MAX));
+  unanswered_bytes_ += entry.bytes;
+}
+
+void MqttSession::uncount_bytes(std::uint16_t packet_id) {
+  unanswered_bytes_ -= std::exchange(outgoing_[packet_id].bytes, 0);
 }
 
 std::uint16_t MqttSession::register_delivery(const core::Delivery& delivery,

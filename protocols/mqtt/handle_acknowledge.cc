@@ -19,6 +19,7 @@ void MqttSession::read_acknowledgement(CommandKind kind, std::uint16_t packet_id
 /// The packet id is free again.
 void MqttSession::finish(std::uint16_t packet_id) {
   if (outgoing_[packet_id].in_flight) --in_flight_;
+  uncount_bytes(packet_id);
   outgoing_.release(packet_id);
 }
 
@@ -72,6 +73,7 @@ void MqttSession::apply_pubrec(Command& command, core::Engine& engine, core::Tim
     return;
   }
   entry->progress = Progress::released;
+  uncount_bytes(command.packet_id);
   answer(PacketType::pubrel, command.packet_id, after);
 }
 
@@ -181,8 +183,12 @@ void MqttSession::apply_settle(Command& command, core::Engine& engine, core::Tim
   const core::Delivery& delivery = *command.delivery;
   const core::DeliveryRange range{delivery.id, delivery.id};
   if (command.packet_id != 0 && kept_) {
-    (void)engine.acknowledge(delivery.subscription, range, core::AckKind::consumed,
-                             {{attachment_key('o', command.packet_id), std::nullopt}}, now);
+    const core::SessionChanges changes{{attachment_key('o', command.packet_id), std::nullopt}};
+    const auto outcome =
+        engine.acknowledge(delivery.subscription, range, core::AckKind::consumed, changes, now);
+    if (outcome.disposition == core::Disposition::failed) {  // its subscription has gone
+      (void)engine.change_session(*connection_, changes);
+    }
     room_was_made_ = true;
   } else {
     (void)engine.acknowledge(delivery.subscription, range, core::AckKind::consumed, {},

@@ -188,8 +188,11 @@ class MqttSession final : public protocols::Session {
   void say_last(std::string_view packet, protocols::Output& output);
 
   // --- deliveries (deliveries.cc) --------------------------------------------------------------
-  /// False: it has to wait.
-  bool start_delivery(const core::Delivery& delivery, protocols::Output& output);
+  /// False: it has to wait. `waited`: it did.
+  bool start_delivery(const core::Delivery& delivery, bool waited, protocols::Output& output);
+  /// They are on their way, and core does not know.
+  void count_bytes(std::uint16_t packet_id, const core::Message& message);
+  void uncount_bytes(std::uint16_t packet_id);
   void send_unanswered(const core::Delivery& delivery, const Subscription& subscription,
                        protocols::Output& output);
   /// Takes a packet id; 0: there is none, or the session has been taken over.
@@ -248,6 +251,7 @@ class MqttSession final : public protocols::Session {
   std::uint64_t released_ = 0;  // PUBRELs of the session; their order, when it is resumed
   std::uint32_t in_flight_ = 0;
   std::uint32_t in_flight_max_ = 65'535;
+  std::uint64_t unanswered_bytes_ = 0;  // of Outgoing::bytes
   std::multimap<DeliveryKey, Expected>& expected_ = sent_->expected;
   core::Ring<Unbegun> unbegun_;         // the session has no room for their ids; bounded likewise
   bool room_was_made_ = false;          // in the session, since the last of them was tried

@@ -30,7 +30,8 @@ enum class Progress : std::uint8_t {
 
 struct Outgoing {
   Progress progress = Progress::none;
-  bool in_flight = false;  ///< counts against the client's Receive Maximum
+  bool in_flight = false;   ///< counts against the client's Receive Maximum
+  std::uint32_t bytes = 0;  ///< count against SessionOptions::unwritten_bytes_max
   core::SubscriptionId subscription{};
   core::DeliveryId delivery{};
   std::uint64_t tag = 0;  ///< of the subscription here

@@ -259,9 +259,9 @@ void MqttSession::encode_answer(Answer& answer, protocols::Output& output) {
     case Answer::Kind::publish: {
       // Its packet id is on its way to the disk; nothing of it may leave before.
       Subscription* subscription = subscriptions_.find(answer.delivery->tag);
-      if (subscription == nullptr) break;
       std::string bytes;
-      if (append_publish(*answer.delivery, *subscription, QoS::exactly_once, answer.packet_id,
+      if (subscription != nullptr &&
+          append_publish(*answer.delivery, *subscription, QoS::exactly_once, answer.packet_id,
                          false, false, bytes)) {
         output.hold(answer.after, bytes, false);
       } else {

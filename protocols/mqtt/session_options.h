@@ -25,6 +25,9 @@ struct SessionOptions {
   /// there it holds for no one). 0: as the client wants.
   std::uint16_t keep_alive_max = 0;
   std::uint32_t prefetch = 1000;  ///< of each subscription
+  /// Bytes of messages that are on their way to a client without core counting them: those of QoS
+  /// 2, until PUBREC, and those that had to wait in the session. At least one message is.
+  std::uint64_t unwritten_bytes_max = 1ULL << 20;
   /// Enhanced authentication; null: no method is supported. Lives longer.
   Authenticator* authenticator = nullptr;
 };

@@ -32,6 +32,21 @@ class MqttEdgeTest : public MqttFixture {
     broker_.sync();
     return peer;
   }
+  /// Keys of what the connected client's session has beside its subscriptions.
+  std::vector<std::string> engine_attachments(std::string_view client_id) {
+    core::engine_role.assert_held();
+    std::vector<std::string> keys;
+    for (std::size_t peer = 0;; ++peer) {
+      const auto& session = *broker_.peer(peer).session;
+      if (session.describe().find("client-id " + std::string(client_id)) == std::string::npos) {
+        continue;
+      }
+      for (auto& [key, value] : broker_.engine().session_attachments(*session.connection())) {
+        keys.push_back(key);
+      }
+      return keys;
+    }
+  }
 };
 
 /// [MQTT-3.3.1-8]: only the RETAIN flag says it.
@@ -95,6 +110,114 @@ TEST_F(MqttEdgeTest, WhatIsReceivedBehindATakeOverComesAgain) {
   const auto got = take(now);
   ASSERT_EQ(got.size(), 2U);
   EXPECT_EQ(got[1], "PUBLISH qos=2 dup id=1 topic=\"t\" payload=\"1\"");
+}
+
+/// What is sent at QoS 2 has been read when PUBREC comes; until then so much is on its way at most,
+/// whatever Receive Maximum allows.
+TEST_F(MqttEdgeTest, AClientThatDoesNotAnswerHoldsABoundedNumberOfBytes) {
+  constexpr std::size_t kCount = 30;
+  const std::string payload(100'000, 'x');
+  const auto sender = connect("sender");
+  const auto peer = resume("c");
+  subscribe(peer, "t", QoS::exactly_once);
+  take(peer);
+  for (std::uint16_t i = 1; i <= kCount; ++i) {
+    publish(sender, "t", payload, QoS::exactly_once, i);
+    broker_.sync();
+  }
+  std::size_t got = take(peer).size();
+  EXPECT_GE(got, 10U);
+  EXPECT_LE(got, 11U);
+  for (std::uint16_t id = 1; id <= kCount; ++id) {
+    acknowledge<Pubrec>(peer, id);
+    broker_.sync();
+    for (const auto& each : take(peer)) got += each.starts_with("PUBLISH") ? 1 : 0;
+    EXPECT_LE(got, id + 11U);
+  }
+  EXPECT_EQ(got, kCount);
+}
+
+/// Not because of how much it is when PUBCOMPs come at once, either: those that waited in the
+/// session are not counted by core any more.
+TEST_F(MqttEdgeTest, WhatWaitedLeavesInBoundedPieces) {
+  constexpr std::uint16_t kCount = 30;
+  const std::string payload(100'000, 'x');
+  Visit visit;
+  visit.receive_maximum = kCount;
+  const auto sender = connect("sender");
+  const auto peer = connect("c", visit);  // a session that is not kept: nothing waits for the store
+  subscribe(peer, "t", QoS::exactly_once);
+  take(peer);
+  for (std::uint16_t i = 1; i <= 2 * kCount; ++i) {
+    publish(sender, "t", payload, QoS::exactly_once, i);
+    broker_.sync();
+  }
+  EXPECT_EQ(take(peer).size(), kCount);
+  for (std::uint16_t id = 1; id <= kCount; ++id) acknowledge<Pubrec>(peer, id);
+  EXPECT_EQ(take(peer).size(), kCount) << "PUBRELs";
+  std::string all;
+  for (std::uint16_t id = 1; id <= kCount; ++id) {
+    Pubcomp packet;
+    packet.packet_id = id;
+    ASSERT_TRUE(append_packet(all, packet, Level::v5));
+  }
+  broker_.receive(peer, all);
+  const std::size_t got = take(peer).size();
+  EXPECT_GE(got, 10U);
+  EXPECT_LE(got, 11U);
+}
+
+/// Its bytes, its packet id and what the session remembers of it are free again, or nothing would
+/// come any more in the end.
+TEST_F(MqttEdgeTest, AFilterThatGoesBeforeItsMessageLeavesHoldsNothing) {
+  core::engine_role.assert_held();
+  const std::string payload(100'000, 'x');
+  const auto sender = connect("sender");
+  const auto peer = resume("c");
+  std::uint16_t sent = 0;
+  for (int round = 0; round < 4; ++round) {
+    subscribe(peer, "t", QoS::exactly_once);
+    take(peer);
+    for (int i = 0; i < 5; ++i) {
+      Publish packet;
+      packet.topic = "t";
+      packet.payload = payload;
+      packet.qos = QoS::exactly_once;
+      packet.packet_id = ++sent;
+      decode(sender, packet);
+    }
+    core::Engine& engine = broker_.engine();
+    broker_.peer(sender).session->apply(engine, kNow);
+    while (engine.run(kNow)) continue;
+    core::Outbox outbox;
+    std::swap(outbox, engine.outbox(core::HomeId(0)));
+    for (const core::Delivery& each : outbox.deliveries) {
+      broker_.peer(peer).session->encode_delivery(each, *broker_.peer(peer).wire);
+      engine.written(each.connection, each.number, kNow);
+    }
+    std::string filter;
+    ASSERT_TRUE(append_topic_filter(filter, "t"));
+    Unsubscribe packet;
+    packet.packet_id = 9;
+    packet.count = 1;
+    packet.filters = TopicFilters(filter);
+    decode(peer, packet);
+    broker_.settle();
+    broker_.sync();
+    EXPECT_THAT(take(peer), ElementsAre("UNSUBACK id=9 0x00"));
+    take(sender);
+    for (std::uint16_t id = sent - 4; id <= sent; ++id) acknowledge<Pubrel>(sender, id);
+    broker_.sync();
+    take(sender);
+  }
+  EXPECT_THAT(engine_attachments("c"), IsEmpty());
+  subscribe(peer, "t", QoS::exactly_once);
+  take(peer);
+  publish(sender, "t", payload, QoS::exactly_once, 1000);
+  broker_.sync();
+  const auto got = take(peer);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_THAT(got[0], StartsWith("PUBLISH qos=2 id="));
 }
 
 }  // namespace
