@@ -57,6 +57,8 @@ mqtt::SessionOptions mqtt_options(const Config& config, const MqttSettings& sett
   options.topic_aliases_out_max = settings.topic_aliases_out_max;
   options.in_flight_max = settings.in_flight_max;
   options.keep_alive_max = settings.keep_alive_max;
+  options.default_keep_alive = settings.default_keep_alive;
+  options.publish_dollar_topics = settings.publish_dollar_topics;
   options.prefetch = settings.prefetch;
   options.unwritten_bytes_max = config.limits.unwritten_bytes_max;
   return options;

@@ -50,7 +50,7 @@ void MqttSession::read_connect(const Connect& packet, core::TimePoint now) {
   }
   if (packet.will) {
     const auto target = parse_topic_name(packet.will->topic);
-    if (!target || target->reserved) {
+    if (!target || !may_publish(*target, options_.publish_dollar_topics)) {
       request->refusal = ReasonCode::topic_name_invalid;
     } else {
       fill_message(cache_.builder(),
@@ -131,7 +131,7 @@ void MqttSession::apply_connect(Command& command, core::Engine& engine, core::Ti
   expires_with_connection_ = request.session_expiry && request.session_expiry->count() == 0;
   kept_ = details->session_present || !ends_at_once;
   topic_alias_maximum_ = std::min(request.topic_alias_maximum, options_.topic_aliases_out_max);
-  keep_alive_ = request.keep_alive;
+  keep_alive_ = request.keep_alive != 0 ? request.keep_alive : options_.default_keep_alive;
   if (options_.keep_alive_max != 0 && is_v5() &&
       (keep_alive_ == 0 || keep_alive_ > options_.keep_alive_max)) {
     keep_alive_ = options_.keep_alive_max;

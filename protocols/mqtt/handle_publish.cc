@@ -49,7 +49,7 @@ void MqttSession::read_publish(const Publish& packet, core::TimePoint now) {
   command.qos = packet.qos;
   command.packet_id = packet.packet_id;
   const auto target = parse_topic_name(*topic);
-  if (!target || target->reserved) {
+  if (!target || !may_publish(*target, options_.publish_dollar_topics)) {
     command.reason = target ? ReasonCode::not_authorized : ReasonCode::topic_name_invalid;
     return;
   }

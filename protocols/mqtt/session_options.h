@@ -24,6 +24,10 @@ struct SessionOptions {
   /// Seconds; longer ones, and none, are shortened to it, which 5.0 is told (and 3.1.1 cannot be:
   /// there it holds for no one). 0: as the client wants.
   std::uint16_t keep_alive_max = 0;
+  /// Seconds, for clients that ask for none; 5.0 is told. 0: they may be silent for ever.
+  std::uint16_t default_keep_alive = 0;
+  /// Clients may publish to topics that begin with `$`, but for the broker's own.
+  bool publish_dollar_topics = false;
   std::uint32_t prefetch = 1000;  ///< of each subscription
   /// Bytes of messages that are on their way to a client without core counting them: those of QoS
   /// 2, until PUBREC, and those that had to wait in the session. At least one message is.

@@ -92,6 +92,12 @@ std::optional<FilterTarget> parse_topic_filter(std::string_view filter) noexcept
   return parsed;
 }
 
+bool may_publish(const TopicTarget& target, bool dollar_topics) noexcept {
+  if (!target.reserved) return true;
+  const std::string_view first = target.name.substr(0, target.name.find('/'));
+  return dollar_topics && first != "$SYS" && first != "$share";
+}
+
 bool append_topic_name(std::string& out, core::DestinationKind kind, std::string_view name) {
   if (core::is_temporary(kind) || name.empty()) return false;
   const std::size_t start = out.size();

@@ -38,7 +38,7 @@ inline std::string swapped(std::string_view name) {
 struct TopicTarget {
   core::DestinationKind kind = core::DestinationKind::topic;
   std::string_view name;
-  /// `$…` other than `$queue/…`: the broker's own. Clients may subscribe to it and not publish.
+  /// `$…` other than `$queue/…`: the broker's own. Clients may subscribe to it; see may_publish().
   bool reserved = false;
 
   [[nodiscard]] core::Destination to_destination() const { return {kind, swapped(name)}; }
@@ -62,6 +62,9 @@ std::optional<FilterTarget> parse_topic_filter(std::string_view filter) noexcept
 inline bool is_shared(std::string_view filter) noexcept {
   return filter.starts_with("$share/");
 }
+/// Whether a client may send there. `dollar_topics`: also to topics that begin with `$`, but for
+/// those that the broker speaks in, or that nobody could subscribe to.
+bool may_publish(const TopicTarget& target, bool dollar_topics) noexcept;
 
 /// Appends what MQTT calls a destination of core. False, and nothing appended, if MQTT has no name
 /// for it: temporaries, wildcards or ill-formed UTF-8 in the name, too long, or a topic whose name

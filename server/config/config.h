@@ -29,7 +29,7 @@ struct SourceLocation {
 enum class Protocol : std::uint8_t {
   automatic,  ///< the first bytes decide; today those of STOMP and MQTT
   stomp,
-  websocket,  ///< STOMP in WebSocket frames
+  websocket,  ///< STOMP or MQTT in WebSocket frames; the subprotocol decides
   mqtt,
   amqp,
   other,  ///< named by ListenerConfig::scheme
@@ -70,9 +70,11 @@ struct MqttSettings {
   std::uint16_t topic_alias_maximum = 100;
   std::uint16_t topic_aliases_out_max = 100;
   std::uint16_t in_flight_max = 1000;
-  std::uint16_t keep_alive_max = 0;  ///< seconds
-  std::uint32_t sys_interval = 10;   ///< seconds; 0: no $SYS topics
+  std::uint16_t keep_alive_max = 0;      ///< seconds
+  std::uint16_t default_keep_alive = 0;  ///< seconds; defaultKeepAlive
+  std::uint32_t sys_interval = 10;       ///< seconds; 0: no $SYS topics
   std::uint32_t prefetch = 1000;
+  bool publish_dollar_topics = false;
 
   friend bool operator==(const MqttSettings&, const MqttSettings&) = default;
 };

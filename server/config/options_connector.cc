@@ -54,8 +54,8 @@ constexpr Option kOptions[] = {
     unmet("transportConnector", "updateClusterFilter", Type::text, "none", Status::not_yet, "",
           "regex list of broker names", "networks of brokers and discovery are not built"),
     unmet("transportConnector", "allowLinkStealing", Type::boolean, "false; mqtt schemes true",
-          Status::not_yet, "false", "also as URI option",
-          "a second connection with a client id is refused"),
+          Status::not_yet, "", "also as URI option",
+          "an MQTT client always takes over the client id, as MQTT wants; others are refused it"),
     unmet("transportConnector", "maximumConsumersAllowedPerConnection", Type::integer, "2147483647",
           Status::not_yet, "2147483647", "", "use pabalLimits subscriptionsPerConnectionMax"),
     unmet("transportConnector", "maximumProducersAllowedPerConnection", Type::integer, "2147483647",
@@ -189,18 +189,36 @@ constexpr Option kOptions[] = {
     unmet("transportConnector", "uri?transport.verifyHostName", Type::boolean, "false",
           Status::guard, "false", "TLS: the certificate must fit the host", "TLS is not built"),
     unmet("transportConnector", "uri?transport.subscriptionStrategy", Type::text,
-          "mqtt-default-subscriptions", Status::not_yet, "", "MQTT sessions", "MQTT is not built"),
-    unmet("transportConnector", "uri?transport.defaultKeepAlive", Type::integer, "0",
-          Status::not_yet, "", "MQTT keep-alive", "MQTT is not built"),
-    unmet("transportConnector", "uri?transport.activeMQSubscriptionPrefetch", Type::integer,
-          "by kind", Status::not_yet, "", "MQTT prefetch", "MQTT is not built"),
-    unmet("transportConnector", "uri?transport.publishDollarTopics", Type::boolean, "false",
-          Status::not_yet, "", "MQTT: topics with $", "MQTT is not built"),
+          "mqtt-default-subscriptions", Status::not_yet, "mqtt-default-subscriptions",
+          "MQTT: what a filter becomes",
+          "a filter is a subscription of its session, or with $share of several; no queue "
+          "Consumer.CLIENT:QOS.VirtualTopic.FILTER is made, and names get no prefix VirtualTopic"),
+    honoured("transportConnector", "uri?transport.defaultKeepAlive", Type::milliseconds, "0",
+             {0, 65'535'000}, kReload,
+             "MQTT: keep alive of clients that ask for none, rounded up to seconds; MQTT 5 clients "
+             "are told; 0: they may be silent for ever",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               t.listener->mqtt.default_keep_alive =
+                   static_cast<std::uint16_t>((v.number + 999) / 1000);
+             }),
+    honoured("transportConnector", "uri?transport.activeMQSubscriptionPrefetch", Type::integer,
+             "as pabalMqtt", {-1, 65535}, kReload,
+             "MQTT: deliveries on their way to one subscription; up to 0: as pabalMqtt prefetch",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               if (v.number > 0) t.listener->mqtt.prefetch = static_cast<std::uint32_t>(v.number);
+             }),
+    honoured("transportConnector", "uri?transport.publishDollarTopics", Type::boolean, "false",
+             kAny, kReload,
+             "MQTT: clients may send to topics that begin with `$`, but for $SYS and $share; "
+             "otherwise that is refused",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               t.listener->mqtt.publish_dollar_topics = v.number != 0;
+             }),
     unmet("transportConnector", "uri?transport.transformer", Type::text, "jms", Status::not_yet, "",
           "AMQP mapping", "AMQP is not built"),
     unmet("transportConnector", "uri?allowLinkStealing", Type::boolean, "false", Status::not_yet,
-          "false", "a new connection takes over the client id",
-          "a second connection with a client id is refused"),
+          "", "a new connection takes over the client id",
+          "an MQTT client always takes over the client id, as MQTT wants; others are refused it"),
     unmet("transportConnector", "uri?protocolDetectionTimeOut", Type::integer, "30000",
           Status::not_yet, "", "auto: time for the first bytes",
           "use transport.connectAttemptTimeout"),

@@ -225,6 +225,28 @@ TEST_F(MqttSessionTest, RefusesPublishesToTopicsOfTheBroker) {
   EXPECT_TRUE(broker_.closed(four));
 }
 
+/// As ActiveMQ's transport.publishDollarTopics; wildcards do not find them nevertheless.
+TEST_F(MqttSessionTest, TakesPublishesToOtherDollarTopicsIfTheBrokerWantsIt) {
+  broker_.options().publish_dollar_topics = true;
+  const auto listener = connect("listener");
+  subscribe(listener, "$edge/#", kQoS0);
+  subscribe(listener, "#", kQoS0);
+  take(listener);
+  const auto peer = connect("peer");
+  publish(peer, "$edge/x", "x", kQoS1, 1);
+  publish(peer, "$SYS/x", "x", kQoS1, 2);
+  publish(peer, "$SYS", "x", kQoS1, 3);
+  publish(peer, "$share/g/x", "x", kQoS1, 4);
+  EXPECT_THAT(take(peer), ElementsAre("PUBACK id=1 0x00", "PUBACK id=2 0x87", "PUBACK id=3 0x87",
+                                      "PUBACK id=4 0x87"));
+  EXPECT_THAT(take(listener), ElementsAre("PUBLISH qos=0 topic=\"$edge/x\" payload=\"x\""));
+  Visit visit;
+  visit.will = "$edge/will";
+  broker_.drop(connect("dying", visit));
+  broker_.sync();
+  EXPECT_THAT(take(listener), ElementsAre("PUBLISH qos=0 topic=\"$edge/will\" payload=\"gone\""));
+}
+
 TEST_F(MqttSessionTest, RefusesWhatHasNoRoom) {
   core::EngineLimits limits;
   limits.retained_messages_max = 1;

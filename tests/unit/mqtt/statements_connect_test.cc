@@ -249,6 +249,23 @@ TEST_F(MqttConnectTest, ShortensTheKeepAliveAndSaysSo) {
   }
 }
 
+/// As ActiveMQ's transport.defaultKeepAlive, at every level; who may be told is.
+TEST_F(MqttConnectTest, WatchesWhoAsksForNoKeepAliveIfTheBrokerWantsIt) {
+  broker_.options().default_keep_alive = 20;
+  for (const Level level : kLevels) {
+    for (const std::uint16_t wanted : {0, 50}) {
+      Visit visit;
+      visit.level = level;
+      visit.keep_alive = wanted;
+      const auto peer = connect("a", visit);
+      const bool told = connack_.find("Server Keep Alive=20") != std::string::npos;
+      EXPECT_EQ(told, level == Level::v5 && wanted == 0);
+      EXPECT_EQ(ask_timer(peer, 0), core::milliseconds(wanted == 0 ? 30'000 : 75'000));
+      broker_.drop(peer);
+    }
+  }
+}
+
 TEST_F(MqttConnectTest, GivesNoResponseInformation) {
   for (const std::uint32_t wanted : {0U, 1U}) {
     const auto peer = broker_.accept(Level::v5);

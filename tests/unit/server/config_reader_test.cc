@@ -297,6 +297,29 @@ TEST_F(ConfigReaderTest, StompSettingsComeFromPabalStompThenTheUri) {
   EXPECT_EQ(web.stomp.frame_bytes_max, StompSettings{}.frame_bytes_max);
 }
 
+TEST_F(ConfigReaderTest, MqttSettingsComeFromPabalMqttThenTheUri) {
+  const auto loaded = load(broker(
+      "<transportConnectors><transportConnector uri='mqtt://:0?transport.defaultKeepAlive=1500&amp;"
+      "transport.activeMQSubscriptionPrefetch=7&amp;transport.publishDollarTopics=true&amp;"
+      "transport.subscriptionStrategy=mqtt-default-subscriptions'/>"
+      "<transportConnector uri='ws://:0?transport.activeMQSubscriptionPrefetch=-1'/>"
+      "</transportConnectors><pabalMqtt prefetch='5'/>"));
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  EXPECT_TRUE(loaded->findings.empty()) << all_findings(*loaded);
+  const MqttSettings& mqtt = loaded->config.listeners.at(0).mqtt;
+  EXPECT_EQ(mqtt.default_keep_alive, 2);
+  EXPECT_EQ(mqtt.prefetch, 7U);
+  EXPECT_TRUE(mqtt.publish_dollar_topics);
+  MqttSettings web;
+  web.prefetch = 5;
+  EXPECT_EQ(loaded->config.listeners.at(1).mqtt, web);
+
+  const auto queues =
+      load(connector("mqtt://h:1?transport.subscriptionStrategy=mqtt-virtual-topic-subscriptions"));
+  ASSERT_TRUE(queues);
+  EXPECT_EQ(count(*queues, Severity::warning), 1) << all_findings(*queues);
+}
+
 TEST_F(ConfigReaderTest, HugeFrameLimitsOfOldFilesAreLowered) {
   const auto loaded = load(connector("stomp://h:1?wireFormat.maxFrameSize=9223372036854775807"));
   ASSERT_TRUE(loaded);
