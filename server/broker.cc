@@ -269,7 +269,8 @@ void Broker::begin_sys_topics() {
   const bool speaks_mqtt =
       std::any_of(listeners_.begin(), listeners_.end(), [](const auto& listener) {
         const Protocol protocol = listener->endpoint().protocol;
-        return protocol == Protocol::mqtt || protocol == Protocol::automatic;
+        return protocol == Protocol::mqtt || protocol == Protocol::websocket ||
+               protocol == Protocol::automatic;
       });
   if (!speaks_mqtt) return;
   sys_topics_ = std::make_unique<SysTopics>(loops_.front()->context(), gate_,

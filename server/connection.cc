@@ -37,8 +37,9 @@ Connection::Connection(EventLoop& loop, Endpoint& endpoint, std::unique_ptr<Tran
 
 void Connection::start(std::string_view refusal) {
   transport_->open(*this);
-  if (endpoint_.protocol != Protocol::automatic) make_session(endpoint_.protocol);
-  if (!refusal.empty()) {
+  const bool web = endpoint_.protocol == Protocol::websocket;
+  if (!web && endpoint_.protocol != Protocol::automatic) make_session(endpoint_.protocol);
+  if (!refusal.empty() && !web) {
     if (session_) {
       say_farewell(protocols::Farewell::refused, refusal);
     } else {
@@ -46,6 +47,8 @@ void Connection::start(std::string_view refusal) {
     }
     return;
   }
+  refused_ = !refusal.empty();
+  text_ = refusal;
   const milliseconds patience = endpoint_.connect_timeout;
   if (phase_ == Phase::detecting && patience.count() > 0) schedule_in(patience);
   loop_.touch(*this);
@@ -77,7 +80,11 @@ void Connection::take_input(std::span<const char> bytes) {
   last_in_ = loop_.now();
   switch (phase_) {
     case Phase::detecting:
-      detect_protocol(bytes);
+      if (endpoint_.protocol == Protocol::websocket) {
+        begin_subprotocol(bytes);
+      } else {
+        detect_protocol(bytes);
+      }
       break;
     case Phase::open:
       decode(bytes);
@@ -107,6 +114,15 @@ void Connection::detect_protocol(std::span<const char> bytes) {
   make_session(detected == Detected::mqtt ? Protocol::mqtt : Protocol::stomp);
   const std::string first = std::exchange(text_, std::string());
   decode({first.data(), first.size()});
+}
+
+void Connection::begin_subprotocol(std::span<const char> bytes) {
+  make_session(transport_->subprotocol());
+  if (refused_) {
+    say_farewell(protocols::Farewell::refused, std::exchange(text_, std::string()));
+  } else {
+    decode(bytes);
+  }
 }
 
 void Connection::decode(std::span<const char> bytes) {

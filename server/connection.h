@@ -23,6 +23,7 @@ class EventLoop;
 ///   detecting ─► open ─► flushing ─► lingering ─► closed
 ///        └─────────┴─────────┴───────────┴──────► closed   (reset, time-out, error)
 ///
+/// detecting: the first bytes say the protocol, or WebSocket's handshake does.
 /// flushing: out of the engine; what is queued, held replies included, still goes out, and nothing
 /// is read. lingering: all is written and our side is shut; bytes of the peer are thrown away until
 /// it closes too, because closing a socket with unread bytes would destroy our last words.
@@ -80,6 +81,7 @@ class Connection final : public TransportOwner {
   void make_session(Protocol protocol);
   void take_input(std::span<const char> bytes);
   void detect_protocol(std::span<const char> bytes);
+  void begin_subprotocol(std::span<const char> bytes);
   void decode(std::span<const char> bytes);
   void end_of_input(const ErrorCode& error);
   void note_written(std::size_t bytes);
@@ -101,7 +103,8 @@ class Connection final : public TransportOwner {
   std::unique_ptr<protocols::Session> session_;  // null while detecting
   OutputQueue output_;
   std::string remote_;
-  std::string text_;  // detecting: the bytes so far; afterwards: the farewell to say, if any
+  // detecting: the bytes so far; afterwards, and if it is refused: the farewell to say, if any
+  std::string text_;
   const std::uint64_t serial_;
   std::optional<core::ConnectionId> engine_id_;
   std::optional<SteadyTime> timer_at_;
@@ -115,7 +118,8 @@ class Connection final : public TransportOwner {
   bool backlogged_ = false;  // the peer does not read its replies
   bool input_ended_ = false;
   bool output_dead_ = false;
-  bool left_ = false;  // the engine has been, or will be, told that it is gone
+  bool left_ = false;     // the engine has been, or will be, told that it is gone
+  bool refused_ = false;  // WebSocket: it is told when it is known what it speaks
   bool farewell_pending_ = false;
   protocols::Farewell farewell_{};
 };

@@ -26,7 +26,7 @@ struct Endpoint {
   Protocol protocol = Protocol::stomp;
   std::atomic<std::uint32_t> connections_max{0};  ///< 0: no limit of its own
   std::atomic<core::milliseconds> connect_timeout{core::milliseconds(30'000)};  ///< 0: never
-  std::atomic<std::size_t> message_bytes_max{0};  ///< WebSocket: longest message
+  std::atomic<std::size_t> message_bytes_max{0};  ///< WebSocket, STOMP: longest message
   /// Of what its connection speaks: `protocol`, or what was detected.
   std::function<std::unique_ptr<protocols::Session>(Protocol, const protocols::PeerInfo&)>
       make_session;

@@ -22,6 +22,7 @@ class TcpTransport final : public Transport {
 
   void open(TransportOwner& owner) override { owner_ = &owner; }
   void wait_readable() override;
+  [[nodiscard]] Protocol subprotocol() const noexcept override { return Protocol::automatic; }
   Read read(std::span<char> scratch) override;
   Written write(std::string_view bytes) override;
   void shutdown_write() override;

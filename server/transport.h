@@ -7,6 +7,8 @@
 
 #include <boost/system/error_code.hpp>
 
+#include "server/config/config.h"
+
 namespace pabal::server {
 
 using ErrorCode = boost::system::error_code;
@@ -40,6 +42,9 @@ class Transport {
   virtual void open(TransportOwner& owner) = 0;
   /// Asks for one on_readable(). Not again before it came.
   virtual void wait_readable() = 0;
+  /// What the peer has said, before its first bytes, that they are; automatic: it said nothing.
+  /// Known when on_readable() comes.
+  [[nodiscard]] virtual Protocol subprotocol() const noexcept = 0;
   /// What is there now, in `scratch` or in memory of the transport. Nothing and no error: nothing
   /// there yet.
   virtual Read read(std::span<char> scratch) = 0;

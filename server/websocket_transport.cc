@@ -27,8 +27,9 @@ namespace websocket = beast::websocket;
 
 constexpr std::size_t kHandshakeBytesMax = 8 * 1024;
 constexpr std::size_t kReadBytes = 8 * 1024;
-constexpr std::array<std::string_view, 4> kSubprotocols = {"v12.stomp", "v11.stomp", "v10.stomp",
-                                                           "stomp"};
+/// In the order in which they are chosen. As in ActiveMQ, who offers both wants MQTT.
+constexpr std::array<std::string_view, 6> kSubprotocols = {"mqtt",      "mqttv3.1",  "v12.stomp",
+                                                           "v11.stomp", "v10.stomp", "stomp"};
 
 /// The best of ours that is in the client's comma list; empty: none.
 std::string_view choose_subprotocol(std::string_view offered) {
@@ -74,6 +75,10 @@ class WebSocketTransport final : public Transport {
       return;
     }
     if (open_) start_read();
+  }
+
+  [[nodiscard]] Protocol subprotocol() const noexcept override {
+    return mqtt_ ? Protocol::mqtt : Protocol::stomp;
   }
 
   Read read(std::span<char>) override {
@@ -135,6 +140,9 @@ class WebSocketTransport final : public Transport {
     }
     const auto field = request[http::field::sec_websocket_protocol];
     const std::string_view chosen = choose_subprotocol({field.data(), field.size()});
+    mqtt_ = chosen.starts_with("mqtt");
+    // The stream of packets may come in one message without end; the session limits each of them.
+    if (mqtt_) stream_.read_message_max(0);
     stream_.set_option(
         websocket::stream_base::decorator([chosen](websocket::response_type& answer) {
           answer.set(http::field::server, "Pabal");
@@ -166,7 +174,7 @@ class WebSocketTransport final : public Transport {
     answer.set(http::field::upgrade, "websocket");
     answer.set(http::field::content_type, "text/plain");
     answer.keep_alive(false);
-    answer.body() = "This port speaks STOMP over WebSocket.\n";
+    answer.body() = "This port speaks STOMP and MQTT over WebSocket.\n";
     answer.prepare_payload();
     http::async_write(
         stream_.next_layer(), answer,
@@ -188,12 +196,23 @@ class WebSocketTransport final : public Transport {
                               if (closed_) return;
                               input_bytes_ = count;
                               if (error) error_ = translate(error);
+                              // [MQTT-6.0.0-1]
+                              if (!error && mqtt_ && !stream_.got_binary()) refuse_text();
                               tell_readable();
                             });
   }
 
+  void refuse_text() {
+    logger_.peer_fault("websocket", "closed: MQTT came in a frame that is not binary",
+                       {{"listener", endpoint_.name}});
+    input_bytes_ = 0;
+    error_ = asio::error::connection_aborted;
+    stream_.async_close(websocket::close_code::unknown_data,
+                        [owner = owner_->shared_from_this()](const ErrorCode&) noexcept {});
+  }
+
   void start_write() {
-    stream_.text(is_utf8(output_));
+    stream_.text(!mqtt_ && is_utf8(output_));
     stream_.async_write(asio::buffer(output_),
                         [this, owner = owner_->shared_from_this()](const ErrorCode& error,
                                                                    std::size_t count) noexcept {
@@ -239,6 +258,7 @@ class WebSocketTransport final : public Transport {
   std::string output_;
   ErrorCode error_;
   bool open_ = false;
+  bool mqtt_ = false;    // the subprotocol; otherwise STOMP
   bool wanted_ = false;  // the owner waits for on_readable()
   bool reading_ = false;
   bool write_pending_ = false;

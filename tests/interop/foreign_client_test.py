@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a client script in another language against the running program.
 
-    foreign_client_test.py INTERPRETER SCRIPT
+    foreign_client_test.py INTERPRETER SCRIPT [ARGUMENT…]
     foreign_client_test.py PROGRAM SOURCE         (of a compiled one)
 
 The script finds the ports in STOMP_PORT, WS_PORT and MQTT_PORT, prints "ok NAME" for each of its
@@ -28,13 +28,13 @@ def environment(broker):
 
 
 def main():
-    interpreter, script = sys.argv[1:]
+    interpreter, script, *arguments = sys.argv[1:]
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), script)
     with open(script, encoding='utf-8') as source:
         expected = SCENARIO.findall(source.read())
     assert expected, f'no scenario in {script}'
-    with Broker(options={'mqtt.port': 0}) as broker:
-        done = subprocess.run([interpreter, script], env=environment(broker), text=True,
+    with Broker(options={'mqtt.port': 0, 'ws.port': 0}) as broker:
+        done = subprocess.run([interpreter, script, *arguments], env=environment(broker), text=True,
                               stdout=subprocess.PIPE, timeout=TIMEOUT_SECONDS, check=False)
         print(done.stdout)
         reported = re.findall(r'^ok (.*)$', done.stdout, re.MULTILINE)

@@ -1,4 +1,5 @@
-// MQTT.js against the broker at $MQTT_PORT, in MQTT 3.1, 3.1.1 and 5.0; see foreign_client_test.py.
+// MQTT.js against the broker, in MQTT 3.1, 3.1.1 and 5.0: over TCP at $MQTT_PORT, or, as a browser does it,
+// over WebSocket at $WS_PORT (`mqttjs_client.js ws`); see foreign_client_test.py.
 'use strict';
 
 const mqtt = require('mqtt');
@@ -9,12 +10,14 @@ const LEVELS = {
   '3.1.1': { protocolVersion: 4 },
   '5.0': { protocolVersion: 5 },
 };
+const URL = process.argv[2] === 'ws' ? `ws://127.0.0.1:${process.env.WS_PORT}/mqtt`
+  : `mqtt://127.0.0.1:${process.env.MQTT_PORT}`;
 const KEPT = { clean: false, properties: { sessionExpiryInterval: 3600 } };
 let clients = 0;
 
 // A connected client with its CONNACK in `connack` and what comes in `inbox`.
 async function connect(level, options = {}) {
-  const client = mqtt.connect(`mqtt://127.0.0.1:${process.env.MQTT_PORT}`, {
+  const client = mqtt.connect(URL, {
     ...LEVELS[level], clientId: `js-${++clients}`, reconnectPeriod: 0, ...options,
   });
   client.inbox = new Inbox();

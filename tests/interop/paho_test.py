@@ -22,10 +22,11 @@ SEED = 20_261_121
 class Client:
     """One Paho client with a thread of its own, which connects again by itself."""
 
-    def __init__(self, broker, client_id, version, clean=False):
+    def __init__(self, broker, client_id, version, clean=False, transport='tcp'):
         self.version = version
         options = {} if version == paho.MQTTv5 else {'clean_session': clean}
-        self.library = paho.Client(client_id=client_id, protocol=version, **options)
+        self.library = paho.Client(client_id=client_id, protocol=version, transport=transport,
+                                   **options)
         self.library.reconnect_delay_set(0.02, 0.2)
         self.library.max_queued_messages_set(0)
         self.connected = threading.Event()
@@ -41,7 +42,8 @@ class Client:
             properties = Properties(PacketTypes.CONNECT)
             properties.SessionExpiryInterval = 0 if clean else 3600
             options = {'clean_start': clean, 'properties': properties}
-        self.library.connect('127.0.0.1', broker.ports['mqtt'], keepalive=60, **options)
+        port = broker.ports['ws' if transport == 'websockets' else 'mqtt']
+        self.library.connect('127.0.0.1', port, keepalive=60, **options)
         self.library.loop_start()
         assert self.connected.wait(WAIT_SECONDS), 'not connected'
 
@@ -72,10 +74,11 @@ class Client:
 
 class PahoTest(unittest.TestCase):
     def setUp(self):
-        self.broker = Broker(options={'mqtt.port': 0})
+        self.broker = Broker(options={'mqtt.port': 0, 'ws.port': 0})
         self.addCleanup(self.broker.close)
         # Clients come back to where they were.
-        self.broker.options['mqtt.port'] = self.broker.ports['mqtt']
+        for name in ('mqtt', 'ws'):
+            self.broker.options[f'{name}.port'] = self.broker.ports[name]
 
     def kill_and_start(self):
         self.broker.kill()
@@ -86,12 +89,12 @@ class PahoTest(unittest.TestCase):
         self.addCleanup(client.close)
         return client
 
-    def converse(self, version, qos, name):
+    def converse(self, version, qos, name, transport='tcp'):
         """A conversation across kills; what came, in its order."""
         dice = random.Random(SEED + qos)
         sender = Sender(self.broker.ports['mqtt'], f'sender-{name}')
         self.addCleanup(sender.close)
-        receiver = self.client(f'receiver-{name}', version)
+        receiver = self.client(f'receiver-{name}', version, transport=transport)
         receiver.subscribe(f'{name}/#', qos)
         kills = set(dice.sample(range(1, MESSAGES), KILLS))
         for number in range(MESSAGES):
@@ -113,6 +116,12 @@ class PahoTest(unittest.TestCase):
         for version, name in ((paho.MQTTv311, 'four'), (paho.MQTTv5, 'five')):
             with self.subTest(version=name):
                 received = self.converse(version, 2, name)
+                self.assertEqual(received, list(range(MESSAGES + 1)))
+
+    def test_over_websocket(self):
+        for version, name in ((paho.MQTTv311, 'four'), (paho.MQTTv5, 'five')):
+            with self.subTest(version=name):
+                received = self.converse(version, 2, name, transport='websockets')
                 self.assertEqual(received, list(range(MESSAGES + 1)))
 
     def test_qos_1_is_at_least_once(self):

@@ -77,7 +77,8 @@ class Broker:
         self.data = data or os.path.join(self._own_directory, 'data')
         self.config = config or os.path.join(SOURCE_DIR, 'conf', 'pabal.xml')
         self.log_path = os.path.join(self._own_directory, 'log')
-        self.options = {'stomp.port': 0, 'ws.port': 0, 'http.port': 0, 'openwire.port': 'off',
+        # Where MQTT can be spoken, mqtt and ws, the $SYS topics count among messages.
+        self.options = {'stomp.port': 0, 'ws.port': 'off', 'http.port': 0, 'openwire.port': 'off',
                         'mqtt.port': 'off', **(options or {})}
         self.ready_line = ''
         self.ports = {}

@@ -37,7 +37,7 @@ class TestCase(unittest.TestCase):
         """A running broker with the stock configuration but for some attributes."""
         self.config = os.path.join(self.directory.name, 'pabal.xml')
         self.configure(**attributes)
-        broker = Broker(config=self.config)
+        broker = Broker(config=self.config, options={'ws.port': 0})
         self.addCleanup(broker.close)
         return broker
 

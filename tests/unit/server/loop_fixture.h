@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <fcntl.h>
 #include <future>
 #include <memory>
@@ -61,7 +62,8 @@ class LoopRig {
     endpoint_.connect_timeout = setup.connect_timeout;
     endpoint_.message_bytes_max = 1 << 20;
     endpoint_.budget = &budget_;
-    endpoint_.make_session = [](Protocol, const protocols::PeerInfo& peer) {
+    endpoint_.make_session = [this](Protocol protocol, const protocols::PeerInfo& peer) {
+      last_protocol_ = protocol;
       return std::make_unique<LineSession>(peer);
     };
     ListenerConfig config;
@@ -80,6 +82,8 @@ class LoopRig {
     ::close(log_);
   }
 
+  /// What the newest session was made for.
+  [[nodiscard]] Protocol last_protocol() const { return last_protocol_; }
   [[nodiscard]] std::uint16_t port() const { return listener_->port(); }
   EngineGate& gate() { return gate_; }
   Endpoint& endpoint() { return endpoint_; }
@@ -111,6 +115,7 @@ class LoopRig {
  private:
   const int log_;
   Logger logger_;
+  std::atomic<Protocol> last_protocol_{Protocol::other};
   ConnectionBudget budget_;
   Endpoint endpoint_;
   EngineGate gate_;

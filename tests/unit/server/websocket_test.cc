@@ -28,9 +28,11 @@ std::string frame(std::string_view payload, int opcode = 1, bool last = true) {
   if (payload.size() < 126) {
     text += static_cast<char>(0x80 | payload.size());
   } else {
-    text += static_cast<char>(0x80 | 126);
-    text += static_cast<char>(payload.size() >> 8);
-    text += static_cast<char>(payload.size() & 0xff);
+    const int bytes = payload.size() <= 0xffff ? 2 : 8;
+    text += static_cast<char>(0x80 | (bytes == 2 ? 126 : 127));
+    for (int i = bytes - 1; i >= 0; --i) {
+      text += static_cast<char>(payload.size() >> (8 * i) & 0xff);
+    }
   }
   text.append(4, '\0');
   text += payload;
@@ -81,9 +83,100 @@ TEST(WebSocketTest, BytesThatAreNotTextGoAsBinary) {
 TEST(WebSocketTest, WithoutASubprotocolNoneIsNamed) {
   LoopRig rig(websocket_setup());
   WebSocketClient client(rig.port());
-  const std::string answer = client.upgrade("Sec-WebSocket-Protocol: mqtt\r\n");
+  const std::string answer = client.upgrade("Sec-WebSocket-Protocol: soap, mqttish\r\n");
   EXPECT_EQ(answer.substr(0, 12), "HTTP/1.1 101");
   EXPECT_EQ(answer.find("Sec-WebSocket-Protocol"), std::string::npos);
+  ASSERT_TRUE(client.send(frame("ID a\n")));
+  EXPECT_EQ(client.line(), "\x81\x05OK a\n");
+  EXPECT_EQ(rig.last_protocol(), Protocol::stomp);
+}
+
+TEST(WebSocketTest, TheSubprotocolDecidesTheAdaptor) {
+  LoopRig rig(websocket_setup());
+  struct Case {
+    std::string_view offered;
+    std::string_view chosen;
+    Protocol protocol;
+  };
+  const Case cases[] = {
+      {"mqtt", "mqtt", Protocol::mqtt},           {"mqttv3.1", "mqttv3.1", Protocol::mqtt},
+      {"mqttv3.1, mqtt", "mqtt", Protocol::mqtt}, {"v12.stomp, mqtt", "mqtt", Protocol::mqtt},
+      {"stomp", "stomp", Protocol::stomp},
+  };
+  for (const auto& [offered, chosen, protocol] : cases) {
+    WebSocketClient client(rig.port());
+    const std::string answer =
+        client.upgrade("Sec-WebSocket-Protocol: " + std::string(offered) + "\r\n");
+    EXPECT_NE(answer.find("Sec-WebSocket-Protocol: " + std::string(chosen) + "\r\n"),
+              std::string::npos)
+        << answer;
+    ASSERT_TRUE(client.send(frame("ID " + std::string(offered) + "\n", 2)));
+    // MQTT is binary, even where it could be text.
+    EXPECT_EQ(client.line()[0], protocol == Protocol::mqtt ? '\x82' : '\x81');
+    EXPECT_EQ(rig.last_protocol(), protocol) << offered;
+  }
+}
+
+TEST(WebSocketTest, PacketsOfMqttNeedNotFitFramesOrMessages) {
+  LoopRig rig(websocket_setup());
+  WebSocketClient client(rig.port());
+  client.upgrade("Sec-WebSocket-Protocol: mqtt\r\n");
+  // Cut between messages, between the frames of one, and with a ping between them; empty ones too.
+  ASSERT_TRUE(client.send(frame("I", 2) + frame("", 2) + frame("D ", 2, false) + frame("", 9) +
+                          frame("a\nSU", 0, true) + frame("B q\n", 2)));
+  EXPECT_NE(client.read_until("SUBSCRIBED q\n").find("OK a\n"), std::string::npos);
+  // More than the limit of a message in one: the limit is that of a packet.
+  std::string posts;
+  const std::string body(1000, 'b');
+  for (int i = 0; i < 2000; ++i) posts += "POST q " + body + "\n";
+  ASSERT_TRUE(client.send(frame(posts, 2)));
+  EXPECT_TRUE(rig.eventually([&] { return rig.snapshot().totals.enqueued == 2000; }));
+}
+
+TEST(WebSocketTest, MqttInATextFrameEndsTheConnection) {
+  for (const bool first : {true, false}) {
+    LoopRig rig(websocket_setup());
+    WebSocketClient client(rig.port());
+    client.upgrade("Sec-WebSocket-Protocol: mqtt\r\n");
+    if (!first) {
+      ASSERT_TRUE(client.send(frame("ID a\n", 2)));
+      ASSERT_EQ(client.line(), "\x82\x05OK a\n");
+    }
+    ASSERT_TRUE(client.send(frame(first ? "ID a\nPOST q x\n" : "POST q x\n", 1)));
+    bool ended = false;
+    const std::string text = client.read_to_end(ended);
+    EXPECT_EQ(text, "\x88\x02\x03\xEB") << "1003: that kind of data is not taken";
+    EXPECT_TRUE(ended);
+    EXPECT_TRUE(rig.eventually([&] { return rig.endpoint().open.load() == 0; }));
+    EXPECT_TRUE(rig.eventually([&] { return rig.snapshot().connections == 0; }));
+    EXPECT_EQ(rig.snapshot().totals.enqueued, 0U);
+  }
+}
+
+TEST(WebSocketTest, WhoSaysNothingBehindTheHandshakeIsDropped) {
+  LoopSetup setup = websocket_setup();
+  setup.connect_timeout = core::milliseconds(100);
+  LoopRig rig(setup);
+  for (const char* offer : {"Sec-WebSocket-Protocol: mqtt\r\n", ""}) {
+    WebSocketClient client(rig.port());
+    EXPECT_EQ(client.upgrade(offer).substr(0, 12), "HTTP/1.1 101");
+    bool ended = false;
+    client.read_to_end(ended);
+    EXPECT_TRUE(ended);
+    EXPECT_TRUE(rig.eventually([&] { return rig.endpoint().open.load() == 0; }));
+  }
+}
+
+TEST(WebSocketTest, OneTooManyHearsWhy) {
+  LoopSetup setup = websocket_setup();
+  setup.connections_max = 1;
+  LoopRig rig(setup);
+  WebSocketClient first(rig.port());
+  first.upgrade();
+  WebSocketClient second(rig.port());
+  second.upgrade();
+  ASSERT_TRUE(second.send(frame("ID a\n")));
+  EXPECT_NE(second.line().find("FAREWELL too many connections"), std::string::npos);
 }
 
 TEST(WebSocketTest, ManyMessagesInOrderToASlowReader) {
