@@ -11,7 +11,8 @@ declare -A sets=(
   [build]="g++ cmake ninja-build ccache libboost1.81-dev libpoco-dev libleveldb-dev libssl-dev"
   [test]="libgtest-dev libgmock-dev libbenchmark-dev python3 python3-stomp
           python3-paho-mqtt libpaho-mqttpp-dev libpaho-mqtt-dev mosquitto-clients
-          ruby ruby-stomp nodejs npm ca-certificates util-linux"
+          ruby ruby-stomp nodejs npm ca-certificates util-linux
+          openjdk-17-jdk-headless libgeronimo-jms-1.1-spec-java junit4"
   [analysis]="clang clang-format clang-tidy clang-tools libclang-rt-14-dev"
   [bench]="activemq rabbitmq-server mosquitto python3"
 )

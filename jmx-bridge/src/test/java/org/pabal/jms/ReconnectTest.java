@@ -1,0 +1,253 @@
+package org.pabal.jms;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertThrows;
+import static org.junit.Assert.assertTrue;
+
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
+import javax.jms.JMSException;
+import javax.jms.Message;
+import javax.jms.MessageConsumer;
+import javax.jms.Queue;
+import javax.jms.Session;
+import javax.jms.TextMessage;
+import javax.jms.TopicSubscriber;
+import javax.jms.TransactionRolledBackException;
+import org.junit.Test;
+
+/** The broker dies by kill -9 and comes back: nothing acknowledged comes again, nothing else is lost. */
+public class ReconnectTest extends BrokerTest {
+  private static List<String> numbers(int count) {
+    return IntStream.range(0, count).mapToObj(i -> "n" + i).toList();
+  }
+
+  @Test
+  public void sendsGoOnAcrossAKillOnceEach() throws Exception {
+    PabalSession session = auto(started(TestBroker.failoverUrl()));
+    var producer = session.createProducer(queue());
+    CountDownLatch some = new CountDownLatch(50);
+    AtomicReference<Exception> failure = new AtomicReference<>();
+    Thread sender = new Thread(() -> {
+      try {
+        for (String text : numbers(300)) {
+          producer.send(session.createTextMessage(text));
+          some.countDown();
+        }
+      } catch (JMSException e) {
+        failure.set(e);
+      }
+    });
+    sender.start();
+    assertTrue(some.await(WAIT, TimeUnit.MILLISECONDS));
+    TestBroker.restart();
+    sender.join(WAIT);
+    assertEquals(null, failure.get());
+    // Each of them, in order, and none twice: the broker knows what it has taken.
+    assertEquals(numbers(300), rest(queue()));
+  }
+
+  @Test
+  public void listenerGetsEverythingAcrossAKill() throws Exception {
+    PabalConnection connection = started(TestBroker.failoverUrl());
+    Set<String> seen = new LinkedHashSet<>();
+    List<String> again = new CopyOnWriteArrayList<>();
+    auto(connection).createConsumer(queue()).setMessageListener(message -> {
+      try {
+        synchronized (seen) {
+          if (!seen.add(((TextMessage) message).getText())) {
+            again.add(((TextMessage) message).getText() + " " + message.getJMSRedelivered());
+          }
+        }
+      } catch (JMSException e) {
+        throw new AssertionError(e);
+      }
+    });
+    send(queue(), numbers(100).toArray(String[]::new));
+    await("a part", () -> size(seen) >= 20);
+    TestBroker.restart();
+    send(queue(), "last");
+    await("all", () -> size(seen) == 101);
+    // The one whose acknowledgement was in doubt is acknowledged when it comes again, not delivered.
+    assertEquals(List.of(), again);
+    connection.close();
+    assertEquals(List.of(), rest(queue()));
+  }
+
+  private static int size(Set<String> set) {
+    synchronized (set) {
+      return set.size();
+    }
+  }
+
+  @Test
+  public void theKilledTransactionRollsBackAndItsMessagesComeAgain() throws Exception {
+    Queue out = new PabalQueue(name() + ".out");
+    send(queue(), "1", "2", "3");
+    PabalConnection connection = started(TestBroker.failoverUrl());
+    PabalSession session = transacted(connection);
+    MessageConsumer consumer = session.createConsumer(queue());
+    assertEquals("1", receiveText(consumer));
+    session.commit();
+    assertEquals("2", receiveText(consumer));
+    send(session, out, "of the lost transaction");
+    TestBroker.restart();
+    assertThrows(TransactionRolledBackException.class, session::commit);
+    TextMessage second = receive(consumer);
+    assertEquals("2", second.getText());
+    assertTrue(second.getJMSRedelivered());
+    assertEquals("3", receiveText(consumer));
+    send(session, out, "of the second try");
+    session.commit();
+    connection.close();
+    assertEquals(List.of(), rest(queue()));
+    assertEquals(List.of("of the second try"), rest(out));
+  }
+
+  @Test
+  public void whatWasNotAcknowledgedComesAgainAndItsAcknowledgeFails() throws Exception {
+    send(queue(), "1", "2", "3");
+    PabalConnection connection = started(TestBroker.failoverUrl());
+    Session session = connection.createSession(false, Session.CLIENT_ACKNOWLEDGE);
+    MessageConsumer consumer = session.createConsumer(queue());
+    receive(consumer).acknowledge();
+    Message second = receive(consumer);
+    TestBroker.restart();
+    assertThrows(JMSException.class, second::acknowledge);
+    TextMessage again = receive(consumer);
+    assertEquals("2", again.getText());
+    assertTrue(again.getJMSRedelivered());
+    receive(consumer).acknowledge();
+    connection.close();
+    assertEquals(List.of(), rest(queue()));
+  }
+
+  @Test
+  public void durableSubscribersGoOn() throws Exception {
+    PabalConnection connection = started(TestBroker.failoverUrl() + "&jms.clientID=" + name());
+    PabalSession session = auto(connection);
+    TopicSubscriber subscriber = session.createDurableSubscriber(topic(), "d");
+    send(session, topic(), "1");
+    assertEquals("1", receiveText(subscriber));
+    TestBroker.restart();
+    send(session, topic(), "2");
+    assertEquals("2", receiveText(subscriber));
+  }
+
+  @Test
+  public void temporaryQueuesAreMadeAgain() throws Exception {
+    PabalConnection connection = started(TestBroker.failoverUrl());
+    PabalSession session = auto(connection);
+    var temporary = session.createTemporaryQueue();
+    MessageConsumer replies = session.createConsumer(temporary);
+    TestBroker.restart();
+    TextMessage request = session.createTextMessage("ping");
+    request.setJMSReplyTo(temporary);
+    session.createProducer(queue()).send(request);
+    PabalSession service = auto(started());
+    Message received = receive(service.createConsumer(queue()));
+    send(service, received.getJMSReplyTo(), "pong");
+    assertEquals("pong", receiveText(replies));
+  }
+
+  @Test
+  public void closeWorksWhileThereIsNoBroker() throws Exception {
+    PabalConnection connection = started(TestBroker.failoverUrl());
+    PabalSession session = transacted(connection);
+    MessageConsumer consumer = session.createConsumer(queue());
+    send(session, queue(), "never");
+    TestBroker.command("kill");
+    try {
+      consumer.close();
+      session.close();
+      connection.close();
+    } finally {
+      TestBroker.command("start");
+    }
+    assertEquals(List.of(), rest(queue()));
+  }
+
+  @Test
+  public void timeoutEndsWaitingForABroker() throws Exception {
+    PabalConnection connection = started(TestBroker.failoverUrl() + "&timeout=50");
+    PabalSession session = auto(connection);
+    TestBroker.command("kill");
+    try {
+      assertThrows(JMSException.class, () -> send(session, queue(), "nobody takes it"));
+    } finally {
+      TestBroker.command("start");
+    }
+  }
+
+  @Test
+  public void attemptsEndTheConnection() throws Exception {
+    PabalConnection connection = started(TestBroker.failoverUrl() + "&maxReconnectAttempts=2");
+    CountDownLatch told = new CountDownLatch(1);
+    connection.setExceptionListener(e -> told.countDown());
+    MessageConsumer consumer = auto(connection).createConsumer(queue());
+    TestBroker.command("kill");
+    try {
+      assertTrue(told.await(WAIT, TimeUnit.MILLISECONDS));
+      assertThrows(JMSException.class, consumer::receive);
+    } finally {
+      TestBroker.command("start");
+    }
+  }
+
+  @Test
+  public void withoutFailoverTheLossIsAnException() throws Exception {
+    PabalConnection connection = started();
+    AtomicReference<JMSException> told = new AtomicReference<>();
+    connection.setExceptionListener(told::set);
+    PabalSession session = auto(connection);
+    MessageConsumer consumer = session.createConsumer(queue());
+    List<Exception> result = new ArrayList<>();
+    Thread receiver = new Thread(() -> {
+      try {
+        consumer.receive();
+      } catch (JMSException e) {
+        result.add(e);
+      }
+    });
+    receiver.start();
+    TestBroker.restart();
+    receiver.join(WAIT);
+    assertEquals(1, result.size());
+    await("the listener", () -> told.get() != null);
+    assertThrows(JMSException.class, () -> send(session, queue(), "x"));
+    connection.close();
+  }
+
+  @Test
+  public void failoverTakesTheBrokerThatAnswers() throws Exception {
+    PabalSession session = auto(started(
+        "failover:(stomp://127.0.0.1:9?connectionTimeout=1000," + TestBroker.url() + ")"));
+    send(session, queue(), "there");
+    assertEquals(List.of("there"), rest(queue()));
+    JMSException e = assertThrows(JMSException.class,
+        () -> connect("failover:(stomp://127.0.0.1:9)?startupMaxReconnectAttempts=0"));
+    assertTrue(e.getMessage(), e.getMessage().contains("cannot connect"));
+    assertThrows(JMSException.class, () -> connect("stomp://127.0.0.1:9"));
+  }
+
+  @Test
+  public void heartBeatsNoticeASilentBroker() throws Exception {
+    try (SilentBroker silent = new SilentBroker()) {
+      PabalConnection connection = connect("stomp://127.0.0.1:" + silent.port() + "?heartBeat=40,40");
+      CountDownLatch told = new CountDownLatch(1);
+      connection.setExceptionListener(e -> told.countDown());
+      assertTrue(told.await(WAIT, TimeUnit.MILLISECONDS));
+      assertTrue("our own heart-beats", silent.hasSeenHeartBeat());
+      assertFalse(connection.isStarted());
+      connection.close();
+    }
+  }
+}
