@@ -21,23 +21,17 @@ constexpr std::string_view kDeliveries = "dlqDeliveryCount";
 constexpr std::string_view kTime = "dlqTime";
 constexpr std::array kTraces = {kCause, kExpiration, kDeliveries, kTime};
 
-bool is_trace(std::string_view name) noexcept {
-  return std::find(kTraces.begin(), kTraces.end(), name) != kTraces.end();
+bool is_trace(const Property& property) noexcept {
+  return std::find(kTraces.begin(), kTraces.end(), property.name) != kTraces.end();
 }
 
 /// Takes the traces of an earlier death out: a client may have sent a dead letter on as it was, and
 /// of two properties with one name readers see the first.
 void drop_traces(MessageBuilder& builder, const Message& message) {
-  PropertyReader look(message.properties());
+  PropertyReader look(message);
   bool any = false;
-  while (const auto property = look.next()) any = any || is_trace(property->name);
-  if (!any) return;
-  builder.set_encoded_properties(Encoding::native, {});
-  PropertyReader reader(message.properties());
-  while (const auto property = reader.next()) {
-    if (is_trace(property->name)) continue;
-    builder.add(*property);
-  }
+  while (const auto property = look.next()) any = any || is_trace(*property);
+  if (any) builder.copy_properties(message, is_trace);
 }
 
 /// Where the message stands: a list's messages in the list, whatever they were addressed to, unless
@@ -87,13 +81,11 @@ Result<MessageRef> dead_copy(const Message& message, const Death& death) {
   builder.destination_kind = death.target.kind;
   builder.destination_name = death.target.name;
   builder.expiration = death.expiration.count() > 0 ? to_millis(death.now + death.expiration) : 0;
-  if (message.property_encoding() == Encoding::native) {
-    drop_traces(builder, message);
-    builder.add_string(kCause, death.cause);
-    builder.add_integer(kExpiration, PropertyType::int64, message.expiration());
-    builder.add_integer(kDeliveries, PropertyType::int32, death.delivered);
-    builder.add_integer(kTime, PropertyType::int64, to_millis(death.now));
-  }
+  drop_traces(builder, message);
+  builder.add_string(kCause, death.cause);
+  builder.add_integer(kExpiration, PropertyType::int64, message.expiration());
+  builder.add_integer(kDeliveries, PropertyType::int32, death.delivered);
+  builder.add_integer(kTime, PropertyType::int64, to_millis(death.now));
   return builder.build();
 }
 
@@ -232,9 +224,7 @@ void Engine::State::dead_letter(Reader* reader, int priority, Entry& entry, std:
 
 Result<MessageRef> revive_dead_letter(const Message& dead, TimePoint now) {
   const auto origin = dead.original_destination();
-  const auto cause =
-      dead.property_encoding() == Encoding::native ? dead.property(kCause) : std::nullopt;
-  if (!origin || !origin->kind || (dead.property_encoding() == Encoding::native && !cause)) {
+  if (!origin || !origin->kind || !dead.property(kCause)) {
     return Error{Errc::invalid_argument,
                  "message " + dead.id() + " is not a dead letter: it does not say where it died"};
   }
@@ -243,13 +233,9 @@ Result<MessageRef> revive_dead_letter(const Message& dead, TimePoint now) {
   builder.destination_name = origin->name;
   builder.original_destination.reset();
   builder.expiration = 0;
-  if (dead.property_encoding() == Encoding::native) {
-    const auto expiration = dead.property(kExpiration);
-    if (expiration && expiration->integer > to_millis(now)) {
-      builder.expiration = expiration->integer;
-    }
-    drop_traces(builder, dead);
-  }
+  const auto expiration = dead.property(kExpiration);
+  if (expiration && expiration->integer > to_millis(now)) builder.expiration = expiration->integer;
+  drop_traces(builder, dead);
   return builder.build();
 }
 

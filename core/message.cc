@@ -6,6 +6,9 @@
 #include <limits>
 #include <new>
 
+#include "core/modified_utf8.h"
+#include "core/primitive_values.h"
+
 // Layout of the flat form, version 1, little-endian (it is what the journal stores; the rule for
 // changing it is in store/journal/FORMAT.md):
 //
@@ -20,7 +23,7 @@
 //
 // Native property list: type u8 · name length u16 · name · value. Values: boolean and int8 1 byte,
 // int16 and character 2, int32 and float32 4, int64 and float64 8, the others u32 length and bytes,
-// null nothing.
+// null nothing. The other encoding, and lists and maps in both: core/primitive_values.h.
 
 namespace pabal::core {
 namespace {
@@ -198,7 +201,11 @@ void Property::append_text(std::string& out) const {
       }
       return;
     }
-    case PropertyType::string:
+    case PropertyType::string: {
+      std::string scratch;
+      out += utf8_text(scratch);
+      return;
+    }
     case PropertyType::bytes:
     case PropertyType::list:
     case PropertyType::map:
@@ -207,7 +214,12 @@ void Property::append_text(std::string& out) const {
   }
 }
 
+std::string_view Property::to_native(std::string_view modified, std::string& scratch) {
+  return utf8_of(modified, scratch);
+}
+
 std::optional<Property> PropertyReader::next() noexcept {
+  if (encoding_ == Encoding::openwire) return next_openwire();
   std::string_view rest = rest_;
   Property property;
   std::uint8_t type = 0;
@@ -218,6 +230,7 @@ std::optional<Property> PropertyReader::next() noexcept {
   property.name = rest.substr(0, length);
   rest.remove_prefix(length);
   if (!take_value(rest, property)) return std::nullopt;
+  entry_ = rest_.substr(0, rest_.size() - rest.size());
   rest_ = rest;
   return property;
 }
@@ -322,16 +335,31 @@ std::string_view Message::body() const noexcept {
 }
 
 std::optional<Property> Message::property(std::string_view name) const noexcept {
-  if (property_encoding() != Encoding::native) return std::nullopt;
-  PropertyReader reader(properties());
+  if (property_encoding() == Encoding::openwire) return openwire_property(name);
+  PropertyReader reader(Encoding::native, properties());
   while (auto property = reader.next()) {
     if (property->name == name) return property;
   }
   return std::nullopt;
 }
 
+std::optional<Property> Message::openwire_property(std::string_view name) const noexcept {
+  std::string scratch;
+  const std::string_view wanted = modified_utf8_of(name, scratch);
+  std::optional<Property> found;
+  PropertyReader reader(Encoding::openwire, properties());
+  while (auto property = reader.next()) {
+    if (property->name == wanted) found = property;
+  }
+  return found;
+}
+
 std::string_view Message::id_in(std::span<char, kNativeIdBytesMax> room) const noexcept {
-  if (const auto foreign = foreign_id(); !foreign.empty()) return foreign;
+  const auto foreign = foreign_id();
+  return foreign.empty() ? own_id_in(room) : foreign;
+}
+
+std::string_view Message::own_id_in(std::span<char, kNativeIdBytesMax> room) const noexcept {
   char* at = room.data();
   char* const end = at + room.size();
   const auto write = [&at](std::string_view text) { at = std::copy(text.begin(), text.end(), at); };
@@ -359,10 +387,9 @@ Result<MessageRef> Message::from_flat(std::span<const std::byte> flat) {
   if (header.version != kVersion) return damaged("unknown version");
   if (header.size != flat.size()) return damaged("size does not fit");
   if (header.priority >= kPriorities || (header.flags & ~kFlagsKnown) != 0 ||
-      header.destination_kind > 3 ||
-      header.body_kind > static_cast<std::uint8_t>(BodyKind::object) || header.body_encoding > 1 ||
-      header.property_encoding > 1 || header.reply_to_kind > kAddressOpaque ||
-      header.original_kind > kAddressOpaque) {
+      header.destination_kind > 3 || header.body_kind > static_cast<std::uint8_t>(BodyKind::blob) ||
+      header.body_encoding > 1 || header.property_encoding > 1 ||
+      header.reply_to_kind > kAddressOpaque || header.original_kind > kAddressOpaque) {
     return damaged("a field is out of its range");
   }
   std::uint32_t previous = sizeof(FlatHeader);
@@ -422,24 +449,43 @@ void MessageBuilder::add_name(std::string_view name, PropertyType type) {
   properties_ += name;
 }
 
+/// `value` without its name, which is as long as the caller's.
+void MessageBuilder::add_openwire(std::string_view name, const Property& value) {
+  if (name.size() > std::numeric_limits<std::uint16_t>::max()) name_too_long_ = true;
+  add_to_primitive_count(properties_);
+  append_primitive_name(properties_, name);
+  append_primitive(properties_, value);
+}
+
 void MessageBuilder::add_string(std::string_view name, std::string_view value) {
   add_raw(name, PropertyType::string, value);
 }
 
 void MessageBuilder::add_raw(std::string_view name, PropertyType type, std::string_view value) {
+  if (type != PropertyType::null && name == kRetainProperty && value == "true") retain = true;
+  if (property_encoding == Encoding::openwire) {
+    Property property;
+    property.type = type;
+    property.text = value;
+    return add_openwire(name, property);
+  }
   add_name(name, type);
   if (type == PropertyType::null) return;
   put(properties_, static_cast<std::uint32_t>(value.size()));
   properties_ += value;
-  if (name == kRetainProperty && value == "true") retain = true;
 }
 
 void MessageBuilder::add_integer(std::string_view name, PropertyType type, std::int64_t value) {
+  if (type == PropertyType::boolean && name == kRetainProperty && value != 0) retain = true;
+  if (property_encoding == Encoding::openwire) {
+    Property property;
+    property.type = type;
+    property.integer = value;
+    return add_openwire(name, property);
+  }
   add_name(name, type);
   switch (type) {
     case PropertyType::boolean:
-      if (name == kRetainProperty && value != 0) retain = true;
-      [[fallthrough]];
     case PropertyType::int8:
       put(properties_, static_cast<std::int8_t>(value));
       return;
@@ -457,6 +503,12 @@ void MessageBuilder::add_integer(std::string_view name, PropertyType type, std::
 }
 
 void MessageBuilder::add_real(std::string_view name, PropertyType type, double value) {
+  if (property_encoding == Encoding::openwire) {
+    Property property;
+    property.type = type;
+    property.real = value;
+    return add_openwire(name, property);
+  }
   add_name(name, type);
   if (type == PropertyType::float32) {
     put(properties_, static_cast<float>(value));
@@ -466,23 +518,38 @@ void MessageBuilder::add_real(std::string_view name, PropertyType type, double v
 }
 
 void MessageBuilder::add(const Property& property) {
+  std::string name_scratch;
+  const std::string_view name = property.utf8_name(name_scratch);
   switch (property.type) {
     case PropertyType::float32:
     case PropertyType::float64:
-      return add_real(property.name, property.type, property.real);
+      return add_real(name, property.type, property.real);
     case PropertyType::null:
     case PropertyType::string:
     case PropertyType::bytes:
     case PropertyType::list:
-    case PropertyType::map:
-      return add_raw(property.name, property.type, property.text);
+    case PropertyType::map: {
+      std::string scratch;
+      return add_raw(name, property.type, property.utf8_text(scratch));
+    }
     case PropertyType::boolean:
     case PropertyType::int8:
     case PropertyType::int16:
     case PropertyType::int32:
     case PropertyType::int64:
     case PropertyType::character:
-      return add_integer(property.name, property.type, property.integer);
+      return add_integer(name, property.type, property.integer);
+  }
+}
+
+void MessageBuilder::copy_properties(const Message& message, bool (*drop)(const Property&)) {
+  property_encoding = message.property_encoding();
+  properties_.clear();
+  PropertyReader reader(message);
+  while (const auto property = reader.next()) {
+    if (drop(*property)) continue;
+    if (property_encoding == Encoding::openwire) add_to_primitive_count(properties_);
+    properties_ += reader.entry();
   }
 }
 
@@ -490,7 +557,7 @@ void MessageBuilder::set_encoded_properties(Encoding encoding, std::string_view 
   property_encoding = encoding;
   properties_.assign(encoded);
   if (encoding != Encoding::native) return;
-  PropertyReader reader(encoded);
+  PropertyReader reader(encoding, encoded);
   while (const auto property = reader.next()) {
     if (property->name != kRetainProperty) continue;
     retain = retain || (property->type == PropertyType::boolean && property->integer != 0) ||

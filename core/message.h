@@ -15,17 +15,21 @@
 
 namespace pabal::core {
 
-/// What the body is, in JMS words. Map, stream and object bodies are opaque bytes to core.
+/// What the body is, in JMS words. Map, stream and object bodies are opaque bytes to core; a blob's
+/// says where its data is.
 enum class BodyKind : std::uint8_t {
   none = 0,
   text = 1,
   bytes = 2,
   map = 3,
   stream = 4,
-  object = 5
+  object = 5,
+  blob = 6
 };
 
-/// The encoding in which properties or body came, when an adaptor keeps them as they are.
+/// The encoding in which properties or body came, when an adaptor keeps them as they are. Of a
+/// native body the bytes are the text (UTF-8) or the bytes themselves; a map, stream or blob has no
+/// native form. Properties of both encodings are read with PropertyReader.
 enum class Encoding : std::uint8_t { native = 0, openwire = 1 };
 
 /// Type tags of properties; the numbers are on disk.
@@ -46,17 +50,29 @@ enum class PropertyType : std::uint8_t {
 };
 
 /// A view of one property; valid as long as the message. Integers of every width and booleans are
-/// in `integer`, both float widths in `real`, string, bytes and the (opaque) list and map in
-/// `text`.
+/// in `integer`, both float widths in `real`, string, bytes, list and map in `text` (of the last
+/// two what core/primitive_values.h says of them).
 struct Property {
   std::string_view name;
   PropertyType type = PropertyType::null;
+  Encoding encoding = Encoding::native;  ///< openwire: name and string are modified UTF-8
   std::int64_t integer = 0;
   double real = 0;
   std::string_view text;
 
+  /// Name and string as UTF-8; made in `scratch` where they are not, which is rare.
+  [[nodiscard]] std::string_view utf8_name(std::string& scratch) const {
+    return encoding == Encoding::native ? name : to_native(name, scratch);
+  }
+  [[nodiscard]] std::string_view utf8_text(std::string& scratch) const {
+    return encoding == Encoding::native || type != PropertyType::string ? text
+                                                                        : to_native(text, scratch);
+  }
   /// The value as text, by the JMS 1.1 §3.5.4 conversion table (booleans "true"/"false").
   void append_text(std::string& out) const;
+
+ private:
+  static std::string_view to_native(std::string_view modified, std::string& scratch);
 };
 
 /// What a reply-to or original destination is: a destination of `kind`, or (reply-to) opaque text.
@@ -108,15 +124,18 @@ class Message {
   [[nodiscard]] Encoding body_encoding() const noexcept;
   [[nodiscard]] std::string_view body() const noexcept;
   [[nodiscard]] Encoding property_encoding() const noexcept;
-  /// The encoded property list; read it with PropertyReader when the encoding is native.
+  /// The encoded property list; read it with PropertyReader.
   [[nodiscard]] std::string_view properties() const noexcept;
-  /// First property of that name. Linear; native encoding only.
+  /// First property of that name; of several in OpenWire's encoding the last, as its clients have
+  /// it. Linear.
   [[nodiscard]] std::optional<Property> property(std::string_view name) const noexcept;
 
   static constexpr std::size_t kNativeIdBytesMax = 72;
   /// The id as clients see it: the foreign text, or "ID:pabal-<origin>:-1:1:<sequence>", which is
   /// written to `room`.
   [[nodiscard]] std::string_view id_in(std::span<char, kNativeIdBytesMax> room) const noexcept;
+  /// That of origin and sequence, whether there is a foreign one or not.
+  [[nodiscard]] std::string_view own_id_in(std::span<char, kNativeIdBytesMax> room) const noexcept;
   void append_id(std::string& out) const;
   [[nodiscard]] std::string id() const {
     std::string text;
@@ -143,6 +162,7 @@ class Message {
   }
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
   [[nodiscard]] std::string_view section(int index) const noexcept;
+  [[nodiscard]] std::optional<Property> openwire_property(std::string_view name) const noexcept;
 
   mutable std::atomic<std::uint32_t> references_{1};
   std::uint32_t size_;
@@ -183,17 +203,28 @@ class MessageRef {
   const Message* message_ = nullptr;
 };
 
-/// Walks an encoded native property list in order, duplicates included.
+/// Walks an encoded property list in order, duplicates included.
 class PropertyReader {
  public:
-  explicit PropertyReader(std::string_view encoded) noexcept : rest_(encoded) {}
+  PropertyReader(Encoding encoding, std::string_view encoded) noexcept
+      : rest_(encoded), encoding_(encoding) {}
+  explicit PropertyReader(const Message& message) noexcept
+      : PropertyReader(message.property_encoding(), message.properties()) {}
   /// Next property, or nullopt at the end or where the bytes stop making sense.
   std::optional<Property> next() noexcept;
-  /// Whether the list ended exactly at its end.
-  [[nodiscard]] bool complete() const noexcept { return rest_.empty(); }
+  /// Once next() had nothing more: whether the list ended exactly at its end.
+  [[nodiscard]] bool complete() const noexcept { return rest_.empty() && left_ == 0; }
+  /// The bytes of what next() has just given.
+  [[nodiscard]] std::string_view entry() const noexcept { return entry_; }
 
  private:
+  std::optional<Property> next_openwire() noexcept;
+
   std::string_view rest_;
+  std::string_view entry_;
+  Encoding encoding_;
+  bool counted_ = false;    // openwire: the count at the beginning was read
+  std::uint32_t left_ = 0;  // openwire: entries that it promises
 };
 
 /// Of one flat message.
@@ -238,7 +269,8 @@ class MessageBuilder {
   Encoding property_encoding = Encoding::native;
   std::string_view body;
 
-  /// Appends one property; names up to 65,535 bytes (longer ones make build() fail).
+  /// Appends one property, in `property_encoding`, which is set before the first; names up to
+  /// 65,535 bytes (longer ones make build() fail). Names and texts are UTF-8.
   void add_string(std::string_view name, std::string_view value);
   void add_integer(std::string_view name, PropertyType type, std::int64_t value);
   void add_real(std::string_view name, PropertyType type, double value);
@@ -249,14 +281,19 @@ class MessageBuilder {
   void add_raw(std::string_view name, PropertyType type, std::string_view value);
   /// As another message has it.
   void add(const Property& property);
-  /// Replaces the whole list by already encoded properties.
+  /// Replaces the whole list by already encoded properties. Whether those of OpenWire hold
+  /// kRetainProperty, the caller says in `retain`.
   void set_encoded_properties(Encoding encoding, std::string_view encoded);
+  /// Replaces the list by that of `message`, byte by byte and in its encoding, but without those
+  /// that `drop` says.
+  void copy_properties(const Message& message, bool (*drop)(const Property& property));
 
   /// Errors: invalid_argument when the message would pass 2 GiB or a name is too long.
   [[nodiscard]] Result<MessageRef> build() const;
 
  private:
   void add_name(std::string_view name, PropertyType type);
+  void add_openwire(std::string_view name, const Property& value);
   std::string properties_;
   bool name_too_long_ = false;
 };

@@ -193,7 +193,7 @@ TimePoint time_of_job(const Message& packed) noexcept {
 Result<ScheduledJob> unpack_job(const Message& packed) {
   ScheduledJob job;
   bool timed = false;
-  PropertyReader reader(packed.properties());
+  PropertyReader reader(packed);
   while (const auto property = reader.next()) {
     if (property->name == kJobAt) {
       job.at = from_millis(property->integer);
@@ -235,15 +235,10 @@ Result<MessageRef> delivered_copy(const Message& message, std::string_view job_i
     builder.expiration =
         time_to_live > kLatest ? message.expiration() : to_millis(now) + time_to_live;
   }
-  if (message.property_encoding() == Encoding::native) {
-    builder.set_encoded_properties(Encoding::native, {});
-    PropertyReader reader(message.properties());
-    while (const auto property = reader.next()) {
-      if (is_schedule_property(property->name) || property->name == kScheduledJobId) continue;
-      builder.add(*property);
-    }
-    builder.add_string(kScheduledJobId, job_id);
-  }
+  builder.copy_properties(message, [](const Property& property) {
+    return is_schedule_property(property.name) || property.name == kScheduledJobId;
+  });
+  builder.add_string(kScheduledJobId, job_id);
   return builder.build();
 }
 
@@ -340,12 +335,8 @@ Result<MessageRef> shown_job(const ScheduleOrder& order, const Message& packed,
   builder.correlation_is_bytes = false;
   builder.destination_kind = order.reply_to.kind;
   builder.destination_name = order.reply_to.name;
-  if ((*message)->property_encoding() != Encoding::native) return builder.build();
-  builder.set_encoded_properties(Encoding::native, {});
-  PropertyReader reader((*message)->properties());
-  while (const auto property = reader.next()) {
-    if (!is_schedule_property(property->name)) builder.add(*property);
-  }
+  builder.copy_properties(
+      **message, [](const Property& property) { return is_schedule_property(property.name); });
   builder.add_string(kScheduledJobId, packed.id());
   builder.add_integer("scheduledTime", PropertyType::int64, to_millis(job->at));
   std::string where;

@@ -390,7 +390,7 @@ class Evaluation {
 
   // --- operands
 
-  [[nodiscard]] Value property(std::string_view name) const noexcept {
+  [[nodiscard]] Value property(std::string_view name) {
     const auto found = message_.property(name);
     if (!found) return {};
     switch (found->type) {
@@ -407,7 +407,7 @@ class Evaluation {
       case PropertyType::float64:
         return Value::of(found->real);
       case PropertyType::string:
-        return Value::of(found->text);
+        return Value::of(utf8_text(*found));
       case PropertyType::bytes:
       case PropertyType::character:
       case PropertyType::list:
@@ -415,6 +415,16 @@ class Evaluation {
         break;
     }
     return Value::other();
+  }
+
+  /// A string that is not UTF-8 as it stands is copied, which needs no haste.
+  std::string_view utf8_text(const Property& property) {
+    std::string scratch;
+    const std::string_view text = property.utf8_text(scratch);
+    if (text.data() == property.text.data()) return text;
+    const std::span<char> copy = room(text.size());
+    std::copy(text.begin(), text.end(), copy.begin());
+    return {copy.data(), copy.size()};
   }
 
   Value header(SelectorHeader header) {

@@ -88,13 +88,13 @@ void set_body(Object& json, const core::Message& message, std::size_t bytes_max)
 }
 
 void set_properties(Object& json, const core::Message& message) {
-  if (message.property_encoding() != core::Encoding::native) return;
   auto properties = json_object();
-  core::PropertyReader reader(message.properties());
+  core::PropertyReader reader(message);
   while (const auto property = reader.next()) {
     std::string text;
     property->append_text(text);
-    properties->set(to_utf8(property->name), to_utf8(text));
+    std::string name;
+    properties->set(to_utf8(property->utf8_name(name)), to_utf8(text));
   }
   json.set("properties", properties);
 }

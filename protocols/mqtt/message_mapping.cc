@@ -105,7 +105,7 @@ bool begin_publish(PublishEncoder& encoder, const core::Message& message,
   bool from_mqtt = false;
   bool format_said = false;
   std::string text;
-  core::PropertyReader reader(message.properties());
+  core::PropertyReader reader(message);
   while (const auto property = reader.next()) {
     const bool is_text = property->type == PropertyType::string;
     // Text of these names is a user property if the message came by MQTT, whose own stand before

@@ -61,7 +61,7 @@ void append_property(std::string& out, const core::Property& property, Version v
 
 void append_properties(std::string& out, const core::Message& message, Version version) {
   if (message.property_encoding() != core::Encoding::native) return;
-  core::PropertyReader reader(message.properties());
+  core::PropertyReader reader(message);
   while (const auto property = reader.next()) append_property(out, *property, version);
 }
 

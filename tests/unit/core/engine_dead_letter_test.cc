@@ -291,7 +291,7 @@ TEST_F(EngineDeadLetterTest, AClientThatSendsADeadLetterOnGetsFreshTraces) {
   const auto again = drain("ActiveMQ.DLQ");
   ASSERT_EQ(again.size(), 1U) << "its own old properties do not make it a dead letter";
   int causes = 0;
-  PropertyReader reader(again[0].message->properties());
+  PropertyReader reader(*again[0].message);
   while (const auto property = reader.next()) {
     if (property->name == "dlqDeliveryFailureCause") ++causes;
   }
@@ -373,7 +373,7 @@ TEST_F(EngineDeadLetterTest, RevivedItIsWhatItWas) {
   EXPECT_EQ((*alive)->expiration(), to_millis(now_) + 5000);
   EXPECT_EQ((*alive)->body(), "x");
   EXPECT_EQ((*alive)->id(), dead[0].message->id());
-  PropertyReader reader((*alive)->properties());
+  PropertyReader reader(*(*alive));
   const auto only = reader.next();
   ASSERT_TRUE(only);
   EXPECT_EQ(only->name, "color");

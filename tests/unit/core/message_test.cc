@@ -58,7 +58,7 @@ TEST(MessageTest, KeepsEveryField) {
 
 TEST(MessageTest, PropertiesKeepOrderTypesAndDuplicates) {
   const auto message = sample();
-  PropertyReader reader(message->properties());
+  PropertyReader reader(*message);
   std::string all;
   while (auto property = reader.next()) {
     all += property->name;
@@ -103,7 +103,7 @@ TEST(MessageTest, DamagedFlatFormIsRefusedOrHarmless) {
       const auto loaded = Message::from_flat(bytes);
       if (!loaded) continue;
       std::size_t sum = (*loaded)->body().size() + (*loaded)->id().size();
-      PropertyReader reader((*loaded)->properties());
+      PropertyReader reader(*(*loaded));
       while (auto property = reader.next()) sum += property->text.size();
       EXPECT_LT(sum, good.size() + 100);
     }
