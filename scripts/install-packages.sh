@@ -8,7 +8,7 @@
 set -euo pipefail
 
 declare -A sets=(
-  [build]="g++ cmake ninja-build ccache libboost1.81-dev libpoco-dev libleveldb-dev libssl-dev"
+  [build]="g++ cmake ninja-build ccache libboost1.81-dev libpoco-dev libleveldb-dev libssl-dev zlib1g-dev"
   [test]="libgtest-dev libgmock-dev libbenchmark-dev python3 python3-stomp
           python3-paho-mqtt libpaho-mqttpp-dev libpaho-mqtt-dev mosquitto-clients
           ruby ruby-stomp nodejs npm ca-certificates util-linux

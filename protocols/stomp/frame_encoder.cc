@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "protocols/content/binary_correlation.h"
 #include "protocols/stomp/headers.h"
 #include "protocols/stomp/text.h"
 
@@ -171,7 +172,7 @@ void append_common_headers(std::string& out, const core::Message& message,
   if (!message.correlation().empty()) {
     if (message.correlation_is_bytes()) {
       std::string text;
-      append_binary_correlation(text, message.correlation());
+      content::append_binary_correlation(text, message.correlation());
       append_header(out, "correlation-id:", text, version);
     } else {
       append_header(out, "correlation-id:", message.correlation(), version);

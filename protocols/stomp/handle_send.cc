@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "protocols/content/binary_correlation.h"
 #include "protocols/stomp/headers.h"
 #include "protocols/stomp/stomp_session.h"
 #include "protocols/stomp/text.h"
@@ -99,7 +100,7 @@ bool StompSession::read_send_header(SendHeader kind, const Header& header, SendF
       builder.persistent = value == "true";
       break;
     case SendHeader::correlation_id:
-      builder.correlation_is_bytes = read_binary_correlation(value, cache_.correlation());
+      builder.correlation_is_bytes = content::read_binary_correlation(value, cache_.correlation());
       builder.correlation = builder.correlation_is_bytes ? cache_.correlation() : value;
       break;
     case SendHeader::type:

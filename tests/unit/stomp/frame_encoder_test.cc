@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "protocols/content/binary_correlation.h"
 #include "protocols/stomp/frame_cache.h"
 #include "protocols/stomp/text.h"
 
@@ -74,11 +75,11 @@ TEST(FrameEncoderTest, WritesACorrelationThatIsBytes) {
   EXPECT_NE(written.find("\ncorrelation-id:ID\\cBINARY\\c00ff1f\n"), std::string::npos) << written;
 
   std::string bytes = "before";
-  EXPECT_TRUE(read_binary_correlation("ID:BINARY:00ff1F", bytes));
+  EXPECT_TRUE(content::read_binary_correlation("ID:BINARY:00ff1F", bytes));
   EXPECT_EQ(bytes, builder.correlation);
   for (const char* text :
        {"", "00ff", "ID:BINARY:", "ID:BINARY:0", "ID:BINARY:0g", "id:binary:00", "ID:BINARY:00 "}) {
-    EXPECT_FALSE(read_binary_correlation(text, bytes)) << text;
+    EXPECT_FALSE(content::read_binary_correlation(text, bytes)) << text;
   }
 }
 

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+// Maps in the shape in which ActiveMQ writes them for the header `transformation` of STOMP: that of
+// XStream, the Java library, as XML or as JSON. Source: reference/stomp.md §11.
+//
+//   <map>                                   {"map":{"entry":[
+//     <entry>                                 {"string":"i","int":3},
+//       <string>i</string><int>3</int>        {"string":["k","v"]}]}}
+//     </entry>
+//     …
+//
+// A value's element says its type: string, int, long, short, byte, char, boolean, float, double,
+// byte-array (base64), null, map, list. Nothing else is understood, and no name is ever looked up
+// as a class. In JSON elements of one name stand together in an array, so that a list of several
+// types loses their order, there as here.
+
+namespace pabal::content {
+
+enum class Notation : std::uint8_t { json, xml };
+
+/// A longer text, or one with more elements, is not read.
+inline constexpr std::size_t kXStreamBytesMax = 1'048'576;
+inline constexpr std::size_t kXStreamElementsMax = 65'536;
+
+/// Appends the map with these bytes (core/primitive_values.h). False: it is none.
+bool append_xstream(std::string& out, std::string_view map, Notation notation);
+
+/// Makes of such a text the bytes of a map, in `map`. Nullptr, or why it is none.
+const char* read_xstream(std::string_view text, Notation notation, std::string& map);
+
+}  // namespace pabal::content
