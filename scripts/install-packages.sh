@@ -12,7 +12,8 @@ declare -A sets=(
   [test]="libgtest-dev libgmock-dev libbenchmark-dev python3 python3-stomp
           python3-paho-mqtt libpaho-mqttpp-dev libpaho-mqtt-dev mosquitto-clients
           ruby ruby-stomp nodejs npm ca-certificates util-linux
-          openjdk-17-jdk-headless libgeronimo-jms-1.1-spec-java junit4"
+          openjdk-17-jdk-headless libgeronimo-jms-1.1-spec-java junit4
+          libactivemq-java libspring-jms-java"
   [analysis]="clang clang-format clang-tidy clang-tools libclang-rt-14-dev"
   [bench]="activemq rabbitmq-server mosquitto python3"
 )
