@@ -3,6 +3,7 @@
 #include <atomic>
 #include <future>
 #include <latch>
+#include <random>
 #include <string>
 #include <utility>
 
@@ -45,8 +46,10 @@ stomp::SessionOptions session_options(const Config& config, const StompSettings&
   return options;
 }
 
-mqtt::SessionOptions mqtt_options(const Config& config, const MqttSettings& settings) {
+mqtt::SessionOptions mqtt_options(const Config& config, const MqttSettings& settings,
+                                  const std::string& broker_id) {
   mqtt::SessionOptions options;
+  options.broker_id = &broker_id;
   options.parser.packet_bytes_max = settings.packet_bytes_max;
   options.parser.connect_bytes_max = settings.connect_bytes_max;
   options.parser.user_properties_max = settings.user_properties_max;
@@ -62,6 +65,14 @@ mqtt::SessionOptions mqtt_options(const Config& config, const MqttSettings& sett
   options.prefetch = settings.prefetch;
   options.unwritten_bytes_max = config.limits.unwritten_bytes_max;
   return options;
+}
+
+/// Sixteen hexadecimal digits that no other broker is likely to have.
+std::string random_id() {
+  std::random_device random;
+  std::string id;
+  for (int i = 0; i < 16; ++i) id += "0123456789abcdef"[random() % 16];
+  return id;
 }
 
 store::JournalStoreOptions journal_options(const StoreSettings& settings) {
@@ -90,14 +101,18 @@ struct Broker::OpenListener {
     stomp::SessionOptions stomp;
     mqtt::SessionOptions mqtt;
   };
+  explicit OpenListener(const std::string& id) : broker_id(id) {}
+
   std::vector<std::unique_ptr<const Version>> versions;
   std::atomic<const Version*> options{nullptr};
+  const std::string& broker_id;  // of the bridges; filled before the first connection
   Endpoint endpoint;
 
   /// Connections that come from now on get this.
   void set(const Config& config, const ListenerConfig& listener) {
     versions.push_back(std::make_unique<const Version>(
-        Version{session_options(config, listener.stomp), mqtt_options(config, listener.mqtt)}));
+        Version{session_options(config, listener.stomp),
+                mqtt_options(config, listener.mqtt, broker_id)}));
     options = versions.back().get();
     endpoint.connections_max = listener.connections_max;
     endpoint.connect_timeout = listener.stomp.connect_timeout;
@@ -126,7 +141,7 @@ core::Result<void> Broker::start() {
   if (auto bound = bind_listeners(); !bound) return bound;
   if (auto bound = bind_http(); !bound) return bound;
   if (auto opened = open_store(); !opened) return opened;
-  make_engine();
+  if (auto made = make_engine(); !made) return made;
   begin_to_serve();
   return {};
 }
@@ -143,7 +158,7 @@ void Broker::make_loops() {
 }
 
 std::unique_ptr<Broker::OpenListener> Broker::make_endpoint(const ListenerConfig& listener) {
-  auto made = std::make_unique<OpenListener>();
+  auto made = std::make_unique<OpenListener>(bridging_id_);
   made->set(config_, listener);
   Endpoint& endpoint = made->endpoint;
   endpoint.name = listener.name;
@@ -210,11 +225,46 @@ core::Result<void> Broker::open_store() {
   return {};
 }
 
-void Broker::make_engine() {
+core::Result<void> Broker::make_engine() {
   engine_ = std::make_unique<core::Engine>(*store_, config_.limits, config_.server.io_threads);
   gate_.attach(*engine_, *store_);
   configure_engine();
   create_queues(config_.destinations);
+  return make_bridges();
+}
+
+core::Result<void> Broker::make_bridges() {
+  if (config_.bridges.empty()) return {};
+  core::Result<std::string> id = std::string();
+  gate_.visit([&](core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role) {
+    id = mqtt::bridging_broker_id(engine, random_id(), now);
+  });
+  if (!id) return core::Error{id.error().code, "bridges: " + id.error().text};
+  bridging_id_ = *id;
+  for (const BridgeConfig& config : config_.bridges) {
+    // A broker that keeps nothing has another id after each start; the other one is not to keep a
+    // session for each of them.
+    std::string client_id = name_ + '.' + config.name;
+    if (!config_.store.memory) client_id += '.' + id->substr(0, 8);
+    auto bridge = std::make_unique<Bridge>(
+        config, bridge_options(config, *id, std::move(client_id)), *loops_.front(), logger_);
+    core::Result<std::vector<std::string>> prepared = std::vector<std::string>();
+    gate_.visit([&](core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role) {
+      prepared = mqtt::prepare_bridge(engine, bridge->options(), now);
+    });
+    if (!prepared) {
+      return core::Error{prepared.error().code, config.location.to_text() + ": bridge " +
+                                                    config.name + ": " + prepared.error().text};
+    }
+    for (const std::string& name : *prepared) {
+      logger_.warn("bridge", "it gathers messages that nothing forwards: delete the subscription",
+                   {{"bridge", config.name},
+                    {"client_id", bridge->options().session_id()},
+                    {"subscription", name}});
+    }
+    bridges_.push_back(std::move(bridge));
+  }
+  return {};
 }
 
 void Broker::configure_engine() {
@@ -261,6 +311,7 @@ void Broker::begin_to_serve() {
                   {"port", listener->port()}});
   }
   begin_sys_topics();
+  for (const auto& bridge : bridges_) bridge->start();
   if (http_.port() != 0) http_.start();
   serving_ = true;
 }
@@ -310,6 +361,7 @@ void Broker::stop() {
     boost::asio::post(loops_.front()->context(), [this, &closed] {
       if (sys_topics_) sys_topics_->stop();
       for (const auto& listener : listeners_) listener->close();
+      for (const auto& bridge : bridges_) bridge->close();
       closed.count_down();
     });
     closed.wait();
@@ -325,6 +377,7 @@ void Broker::stop() {
   close_store();
   sys_topics_.reset();
   listeners_.clear();
+  bridges_.clear();
   loops_.clear();
   endpoints_.clear();
 }
@@ -363,6 +416,34 @@ core::Result<void> Broker::reload(const Config& config) {
   return {};
 }
 
+/// What waits for a bridge stands with its durable subscriptions.
+void Broker::report_bridges(StatusReport& report) {
+  if (bridges_.empty()) return;
+  const auto subscriptions = gate_.inspect(
+      [](const core::Engine& engine) { return engine.durable_subscriptions(SIZE_MAX); });
+  for (const auto& bridge : bridges_) {
+    const mqtt::BridgeStatus& status = bridge->status();
+    BridgeReport made;
+    made.name = bridge->options().name;
+    made.remote = bridge->remote();
+    made.client_id = bridge->options().session_id();
+    made.connected = status.connected;
+    made.connects = status.connects;
+    made.forwarded_out = status.forwarded_out;
+    made.forwarded_in = status.forwarded_in;
+    made.looped = status.looped;
+    made.refused_out = status.refused_out;
+    made.refused_in = status.refused_in;
+    made.error = status.error();
+    for (const auto& each : subscriptions) {
+      if (each.client_id != made.client_id) continue;
+      made.waiting += each.depth;
+      made.in_flight += each.in_flight;
+    }
+    report.bridges.push_back(std::move(made));
+  }
+}
+
 StatusReport Broker::report(std::string_view after, std::size_t limit) {
   StatusReport report;
   report.broker_name = name_;
@@ -393,6 +474,7 @@ StatusReport Broker::report(std::string_view after, std::size_t limit) {
   });
   report.blocked_producers = gate_.inspect(
       [](const core::Engine& engine) { return engine.blocked_producers(kReportBlockedMax); });
+  report_bridges(report);
   std::string last(after);
   while (report.destinations.size() < limit) {
     const std::size_t count = std::min(kReportPage, limit - report.destinations.size());

@@ -372,6 +372,7 @@ void Connection::retire() {
   loop_.forget(*this);
   endpoint_.open.fetch_sub(1, std::memory_order_relaxed);
   endpoint_.budget->open.fetch_sub(1, std::memory_order_relaxed);
+  if (endpoint_.on_closed) endpoint_.on_closed();
   if (loop_.logger().enabled(LogLevel::debug)) {
     loop_.logger().debug("connection", "closed",
                          {{"remote", remote_}, {"peer", session_ ? session_->describe() : ""}});

@@ -31,6 +31,8 @@ struct Endpoint {
   std::function<std::unique_ptr<protocols::Session>(Protocol, const protocols::PeerInfo&)>
       make_session;
   ConnectionBudget* budget = nullptr;
+  /// A connection of it has closed; on its loop. Empty: nobody wants to know.
+  std::function<void()> on_closed;
 
   std::atomic<std::uint32_t> open{0};
   std::atomic<std::uint64_t> accepted{0};

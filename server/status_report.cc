@@ -174,6 +174,28 @@ Array::Ptr subscriptions_json(const StatusReport& report) {
   return list;
 }
 
+Array::Ptr bridges_json(const StatusReport& report) {
+  Array::Ptr list = new Array;
+  for (const auto& bridge : report.bridges) {
+    Object::Ptr json = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+    json->set("name", to_utf8(bridge.name));
+    json->set("remote", to_utf8(bridge.remote));
+    json->set("clientId", to_utf8(bridge.client_id));
+    json->set("connected", bridge.connected);
+    json->set("connects", number(bridge.connects));
+    json->set("forwardedOut", number(bridge.forwarded_out));
+    json->set("forwardedIn", number(bridge.forwarded_in));
+    json->set("looped", number(bridge.looped));
+    json->set("refusedOut", number(bridge.refused_out));
+    json->set("refusedIn", number(bridge.refused_in));
+    json->set("waiting", number(bridge.waiting));
+    json->set("inFlight", number(bridge.in_flight));
+    if (!bridge.error.empty()) json->set("error", to_utf8(bridge.error));
+    list->add(json);
+  }
+  return list;
+}
+
 // --- Prometheus text format ----------------------------------------------------------------------
 
 /// Writes one metric family after another.
@@ -301,6 +323,39 @@ void engine_metrics(Metrics& metrics, const StatusReport& report) {
                   static_cast<double>(report.engine_longest_entry.count()) / 1e9);
 }
 
+void bridge_metrics(Metrics& metrics, const StatusReport& report) {
+  struct Family {
+    const char* name;
+    const char* type;
+    const char* help;
+    std::uint64_t (*value)(const BridgeReport&);
+  };
+  static constexpr Family kFamilies[] = {
+      {"pabal_bridge_connected", "gauge", "1: the other broker is there.",
+       [](const BridgeReport& b) -> std::uint64_t { return b.connected ? 1 : 0; }},
+      {"pabal_bridge_connects_total", "counter", "Connections that the other broker accepted.",
+       [](const BridgeReport& b) -> std::uint64_t { return b.connects; }},
+      {"pabal_bridge_forwarded_out_total", "counter", "Messages that the other broker has taken.",
+       [](const BridgeReport& b) -> std::uint64_t { return b.forwarded_out; }},
+      {"pabal_bridge_forwarded_in_total", "counter", "Messages taken from the other broker.",
+       [](const BridgeReport& b) -> std::uint64_t { return b.forwarded_in; }},
+      {"pabal_bridge_looped_total", "counter", "Messages that came back and were not taken again.",
+       [](const BridgeReport& b) -> std::uint64_t { return b.looped; }},
+      {"pabal_bridge_refused_out_total", "counter", "Dead letters that the other broker refused.",
+       [](const BridgeReport& b) -> std::uint64_t { return b.refused_out; }},
+      {"pabal_bridge_refused_in_total", "counter", "Messages that cannot be here.",
+       [](const BridgeReport& b) -> std::uint64_t { return b.refused_in; }},
+      {"pabal_bridge_waiting", "gauge", "Messages that are to be forwarded.",
+       [](const BridgeReport& b) -> std::uint64_t { return b.waiting; }},
+  };
+  for (const auto& family : kFamilies) {
+    metrics.family(family.name, family.type, family.help);
+    for (const auto& bridge : report.bridges) {
+      metrics.value(family.value(bridge), label("bridge", bridge.name));
+    }
+  }
+}
+
 void store_metrics(Metrics& metrics, const StatusReport& report) {
   const auto& store = report.store;
   metrics.single("pabal_store_live_bytes", "gauge", "Messages that somebody still needs.",
@@ -392,6 +447,7 @@ std::string format_status(const StatusReport& report) {
   json.set("bytesIn", number(report.bytes_in));
   json.set("bytesOut", number(report.bytes_out));
   json.set("listeners", listeners_json(report));
+  if (!report.bridges.empty()) json.set("bridges", bridges_json(report));
   json.set("engine", engine_json(report));
   json.set("store", store_json(report));
   json.set("destinations", destinations_json(report));
@@ -405,6 +461,7 @@ std::string format_metrics(const StatusReport& report) {
   Metrics metrics;
   broker_metrics(metrics, report);
   engine_metrics(metrics, report);
+  if (!report.bridges.empty()) bridge_metrics(metrics, report);
   store_metrics(metrics, report);
   destination_metrics(metrics, report);
   return metrics.take();

@@ -23,6 +23,23 @@ struct ListenerReport {
   std::uint64_t refused = 0;
 };
 
+/// One bridge to another broker.
+struct BridgeReport {
+  std::string name;
+  std::string remote;
+  std::string client_id;  ///< of its session in this broker
+  bool connected = false;
+  std::uint64_t connects = 0;
+  std::uint64_t forwarded_out = 0;
+  std::uint64_t forwarded_in = 0;
+  std::uint64_t looped = 0;
+  std::uint64_t refused_out = 0;
+  std::uint64_t refused_in = 0;
+  std::uint64_t waiting = 0;    ///< messages to be forwarded, those on their way included
+  std::uint64_t in_flight = 0;  ///< of them, on their way
+  std::string error;            ///< what went wrong last
+};
+
 /// A copy of everything that the management pages show, taken in one go; formatted afterwards, away
 /// from the engine.
 struct StatusReport {
@@ -43,6 +60,7 @@ struct StatusReport {
   std::vector<core::DestinationSnapshot> destinations;  ///< one page, in order of text
   std::vector<core::SubscriptionSnapshot> durable_subscriptions;
   std::vector<core::BlockedProducer> blocked_producers;
+  std::vector<BridgeReport> bridges;
   bool destinations_cut = false;  ///< there are more after the last one
 };
 

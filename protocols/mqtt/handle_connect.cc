@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "protocols/mqtt/bridge.h"
 #include "protocols/mqtt/message_mapping.h"
 #include "protocols/mqtt/mqtt_session.h"
 #include "protocols/mqtt/packet_encoder.h"
@@ -47,6 +48,9 @@ void MqttSession::read_connect(const Connect& packet, core::TimePoint now) {
         static_cast<std::uint16_t>(properties.number_or(PropertyId::topic_alias_maximum, 0));
   } else if (!packet.clean_start) {
     request->session_expiry = std::nullopt;
+  }
+  if (packet.client_id.starts_with(kBridgeClientPrefix)) {
+    request->refusal = ReasonCode::client_identifier_not_valid;
   }
   if (packet.will) {
     const auto target = parse_topic_name(packet.will->topic);

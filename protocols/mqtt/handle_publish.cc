@@ -1,6 +1,7 @@
 #include <string>
 #include <utility>
 
+#include "protocols/mqtt/bridge.h"
 #include "protocols/mqtt/message_mapping.h"
 #include "protocols/mqtt/mqtt_session.h"
 
@@ -53,6 +54,11 @@ void MqttSession::read_publish(const Publish& packet, core::TimePoint now) {
     command.reason = target ? ReasonCode::not_authorized : ReasonCode::topic_name_invalid;
     return;
   }
+  if (!packet.properties.user.empty() && options_.broker_id != nullptr &&
+      !options_.broker_id->empty() && has_been_at(packet.properties.user, *options_.broker_id)) {
+    command.reason = ReasonCode::no_matching_subscribers;
+    return;
+  }
   core::MessageBuilder& builder = cache_.builder();
   fill_message(builder, {*target, packet.qos, packet.retain, packet.payload, &packet.properties},
                core::to_millis(now), {cache_.name, cache_.reply_to});
@@ -81,6 +87,14 @@ void MqttSession::apply_publish(Command& command, core::Engine& engine, core::Ti
       incoming_.size() + parked_qos_1_ >= options_.receive_maximum) {
     fail(ReasonCode::receive_maximum_exceeded, "more unanswered PUBLISH than Receive Maximum",
          engine, now);
+    return;
+  }
+  if (command.reason == ReasonCode::no_matching_subscribers) {  // a loop of bridges ends here
+    if (exactly_once) incoming_.insert(command.packet_id);
+    if (command.qos != QoS::at_most_once) {
+      answer(exactly_once ? PacketType::pubrec : PacketType::puback, command.packet_id,
+             core::kNoTicket, command.reason);
+    }
     return;
   }
   if (!command.message) {

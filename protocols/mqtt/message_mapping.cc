@@ -94,6 +94,12 @@ bool begin_publish(PublishEncoder& encoder, const core::Message& message,
   const auto kind = place != nullptr ? place->kind : message.destination_kind();
   const std::string_view name = place != nullptr ? place->name : message.destination_name();
   if (!encoder.begin(kind, name, message.body())) return false;
+  add_properties(encoder, message, {});
+  return true;
+}
+
+void add_properties(PublishEncoder& encoder, const core::Message& message,
+                    std::string_view left_out) {
   if (message.expiration() != 0) encoder.with_message_expiry();
   if (const auto type = message.content_type(); !type.empty()) encoder.content_type(type);
   if (const auto reply_to = message.reply_to(); reply_to && reply_to->kind) {
@@ -101,7 +107,7 @@ bool begin_publish(PublishEncoder& encoder, const core::Message& message,
     if (append_topic_name(topic, *reply_to->kind, reply_to->name)) encoder.response_topic(topic);
   }
   if (const auto data = message.correlation(); !data.empty()) encoder.correlation_data(data);
-  if (message.property_encoding() != core::Encoding::native) return true;
+  if (message.property_encoding() != core::Encoding::native) return;
   bool from_mqtt = false;
   bool format_said = false;
   std::string text;
@@ -119,12 +125,12 @@ bool begin_publish(PublishEncoder& encoder, const core::Message& message,
       }
       continue;
     }
+    if (!left_out.empty() && property->name == left_out) continue;
     text.clear();
     property->append_text(text);
     encoder.user_property(property->name, text);
   }
   if (!from_mqtt) describe_foreign(encoder, message, format_said);
-  return true;
 }
 
 }  // namespace pabal::mqtt

@@ -53,5 +53,9 @@ QoS qos_of(const core::Message& message) noexcept;
 /// has no name for that.
 bool begin_publish(PublishEncoder& encoder, const core::Message& message,
                    const core::Destination* place);
+/// The other half of it: everything but topic and payload, for an encoder that has begun. A
+/// property of the name `left_out` is not among them.
+void add_properties(PublishEncoder& encoder, const core::Message& message,
+                    std::string_view left_out);
 
 }  // namespace pabal::mqtt

@@ -34,6 +34,9 @@ struct SessionOptions {
   std::uint64_t unwritten_bytes_max = 1ULL << 20;
   /// Enhanced authentication; null: no method is supported. Lives longer.
   Authenticator* authenticator = nullptr;
+  /// Of a broker that has bridges: what it forwarded itself is not taken again (bridge.h). Null, or
+  /// empty: it has none. Outlives the sessions.
+  const std::string* broker_id = nullptr;
 };
 
 }  // namespace pabal::mqtt

@@ -32,7 +32,11 @@ class Walker {
   /// `property`: in which it stands, as "broker.destinations"; empty: in none.
   void object(const XmlElement& element, const Shape& shape, const std::string& property,
               const std::string& path, const Standing* outer) {
-    const Standing own = standing_of(shape.name);
+    Standing own = standing_of(shape.name);
+    if (shape.name == "networkConnector" && outer == nullptr && !is_bridge(reading_, element)) {
+      own = {shape.name, Status::not_yet,
+             "networks of brokers are not built; bridges to MQTT brokers are (mqtt://host:port)"};
+    }
     const Standing* blocked = own.status == Status::honoured ? outer : &own;
     if (blocked != nullptr) report_element(element, path, *blocked, outer);
     ListenerConfig listener;
@@ -118,7 +122,12 @@ class Walker {
     option.set(target, value, given.location);
     if (listener_ != nullptr) return;
     const std::string owner = option.many ? policies_.scope() : std::string(option.owner);
-    reading_.record(option, owner + '@' + std::string(option.name), value, given.location);
+    Value shown = value;
+    // What is recorded is printed when it changes.
+    if (option.name == "password") {
+      shown.text = "hidden #" + std::to_string(std::hash<std::string>()(value.text));
+    }
+    reading_.record(option, owner + '@' + std::string(option.name), shown, given.location);
   }
 
   void property(const XmlElement& child, const Shape& shape, const std::string& path,
@@ -205,6 +214,10 @@ class Walker {
                 const std::string& path, ListenerConfig listener) {
     if (shape.name == "transportConnector") {
       read_connector(reading_, element, std::move(listener), path);
+    } else if (shape.name == "networkConnector") {
+      read_bridge(reading_, element, path, policies_.scope());
+    } else if (shape.name == "pabalOut" || shape.name == "pabalIn") {
+      read_bridge_route(reading_, element, shape.name == "pabalOut", path);
     } else if (shape.name == "systemUsage") {
       reading_.usage.is_explicit = true;
     } else if (shape.name == "memoryPersistenceAdapter") {

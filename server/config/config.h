@@ -97,6 +97,36 @@ struct ListenerConfig {
   SourceLocation location;
 };
 
+/// One pabalOut or pabalIn; mqtt::BridgeRoute in the words of the configuration.
+struct BridgeRouteConfig {
+  std::string topic;  ///< a filter in MQTT's spelling, without the prefixes
+  std::uint8_t qos = 1;
+  std::string local_prefix;
+  std::string remote_prefix;
+  SourceLocation location;
+};
+
+/// A networkConnector to another MQTT broker; mqtt::BridgeOptions in the words of the
+/// configuration.
+struct BridgeConfig {
+  std::string name;  ///< unique
+  std::string host;
+  std::uint16_t port = 1883;
+  bool version_5 = true;  ///< else 3.1.1
+  std::optional<std::string> user_name;
+  std::optional<std::string> password;
+  std::string client_id;          ///< at the other broker; empty: one is made up
+  std::uint16_t keep_alive = 60;  ///< seconds; 0: off
+  std::uint16_t in_flight_max = 100;
+  std::chrono::milliseconds initial_reconnect_delay{1000};
+  std::chrono::milliseconds max_reconnect_delay{30'000};
+  bool use_exponential_back_off = true;
+  double back_off_multiplier = 2;
+  std::vector<BridgeRouteConfig> out;
+  std::vector<BridgeRouteConfig> in;
+  SourceLocation location;
+};
+
 /// store::JournalStoreOptions in the words of the configuration.
 struct StoreSettings {
   std::string directory;                     ///< journal and index
@@ -159,6 +189,7 @@ struct Config {
   MqttSettings mqtt;    ///< the same
   HttpSettings http;
   ServerSettings server;
+  std::vector<BridgeConfig> bridges;            ///< in file order
   std::vector<core::Destination> destinations;  ///< created at start
   std::vector<Setting> settings;                ///< sorted by path
 };

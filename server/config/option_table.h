@@ -87,6 +87,8 @@ struct PolicyDraft {
   std::map<std::string, Text> texts;  ///< attributes that are understood when the element ends
   bool interceptors = false;          ///< destinationInterceptors lists some: no default ones
   core::VirtualDestinations listed{{}, {}, std::nullopt};  ///< by them
+  BridgeConfig bridge;
+  BridgeRouteConfig route;
   bool use_virtual_topics = true;
   bool use_mirrored_queues = false;
   bool mirror_temporaries = true;

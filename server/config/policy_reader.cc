@@ -111,6 +111,9 @@ constexpr Part kParts[] = {
     {"timeStampingBrokerPlugin", [](Draft& draft) { draft.time_stamping = {}; }},
     {"forcePersistencyModeBrokerPlugin", [](Draft& draft) { draft.force_persistent = false; }},
     {"discardingDLQBrokerPlugin", [](Draft& draft) { draft.discarded = {}; }},
+    {"networkConnector", [](Draft& draft) { draft.bridge = {}; }},
+    {"pabalOut", [](Draft& draft) { draft.route = {}; }},
+    {"pabalIn", [](Draft& draft) { draft.route = {}; }},
     {"redeliveryPlugin", [](Draft& draft) { draft.dead_letter_when_exhausted = true; }},
 };
 
@@ -195,7 +198,7 @@ void PolicyReader::begin(const XmlElement& element, const Shape& shape,
   Setting present;
   present.path = scope();
   present.value = "present";
-  present.reloadable = true;
+  present.reloadable = shape.name != "networkConnector" && !shape.name.starts_with("pabal");
   present.location = element.location;
   reading_.settings_seen.insert(present.path);
   std::erase_if(reading_.config.settings,

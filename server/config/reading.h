@@ -82,6 +82,15 @@ void read_stray(Reading& reading, const XmlElement& element);
 /// Completes `listener` from its `uri` and puts it into the configuration.
 void read_connector(Reading& reading, const XmlElement& element, ListenerConfig listener,
                     const std::string& path);
+/// Whether a networkConnector is a bridge to an MQTT broker: others are not built.
+bool is_bridge(Reading& reading, const XmlElement& element);
+/// Completes the bridge of the draft from its `uri` and puts it into the configuration. `scope`:
+/// where its settings stand.
+void read_bridge(Reading& reading, const XmlElement& element, const std::string& path,
+                 const std::string& scope);
+/// Puts the route of the draft (a pabalOut or pabalIn) into the bridge of the draft.
+void read_bridge_route(Reading& reading, const XmlElement& element, bool out,
+                       const std::string& path);
 /// pabalHttp's uri.
 void read_http_uri(Reading& reading, const SourceLocation& location, const std::string& path,
                    const std::string& uri);

@@ -226,11 +226,14 @@ constexpr Shape kShapes[] = {
      "name #networkTTL objectName password prefetchSize remotePassword remoteUserName "
      "sslContext ?staticBridge ?suppressDuplicateQueueSubscriptions "
      "?suppressDuplicateTopicSubscriptions ?syncDurableSubs uri ?useBrokerNameAsIdSees "
-     "?useCompression ?useVirtualDestSubs userName",
+     "?useCompression ?useVirtualDestSubs userName pabalClientId pabalKeepAlive "
+     "pabalInFlightMax",
      "bridgeFactory=* brokerService=broker|brokerService connectionFilter=* discoveryAgent=* "
      "discoveryURI=* durableDestinations=* dynamicallyIncludedDestinations=* "
      "excludedDestinations=* localUri=* objectName=* sslContext=sslContext "
-     "staticallyIncludedDestinations=* uri=*"},
+     "staticallyIncludedDestinations=* uri=* pabalOut=! pabalIn=!"},
+    {"pabalOut", "topic qos localPrefix remotePrefix", ""},
+    {"pabalIn", "topic qos localPrefix remotePrefix", ""},
     {"oracleBlobJDBCAdapter",
      "?batchStatements ?batchStatments #maxRows statements ?useExternalMessageReferences",
      "statements=statements"},

@@ -160,6 +160,14 @@ std::string around(std::string_view owner) {
   if (owner == "kahaDB") return "<persistenceAdapter>" + self + "</persistenceAdapter>";
   if (owner == "systemUsage") return "<systemUsage>" + self + "</systemUsage>";
   if (owner == "memoryUsage" || owner == "storeUsage" || owner == "tempUsage") return usage();
+  const auto network = [](const std::string& content) {
+    return "<networkConnectors><networkConnector name='b' uri='mqtt://h:1' " + content +
+           "</networkConnector></networkConnectors>";
+  };
+  if (owner == "networkConnector") return network("%>");
+  if (owner == "pabalOut" || owner == "pabalIn") {
+    return network("><" + std::string(owner) + " topic='t' %/>");
+  }
   if (owner.starts_with("pabal")) return self;
   if (owner == "broker") return "<broker xmlns=\"http://activemq.apache.org/schema/core\" %/>";
   return around_policy(owner, self);
@@ -176,6 +184,11 @@ TEST_F(ConfigReaderTest, EveryRangeOfTheTableHolds) {
     ASSERT_LT(option.min, option.max) << option.owner << ' ' << option.name;
     const bool uri = option.name.starts_with("uri?");
     const auto text_for = [&](std::int64_t value) {
+      if (uri && option.owner == "networkConnector") {
+        return broker("<networkConnectors><networkConnector name='b' uri='mqtt://h:1?" +
+                      std::string(option.name.substr(4)) + '=' + std::to_string(value) +
+                      "'/></networkConnectors>");
+      }
       if (uri) {
         return connector("stomp://127.0.0.1:0?" + std::string(option.name.substr(4)) + '=' +
                          std::to_string(value));

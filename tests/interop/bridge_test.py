@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""Bridges (networkConnector with an mqtt:// URI) between the running program and Mosquitto, and between
+two of it: patterns both ways, prefixes, retained messages, and nothing lost when either side is killed or
+away."""
+
+import random
+import threading
+import unittest
+
+from bridging import BridgedBroker, Listener, Mosquitto, connector, publish, receive
+from broker import run, wait_for
+from mqtt_sender import Sender
+
+SEED = 20_261_122
+MESSAGES = 1500
+KILLS = 4
+
+
+def numbers(lines):
+    return [int(line) for line in lines]
+
+
+class BridgeTest(unittest.TestCase):
+    def pabal(self, *arguments, **options):
+        broker = BridgedBroker(*arguments, **options)
+        self.addCleanup(broker.close)
+        return broker
+
+    def mosquitto(self, *arguments, **options):
+        broker = Mosquitto(*arguments, **options)
+        self.addCleanup(broker.close)
+        return broker
+
+    def keep(self, port, client, topic, qos=1):
+        """A session at a broker that gathers."""
+        receive(port, '-i', client, '-c', '-q', qos, '-t', topic, '-E')
+
+    def gathered(self, port, client, topic, count, qos=1):
+        """What it has gathered, as numbers."""
+        return numbers(receive(port, '-i', client, '-c', '-q', qos, '-t', topic, '-C', count))
+
+
+class BothWays(BridgeTest):
+    ROUTES = ('<pabalOut topic="up/#" qos="{qos}" localPrefix="here/" remotePrefix="there/"/>'
+              '<pabalIn topic="down/+" qos="{qos}" localPrefix="mine/" remotePrefix="yours/"/>')
+
+    def both_ways(self, peer):
+        for version in ('5', '3.1.1'):
+            for qos in (0, 1, 2):
+                with self.subTest(version=version, qos=qos):
+                    here = self.pabal(connector(peer.port, self.ROUTES.format(qos=qos),
+                                                query=f'version={version}&initialReconnectDelay=20',
+                                                attributes=f'pabalClientId="c{qos}{version}"'))
+                    here.wait_connected()
+                    with Listener(peer.port, '-t', 'there/#', '-q', 2, '-C', 2, '-v') as far:
+                        publish(here.port, '-t', 'here/up/a', '-q', qos, '-m', 'one')
+                        publish(here.port, '-t', 'up/a', '-q', qos, '-m', 'not this')
+                        publish(here.port, '-t', 'here/up/b/c', '-q', qos, '-m', 'two')
+                        self.assertEqual(far.lines(), ['there/up/a one', 'there/up/b/c two'])
+                    with Listener(here.port, '-t', 'mine/#', '-q', 2, '-C', 2, '-v') as near:
+                        publish(peer.port, '-t', 'yours/down/a', '-q', qos, '-m', 'one')
+                        publish(peer.port, '-t', 'yours/down/a/b', '-q', qos, '-m', 'not this')
+                        publish(peer.port, '-t', 'yours/down/b', '-q', qos, '-m', 'two')
+                        self.assertEqual(near.lines(), ['mine/down/a one', 'mine/down/b two'])
+                    here.wait_forwarded()
+                    self.assertEqual(here.bridge()['forwardedOut'], 2)
+                    self.assertEqual(here.bridge()['forwardedIn'], 2)
+                    here.terminate()
+
+    def test_with_mosquitto(self):
+        self.both_ways(self.mosquitto())
+
+    def test_with_pabal(self):
+        self.both_ways(self.pabal())
+
+    def test_properties_and_retained(self):
+        for peer in (self.mosquitto(), self.pabal()):
+            with self.subTest(peer=type(peer).__name__):
+                here = self.pabal(connector(peer.port, '<pabalOut topic="o/#"/><pabalIn topic="i/#"/>'))
+                here.wait_connected()
+                properties = ['-V', 5, '-q', 1, '-r', '-D', 'publish', 'content-type', 'text/x',
+                              '-D', 'publish', 'response-topic', 'r/s', '-D', 'publish',
+                              'correlation-data', 'c', '-D', 'publish', 'user-property', 'k', 'v']
+                for one, other, topic in ((here, peer, 'o/a'), (peer, here, 'i/a')):
+                    publish(one.port, '-t', topic, '-m', 'x', *properties)
+                    wait_for(lambda o=other, t=topic: receive(o.port, '-V', 5, '-t', t, '-W', 1, '-C', 1),
+                             'the retained message')
+                    line, = receive(other.port, '-V', 5, '-t', topic, '-C', 1, '-F', '%r|%p|%C|%R|%D|%P')
+                    self.assertTrue(line.startswith('1|x|text/x|r/s|c|k:v'), line)
+                # What was retained before the bridge was made goes out with its first connection.
+                publish(here.port, '-t', 'late/a', '-q', 1, '-r', '-m', 'kept')
+                here.terminate()
+                here.configure(connector(peer.port, '<pabalOut topic="late/#"/>', name='late'))
+                here.start()
+                here.wait_connected('late')
+                self.assertEqual(receive(peer.port, '-t', 'late/a', '-C', 1, '-F', '%p'), ['kept'])
+
+
+class Away(BridgeTest):
+    def test_what_waits_survives_kill(self):
+        for qos in (1, 2):
+            for peer in (self.mosquitto(), self.pabal()):
+                with self.subTest(qos=qos, peer=type(peer).__name__):
+                    self.keep(peer.port, 'far', 'o/#', qos)
+                    here = self.pabal(connector(peer.port, f'<pabalOut topic="o/#" qos="{qos}"/>'))
+                    here.wait_connected()
+                    if isinstance(peer, Mosquitto):
+                        peer.stop()
+                    else:
+                        peer.kill()
+                    sender = Sender(here.port, 'sender')
+                    for number in range(1000):
+                        sender.publish('o/x', str(number), qos)
+                    sender.finish()
+                    sender.close()
+                    self.assertEqual(here.bridge()['waiting'], 1000)
+                    here.kill()
+                    here.start()
+                    self.assertEqual(here.bridge()['waiting'], 1000)
+                    self.assertFalse(here.bridge()['connected'])
+                    self.assertIn('error', here.bridge())
+                    peer.start()
+                    here.wait_forwarded()
+                    self.assertEqual(self.gathered(peer.port, 'far', 'o/#', 1000, qos), list(range(1000)))
+                    peer.close()
+
+    def test_first_connection_after_the_messages(self):
+        peer = self.pabal(start=False)
+        here = self.pabal(connector(peer.port, '<pabalOut topic="o/#"/>'))
+        for number in range(10):
+            publish(here.port, '-t', 'o/x', '-q', 1, '-m', number)
+        peer.start()
+        self.keep(peer.port, 'far', 'o/#')
+        wait_for(lambda: here.bridge()['forwardedOut'] >= 10, 'ten messages')
+
+
+class Killed(BridgeTest):
+    """Messages flow both ways while one side is killed again and again."""
+
+    def flow(self, qos, victim_is_peer, peer=None):
+        peer = peer or self.pabal()
+        here = self.pabal(connector(
+            peer.port, f'<pabalOut topic="o/#" qos="{qos}"/><pabalIn topic="i/#" qos="{qos}"/>'))
+        here.wait_connected()
+        self.keep(peer.port, 'far', 'o/#', qos)
+        self.keep(here.port, 'near', 'i/#', qos)
+        # Mosquitto 2.0 loses what a client of 3.1.1 has on its way at QoS 2 beyond its 20.
+        senders = {'o/x': Sender(here.port, 'at here'),
+                   'i/x': Sender(peer.port, 'at peer', window=10)}
+        failures = []
+
+        def send(topic):
+            try:
+                for number in range(MESSAGES):
+                    senders[topic].publish(topic, str(number), qos)
+                senders[topic].finish()
+            except Exception as error:  # pylint: disable=broad-except
+                failures.append(error)
+
+        threads = [threading.Thread(target=send, args=(topic,)) for topic in senders]
+        for thread in threads:
+            thread.start()
+        rng = random.Random(SEED + qos)
+        victim = peer if victim_is_peer else here
+        for round_number in range(KILLS):
+            mark = (round_number + rng.random()) * MESSAGES / (KILLS + 1)
+            wait_for(lambda m=mark: senders['o/x']._last_id >= m or not threads[0].is_alive(),
+                     'the senders')
+            victim.kill()
+            victim.start()
+        for thread in threads:
+            thread.join()
+        for sender in senders.values():
+            sender.close()
+        self.assertEqual(failures, [])
+        far = self.collect(peer.port, 'far', 'o/#', qos)
+        near = self.collect(here.port, 'near', 'i/#', qos)
+        for name, got in (('far', far), ('near', near)):
+            self.assertEqual(sorted(set(got)), list(range(MESSAGES)), name)
+            if qos == 2:
+                self.assertEqual(len(got), MESSAGES, f'{name}: twice')
+            firsts = sorted(set(got), key=got.index)
+            self.assertEqual(firsts, list(range(MESSAGES)), f'{name}: order')
+
+    def collect(self, port, client, topic, qos):
+        """All numbers that come, until each has."""
+        got = []
+
+        def more():
+            got.extend(numbers(receive(port, '-i', client, '-c', '-q', qos, '-t', topic, '-W', 1)))
+            return set(got) == set(range(MESSAGES))
+        wait_for(more, f'{client}: all messages')
+        got.extend(numbers(receive(port, '-i', client, '-c', '-q', qos, '-t', topic, '-W', 1)))
+        return got
+
+    def test_here_qos_1(self):
+        self.flow(1, False)
+
+    def test_peer_qos_1(self):
+        self.flow(1, True)
+
+    def test_here_qos_2(self):
+        self.flow(2, False)
+
+    def test_peer_qos_2(self):
+        self.flow(2, True)
+
+    def test_here_beside_mosquitto(self):
+        for qos in (1, 2):
+            with self.subTest(qos=qos):
+                self.flow(qos, False, self.mosquitto())
+
+
+class Loops(BridgeTest):
+    def test_same_tree_both_ways(self):
+        for peer in (self.mosquitto(), self.pabal()):
+            with self.subTest(peer=type(peer).__name__):
+                here = self.pabal(connector(peer.port, '<pabalOut topic="t/#"/><pabalIn topic="t/#"/>'))
+                here.wait_connected()
+                self.keep(peer.port, 'far', 't/#')
+                self.keep(here.port, 'near', 't/#')
+                for number in range(10):
+                    publish(here.port, '-t', 't/x', '-q', 1, '-m', number)
+                    publish(peer.port, '-t', 't/x', '-q', 1, '-m', number + 10)
+                wait_for(lambda h=here: h.bridge()['forwardedOut'] >= 10
+                         and h.bridge()['forwardedIn'] >= 10, 'messages both ways')
+                for port, client in ((peer.port, 'far'), (here.port, 'near')):
+                    got = numbers(receive(port, '-i', client, '-c', '-q', 1, '-t', 't/#', '-W', 2))
+                    self.assertEqual(sorted(got), list(range(20)), client)
+
+    def test_ring_of_three(self):
+        """Each forwards out to the next: what is sent anywhere is everywhere once."""
+        brokers = [self.pabal(start=False) for _ in range(3)]
+        for i, broker in enumerate(brokers):
+            broker.configure(connector(brokers[(i + 1) % 3].port, '<pabalOut topic="t/#"/>'))
+            broker.start()
+        for broker in brokers:
+            broker.wait_connected()
+            self.keep(broker.port, 'all', 't/#')
+        for i, broker in enumerate(brokers):
+            publish(broker.port, '-t', 't/x', '-q', 1, '-m', i)
+        for broker in brokers:
+            got = []
+
+            def more(port=broker.port, got=got):
+                got.extend(numbers(receive(port, '-i', 'all', '-c', '-q', 1, '-t', 't/#', '-W', 1)))
+                return len(got) >= 3
+            wait_for(more, 'three messages')
+            self.assertFalse(more() and len(got) > 3, got)
+            self.assertEqual(sorted(got), [0, 1, 2])
+
+    def test_old_version_wants_other_topics(self):
+        broker = self.pabal(connector(1883, '<pabalOut topic="t/#"/>\n<pabalIn topic="t/+"/>',
+                                      query='version=3.1.1'), start=False)
+        checked = run('check', broker.config)
+        self.assertNotEqual(checked.returncode, 0)
+        self.assertIn('would send back', checked.stdout + checked.stderr)
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
