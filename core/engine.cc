@@ -260,6 +260,11 @@ std::vector<DestinationSnapshot> Engine::destinations(std::string_view after,
 std::vector<SubscriptionSnapshot> Engine::durable_subscriptions(std::size_t limit) const {
   return state_->durable_subscriptions(limit);
 }
+
+std::vector<SubscriptionSnapshot> Engine::durable_subscriptions_of(
+    std::string_view client_prefix) const {
+  return state_->durable_subscriptions_of(client_prefix);
+}
 std::vector<RetainedView> Engine::retained(std::string_view after, std::size_t limit) const {
   return state_->retained_after(after, limit);
 }

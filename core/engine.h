@@ -605,6 +605,9 @@ class Engine {
   [[nodiscard]] std::vector<DestinationSnapshot> destinations(std::string_view after,
                                                               std::size_t limit) const;
   [[nodiscard]] std::vector<SubscriptionSnapshot> durable_subscriptions(std::size_t limit) const;
+  /// All of the clients whose ids begin so, in order; it looks at no others.
+  [[nodiscard]] std::vector<SubscriptionSnapshot> durable_subscriptions_of(
+      std::string_view client_prefix) const;
   /// At most `limit` topics above `after` that keep a message, in order.
   [[nodiscard]] std::vector<RetainedView> retained(std::string_view after, std::size_t limit) const;
   /// Those that wait at destinations first, then those that wait for the broker.

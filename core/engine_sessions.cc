@@ -129,9 +129,11 @@ Result<void> Engine::State::admit_session(const ConnectOptions& options) const {
   return {};
 }
 
-void Engine::State::grant_keep(Session& session, std::optional<seconds> wanted) const {
+void Engine::State::grant_keep(Session& session, std::optional<seconds> wanted,
+                               bool configured) const {
   session.keep = wanted;
   if (wanted && wanted->count() < 0) session.keep = seconds{0};
+  if (configured) return;
   const seconds most = limits.session_keep_max;
   if (most.count() > 0 && (!session.keep || *session.keep > most)) session.keep = most;
 }
@@ -148,7 +150,7 @@ void Engine::State::begin_session(Connection& connection, ConnectionDetails& det
   }
   Session& session = *at->second;
   session.connection = connection.id;
-  grant_keep(session, wanted.keep);
+  grant_keep(session, wanted.keep, wanted.configured);
   session.companion = wanted.companion;
   session.will = wanted.will;
   session.will_waits = false;  // it came back in time
@@ -173,7 +175,7 @@ void Engine::State::leave_session(Connection& connection, const DisconnectOption
   session.connection = ConnectionId{};
   session.companion.reset();
   session.ended = now;
-  if (how.keep) grant_keep(session, *how.keep);
+  if (how.keep) grant_keep(session, *how.keep, false);
   if (how.how == Leaving::orderly) session.will.reset();
   session.will_waits = session.will != nullptr;
   if (session.ends_with_connection()) return end_session(session);

@@ -353,7 +353,7 @@ class Engine::State {
   Ticket append_all(std::vector<StoreOp>& operations);
   Ticket store_session(Session& session);
   [[nodiscard]] Result<void> admit_session(const ConnectOptions& options) const;
-  void grant_keep(Session& session, std::optional<seconds> wanted) const;
+  void grant_keep(Session& session, std::optional<seconds> wanted, bool configured) const;
   void begin_session(Connection& connection, ConnectionDetails& details);
   void leave_session(Connection& connection, const DisconnectOptions& how);
   void end_session(Session& session);
@@ -959,7 +959,12 @@ class Engine::State {
                                                               std::size_t limit) const;
   [[nodiscard]] DestinationSnapshot view_of(const MessageList& queue) const;
   [[nodiscard]] DestinationSnapshot view_of(const std::string& name, const Topic& topic) const;
+  [[nodiscard]] static SubscriptionSnapshot subscription_view(const std::string& client_id,
+                                                              const std::string& name,
+                                                              const Reader& reader);
   [[nodiscard]] std::vector<SubscriptionSnapshot> durable_subscriptions(std::size_t limit) const;
+  [[nodiscard]] std::vector<SubscriptionSnapshot> durable_subscriptions_of(
+      std::string_view client_prefix) const;
 
   // --- the model
   Store& store;

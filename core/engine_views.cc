@@ -112,21 +112,37 @@ DestinationSnapshot Engine::State::view_of(const std::string& name, const Topic&
   return view;
 }
 
+SubscriptionSnapshot Engine::State::subscription_view(const std::string& client_id,
+                                                      const std::string& name,
+                                                      const Reader& reader) {
+  SubscriptionSnapshot view;
+  view.client_id = client_id;
+  view.name = name;
+  view.destination = reader.list.destination;
+  view.selector = reader.description.selector;
+  view.active = reader.active();
+  view.depth = reader.depth;
+  view.in_flight = reader.in_flight;
+  view.waiting = reader.waiting();
+  view.damaged = damage_of(reader);
+  return view;
+}
+
 std::vector<SubscriptionSnapshot> Engine::State::durable_subscriptions(std::size_t limit) const {
   std::vector<SubscriptionSnapshot> views;
   for (const auto& [key, reader] : durables) {
     if (views.size() == limit) break;
-    SubscriptionSnapshot view;
-    view.client_id = key.first;
-    view.name = key.second;
-    view.destination = reader->list.destination;
-    view.selector = reader->description.selector;
-    view.active = reader->active();
-    view.depth = reader->depth;
-    view.in_flight = reader->in_flight;
-    view.waiting = reader->waiting();
-    view.damaged = damage_of(*reader);
-    views.push_back(std::move(view));
+    views.push_back(subscription_view(key.first, key.second, *reader));
+  }
+  return views;
+}
+
+std::vector<SubscriptionSnapshot> Engine::State::durable_subscriptions_of(
+    std::string_view client_prefix) const {
+  std::vector<SubscriptionSnapshot> views;
+  for (auto at = durables.lower_bound(std::pair(std::string(client_prefix), std::string()));
+       at != durables.end() && at->first.first.starts_with(client_prefix); ++at) {
+    views.push_back(subscription_view(at->first.first, at->first.second, *at->second));
   }
   return views;
 }

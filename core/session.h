@@ -73,6 +73,8 @@ struct SessionRequest {
   std::optional<seconds> keep = seconds{0};
   std::shared_ptr<const Will> will;
   std::shared_ptr<SessionCompanion> companion = nullptr;  ///< of this connection; null: none
+  /// Not a client's, but of the broker's own configuration: no limit of time shortens `keep`.
+  bool configured = false;
 };
 
 /// How a connection with a session ends.

@@ -240,7 +240,8 @@ ApiAnswer ApiAnswer::failure(const core::Error& error) {
 
 bool is_api_path(std::string_view uri) noexcept {
   const auto path = path_of(uri);
-  return path.starts_with("/api/") && path != "/api/status" && path != "/api/store/map";
+  return path.starts_with("/api/") && path != "/api/status" && path != "/api/bridges" &&
+         path != "/api/store/map";
 }
 
 ApiAnswer answer_api(EngineGate& gate, const ApiCall& call) {

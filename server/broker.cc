@@ -3,7 +3,6 @@
 #include <atomic>
 #include <future>
 #include <latch>
-#include <random>
 #include <string>
 #include <utility>
 
@@ -67,14 +66,6 @@ mqtt::SessionOptions mqtt_options(const Config& config, const MqttSettings& sett
   return options;
 }
 
-/// Sixteen hexadecimal digits that no other broker is likely to have.
-std::string random_id() {
-  std::random_device random;
-  std::string id;
-  for (int i = 0; i < 16; ++i) id += "0123456789abcdef"[random() % 16];
-  return id;
-}
-
 store::JournalStoreOptions journal_options(const StoreSettings& settings) {
   store::JournalStoreOptions options;
   options.directory = settings.directory;
@@ -126,6 +117,7 @@ Broker::Broker(Config config, Logger& logger)
       logger_(logger),
       started_(std::chrono::steady_clock::now()),
       gate_(logger, config_.server.io_threads),
+      bridges_(logger),
       http_(*this, gate_, logger) {
   budget_.connections_max = config_.limits.connections_max;
 }
@@ -158,7 +150,7 @@ void Broker::make_loops() {
 }
 
 std::unique_ptr<Broker::OpenListener> Broker::make_endpoint(const ListenerConfig& listener) {
-  auto made = std::make_unique<OpenListener>(bridging_id_);
+  auto made = std::make_unique<OpenListener>(bridges_.broker_id());
   made->set(config_, listener);
   Endpoint& endpoint = made->endpoint;
   endpoint.name = listener.name;
@@ -230,41 +222,7 @@ core::Result<void> Broker::make_engine() {
   gate_.attach(*engine_, *store_);
   configure_engine();
   create_queues(config_.destinations);
-  return make_bridges();
-}
-
-core::Result<void> Broker::make_bridges() {
-  if (config_.bridges.empty()) return {};
-  core::Result<std::string> id = std::string();
-  gate_.visit([&](core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role) {
-    id = mqtt::bridging_broker_id(engine, random_id(), now);
-  });
-  if (!id) return core::Error{id.error().code, "bridges: " + id.error().text};
-  bridging_id_ = *id;
-  for (const BridgeConfig& config : config_.bridges) {
-    // A broker that keeps nothing has another id after each start; the other one is not to keep a
-    // session for each of them.
-    std::string client_id = name_ + '.' + config.name;
-    if (!config_.store.memory) client_id += '.' + id->substr(0, 8);
-    auto bridge = std::make_unique<Bridge>(
-        config, bridge_options(config, *id, std::move(client_id)), *loops_.front(), logger_);
-    core::Result<std::vector<std::string>> prepared = std::vector<std::string>();
-    gate_.visit([&](core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role) {
-      prepared = mqtt::prepare_bridge(engine, bridge->options(), now);
-    });
-    if (!prepared) {
-      return core::Error{prepared.error().code, config.location.to_text() + ": bridge " +
-                                                    config.name + ": " + prepared.error().text};
-    }
-    for (const std::string& name : *prepared) {
-      logger_.warn("bridge", "it gathers messages that nothing forwards: delete the subscription",
-                   {{"bridge", config.name},
-                    {"client_id", bridge->options().session_id()},
-                    {"subscription", name}});
-    }
-    bridges_.push_back(std::move(bridge));
-  }
-  return {};
+  return bridges_.make(config_, name_, gate_, *loops_.front());
 }
 
 void Broker::configure_engine() {
@@ -311,7 +269,7 @@ void Broker::begin_to_serve() {
                   {"port", listener->port()}});
   }
   begin_sys_topics();
-  for (const auto& bridge : bridges_) bridge->start();
+  bridges_.start();
   if (http_.port() != 0) http_.start();
   serving_ = true;
 }
@@ -361,7 +319,7 @@ void Broker::stop() {
     boost::asio::post(loops_.front()->context(), [this, &closed] {
       if (sys_topics_) sys_topics_->stop();
       for (const auto& listener : listeners_) listener->close();
-      for (const auto& bridge : bridges_) bridge->close();
+      bridges_.close();
       closed.count_down();
     });
     closed.wait();
@@ -416,34 +374,6 @@ core::Result<void> Broker::reload(const Config& config) {
   return {};
 }
 
-/// What waits for a bridge stands with its durable subscriptions.
-void Broker::report_bridges(StatusReport& report) {
-  if (bridges_.empty()) return;
-  const auto subscriptions = gate_.inspect(
-      [](const core::Engine& engine) { return engine.durable_subscriptions(SIZE_MAX); });
-  for (const auto& bridge : bridges_) {
-    const mqtt::BridgeStatus& status = bridge->status();
-    BridgeReport made;
-    made.name = bridge->options().name;
-    made.remote = bridge->remote();
-    made.client_id = bridge->options().session_id();
-    made.connected = status.connected;
-    made.connects = status.connects;
-    made.forwarded_out = status.forwarded_out;
-    made.forwarded_in = status.forwarded_in;
-    made.looped = status.looped;
-    made.refused_out = status.refused_out;
-    made.refused_in = status.refused_in;
-    made.error = status.error();
-    for (const auto& each : subscriptions) {
-      if (each.client_id != made.client_id) continue;
-      made.waiting += each.depth;
-      made.in_flight += each.in_flight;
-    }
-    report.bridges.push_back(std::move(made));
-  }
-}
-
 StatusReport Broker::report(std::string_view after, std::size_t limit) {
   StatusReport report;
   report.broker_name = name_;
@@ -474,7 +404,7 @@ StatusReport Broker::report(std::string_view after, std::size_t limit) {
   });
   report.blocked_producers = gate_.inspect(
       [](const core::Engine& engine) { return engine.blocked_producers(kReportBlockedMax); });
-  report_bridges(report);
+  report.bridges = bridges();
   std::string last(after);
   while (report.destinations.size() < limit) {
     const std::size_t count = std::min(kReportPage, limit - report.destinations.size());
@@ -487,6 +417,10 @@ StatusReport Broker::report(std::string_view after, std::size_t limit) {
     report.destinations_cut = report.destinations.size() == limit;
   }
   return report;
+}
+
+std::vector<BridgeReport> Broker::bridges() {
+  return bridges_.report(gate_);
 }
 
 core::Result<store::MapReport> Broker::store_map(const store::MapLimits& limits) {

@@ -13,7 +13,7 @@
 #include "protocols/mqtt/loop_cache.h"
 #include "protocols/stomp/frame_cache.h"
 #include "protocols/stomp/session_options.h"
-#include "server/bridge.h"
+#include "server/bridges.h"
 #include "server/config/config.h"
 #include "server/endpoint.h"
 #include "server/engine_gate.h"
@@ -53,6 +53,7 @@ class Broker final : public StatusSource {
   core::Result<void> reload(const Config& config);
 
   StatusReport report(std::string_view after, std::size_t limit) override;
+  std::vector<BridgeReport> bridges() override;
   core::Result<store::MapReport> store_map(const store::MapLimits& limits) override;
   [[nodiscard]] const std::vector<std::unique_ptr<Listener>>& listeners() const noexcept {
     return listeners_;
@@ -69,22 +70,18 @@ class Broker final : public StatusSource {
   core::Result<void> make_engine();
   /// Hands it what the configuration says about the model, as a whole.
   void configure_engine();
-  /// Sessions and subscriptions of the bridges: what is to be forwarded gathers from here on.
-  core::Result<void> make_bridges();
   /// The queues of <destinations>; a topic needs no making.
   void create_queues(const std::vector<core::Destination>& wanted);
   void begin_to_serve();
   void begin_sys_topics();
   [[nodiscard]] SysFigures sys_figures();
   void close_store();
-  void report_bridges(StatusReport& report);
   std::unique_ptr<OpenListener> make_endpoint(const ListenerConfig& listener);
 
   const std::string name_;  // config_ belongs to the thread that made this
   Config config_;
   Logger& logger_;
   const std::chrono::steady_clock::time_point started_;
-  std::string bridging_id_;  // empty: it has no bridges; constant once the loops run
   ConnectionBudget budget_;
   EngineGate gate_;
   std::vector<std::unique_ptr<stomp::FrameCache>> frame_caches_;  // by home
@@ -97,7 +94,7 @@ class Broker final : public StatusSource {
   std::unique_ptr<core::Engine> engine_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<SysTopics> sys_topics_;  // null: no listener speaks MQTT
-  std::vector<std::unique_ptr<Bridge>> bridges_;
+  Bridges bridges_;
   HttpEndpoint http_;
   std::atomic<bool> mapping_{false};  // one at a time: it costs memory and reads
   bool serving_ = false;

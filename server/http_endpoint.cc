@@ -104,6 +104,13 @@ Answer store_map(StatusSource& source, const Poco::URI& uri) {
   return {HTTPResponse::HTTP_OK, "application/json", ApiAnswer::ok(*store_map_json(*report)).body};
 }
 
+/// All of them, which the configuration bounds.
+Answer bridges(StatusSource& source, const Poco::URI& uri) {
+  const auto limit = page_limit(uri, {"after", "limit"});
+  if (!limit) return error_answer(HTTPResponse::HTTP_BAD_REQUEST, limit.error().text);
+  return {HTTPResponse::HTTP_OK, "application/json", format_bridges(source.bridges())};
+}
+
 /// The body of a request, of which the socket lets only so much through.
 std::string read_body(HTTPServerRequest& request) {
   std::string body;
@@ -155,9 +162,11 @@ Answer answer_to(HTTPServerRequest& request, StatusSource& source, EngineGate& g
   if (path == "/health") return health(source);
   if (path == "/metrics") return metrics(source);
   if (path == "/api/status") return status(source, uri);
+  if (path == "/api/bridges") return bridges(source, uri);
   if (path == "/api/store/map") return store_map(source, uri);
   return error_answer(HTTPResponse::HTTP_NOT_FOUND,
-                      "try /health, /metrics, /api/status, /api/store/map or /api/queues");
+                      "try /health, /metrics, /api/status, /api/bridges, /api/store/map or "
+                      "/api/queues");
 }
 
 class Handler final : public Poco::Net::HTTPRequestHandler {

@@ -174,14 +174,16 @@ Array::Ptr subscriptions_json(const StatusReport& report) {
   return list;
 }
 
-Array::Ptr bridges_json(const StatusReport& report) {
+Array::Ptr bridges_json(const std::vector<BridgeReport>& bridges) {
   Array::Ptr list = new Array;
-  for (const auto& bridge : report.bridges) {
+  for (const auto& bridge : bridges) {
     Object::Ptr json = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
     json->set("name", to_utf8(bridge.name));
     json->set("remote", to_utf8(bridge.remote));
     json->set("clientId", to_utf8(bridge.client_id));
+    json->set("state", bridge.state);
     json->set("connected", bridge.connected);
+    json->set("since", static_cast<Poco::Int64>(core::to_millis(bridge.since)));
     json->set("connects", number(bridge.connects));
     json->set("forwardedOut", number(bridge.forwarded_out));
     json->set("forwardedIn", number(bridge.forwarded_in));
@@ -190,7 +192,8 @@ Array::Ptr bridges_json(const StatusReport& report) {
     json->set("refusedIn", number(bridge.refused_in));
     json->set("waiting", number(bridge.waiting));
     json->set("inFlight", number(bridge.in_flight));
-    if (!bridge.error.empty()) json->set("error", to_utf8(bridge.error));
+    json->set("lastError", to_utf8(bridge.fault));
+    json->set("lastErrorAt", static_cast<Poco::Int64>(core::to_millis(bridge.fault_at)));
     list->add(json);
   }
   return list;
@@ -347,6 +350,13 @@ void bridge_metrics(Metrics& metrics, const StatusReport& report) {
        [](const BridgeReport& b) -> std::uint64_t { return b.refused_in; }},
       {"pabal_bridge_waiting", "gauge", "Messages that are to be forwarded.",
        [](const BridgeReport& b) -> std::uint64_t { return b.waiting; }},
+      {"pabal_bridge_in_flight", "gauge", "Of them, those that the other broker has to answer.",
+       [](const BridgeReport& b) -> std::uint64_t { return b.in_flight; }},
+      {"pabal_bridge_since_timestamp_seconds", "gauge",
+       "Since when it is connected, or is not; 0: it is not configured any more.",
+       [](const BridgeReport& b) -> std::uint64_t {
+         return static_cast<std::uint64_t>(core::to_millis(b.since) / 1000);
+       }},
   };
   for (const auto& family : kFamilies) {
     metrics.family(family.name, family.type, family.help);
@@ -447,13 +457,19 @@ std::string format_status(const StatusReport& report) {
   json.set("bytesIn", number(report.bytes_in));
   json.set("bytesOut", number(report.bytes_out));
   json.set("listeners", listeners_json(report));
-  if (!report.bridges.empty()) json.set("bridges", bridges_json(report));
+  if (!report.bridges.empty()) json.set("bridges", bridges_json(report.bridges));
   json.set("engine", engine_json(report));
   json.set("store", store_json(report));
   json.set("destinations", destinations_json(report));
   json.set("destinationsCut", report.destinations_cut);
   json.set("durableSubscriptions", subscriptions_json(report));
   json.set("blockedProducers", blocked_json(report));
+  return to_text(json);
+}
+
+std::string format_bridges(const std::vector<BridgeReport>& bridges) {
+  Object json(Poco::JSON_PRESERVE_KEY_ORDER);
+  json.set("bridges", bridges_json(bridges));
   return to_text(json);
 }
 

@@ -28,7 +28,9 @@ struct BridgeReport {
   std::string name;
   std::string remote;
   std::string client_id;  ///< of its session in this broker
+  std::string state;      ///< "connected", "connecting", "resting", "not configured"
   bool connected = false;
+  core::TimePoint since{};  ///< it is connected, or is not; zero: not configured
   std::uint64_t connects = 0;
   std::uint64_t forwarded_out = 0;
   std::uint64_t forwarded_in = 0;
@@ -37,7 +39,8 @@ struct BridgeReport {
   std::uint64_t refused_in = 0;
   std::uint64_t waiting = 0;    ///< messages to be forwarded, those on their way included
   std::uint64_t in_flight = 0;  ///< of them, on their way
-  std::string error;            ///< what went wrong last
+  std::string fault;            ///< what went wrong last; empty: nothing
+  core::TimePoint fault_at{};
 };
 
 /// A copy of everything that the management pages show, taken in one go; formatted afterwards, away
@@ -70,6 +73,8 @@ class StatusSource {
   virtual ~StatusSource() = default;
   /// At most `limit` destinations whose text is above `after`.
   virtual StatusReport report(std::string_view after, std::size_t limit) = 0;
+  /// A part of it, without the rest.
+  virtual std::vector<BridgeReport> bridges() = 0;
   /// Goes through the store's index and reads from its journal: seconds for many millions of
   /// messages. Errors: not_supported (the store is in memory), in_use (another map is being made),
   /// and those of store::map_index().
@@ -83,6 +88,8 @@ std::string illness(const StatusReport& report);
 std::string format_health(const StatusReport& report);
 std::string format_status(const StatusReport& report);
 std::string format_metrics(const StatusReport& report);
+/// The JSON of /api/bridges.
+std::string format_bridges(const std::vector<BridgeReport>& bridges);
 
 /// Resident memory of this process in bytes; 0: not known.
 std::uint64_t resident_bytes();

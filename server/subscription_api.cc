@@ -9,6 +9,7 @@
 #include <Poco/URI.h>
 
 #include "core/selector_text.h"
+#include "protocols/mqtt/bridge.h"
 #include "server/api_support.h"
 #include "server/task_api.h"
 #include "server/utf8.h"
@@ -150,19 +151,28 @@ std::string count_of_messages(std::uint64_t count) {
   return std::to_string(count) + (count == 1 ? " message" : " messages");
 }
 
+/// The same of one that gathers for a bridge, whose consumer is the other broker.
+std::string reason_of_bridge(const SubscriptionSnapshot& view) {
+  const std::string who = "the bridge " + view.client_id.substr(mqtt::kBridgeClientPrefix.size()) +
+                          " (" + view.name + "): " + count_of_messages(view.depth);
+  if (!view.active) return who + " wait for the other broker; 'pabal bridge list' says where it is";
+  if (view.depth <= view.in_flight)
+    return who + " on the way; the other broker has not answered yet";
+  return who + ", " + std::to_string(view.in_flight) + " of them on the way, the rest behind them";
+}
+
 /// Why messages of a durable subscription wait; empty: none does.
 std::string reason_of(const SubscriptionSnapshot& view) {
-  if (view.depth <= view.in_flight && view.active) {
-    return view.depth == 0
-               ? ""
-               : "the durable subscription " + view.name + " of client " + view.client_id + ": " +
-                     count_of_messages(view.depth) + " with its consumer, unacknowledged";
-  }
   if (view.depth == 0) return {};
-  const std::string who = "the durable subscription " + view.name + " of client " + view.client_id +
-                          ": " + count_of_messages(view.depth - view.in_flight);
-  if (!view.active) return who + " wait until it connects; nobody is connected with it now";
-  return who + " wait: " + std::string(core::to_string(view.waiting));
+  if (view.client_id.starts_with(mqtt::kBridgeClientPrefix)) return reason_of_bridge(view);
+  const std::string who =
+      "the durable subscription " + view.name + " of client " + view.client_id + ": ";
+  if (view.depth <= view.in_flight && view.active) {
+    return who + count_of_messages(view.depth) + " with its consumer, unacknowledged";
+  }
+  const std::string waiting = who + count_of_messages(view.depth - view.in_flight);
+  if (!view.active) return waiting + " wait until it connects; nobody is connected with it now";
+  return waiting + " wait: " + std::string(core::to_string(view.waiting));
 }
 
 std::optional<core::DestinationSnapshot> snapshot_of(EngineGate& gate,

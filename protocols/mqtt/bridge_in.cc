@@ -12,6 +12,16 @@
 namespace pabal::mqtt {
 namespace {
 
+/// Of topic and payload (FNV-1a): two messages under one packet id are told apart by it.
+std::uint64_t digest_of(const Publish& packet) noexcept {
+  std::uint64_t digest = 0xCBF2'9CE4'8422'2325;
+  const auto add = [&digest](unsigned char byte) { digest = (digest ^ byte) * 0x100'0000'01B3; };
+  for (const char c : packet.topic) add(static_cast<unsigned char>(c));
+  add(0);
+  for (const char c : packet.payload) add(static_cast<unsigned char>(c));
+  return digest;
+}
+
 /// What would be refused again, however often it comes.
 bool is_final(core::Errc code) noexcept {
   return code == core::Errc::bad_destination || code == core::Errc::invalid_argument ||
@@ -43,6 +53,7 @@ void BridgeSession::read_publish(const Publish& packet, core::TimePoint now) {
   Command& command = add(Kind::publish);
   command.qos = packet.qos;
   command.packet_id = packet.packet_id;
+  if (packet.qos == QoS::exactly_once) command.digest = digest_of(packet);
   const auto refuse = [&](std::string_view why) {
     command.reason = ReasonCode::topic_name_invalid;
     command.text = why;
@@ -56,6 +67,12 @@ void BridgeSession::read_publish(const Publish& packet, core::TimePoint now) {
     return;
   }
   const BridgeRoute& way = options_.in[route];
+  if (packet.topic.size() < way.remote_prefix.size()) {
+    // `p/#` matches `p` as well, which does not begin with the prefix `p/`.
+    command.reason = ReasonCode::no_matching_subscribers;
+    command.text = "not of the route";
+    return;
+  }
   const std::string topic =
       way.local_prefix + std::string(packet.topic.substr(way.remote_prefix.size()));
   const auto target = is_topic_name(topic) ? parse_topic_name(topic) : std::nullopt;
@@ -75,25 +92,31 @@ void BridgeSession::read_publish(const Publish& packet, core::TimePoint now) {
 
 void BridgeSession::apply_publish(Command& command, core::Engine& engine, core::TimePoint now) {
   const bool exactly_once = command.qos == QoS::exactly_once;
-  if (exactly_once && incoming_.contains(command.packet_id)) {
+  const auto taken = exactly_once ? incoming_.find(command.packet_id) : incoming_.end();
+  if (taken != incoming_.end()) {
     // [MQTT-4.3.3-10]: it was taken. Where it still waits for room, the answer is on its way.
     for (std::size_t i = 0; i < parked_.size(); ++i) {
       if (parked_[i].packet_id == command.packet_id && parked_[i].qos == command.qos) return;
     }
-    answer(PacketType::pubrec, command.packet_id, engine.submitted());
-    return;
+    // Another message under an id that we still know: the peer was killed, and has forgotten.
+    if (taken->second == command.digest) {
+      answer(PacketType::pubrec, command.packet_id, engine.submitted());
+      return;
+    }
   }
   if (!command.message) {
     if (is_error(command.reason)) {
       ++status_.refused_in;
-      status_.set_error("not taken from the other broker: " + command.text);
-    } else {
+      complain("not taken from the other broker: " + command.text);
+    } else if (command.text.empty()) {
       ++status_.looped;
     }
     if (command.qos == QoS::at_most_once) return;
     answer(exactly_once ? PacketType::pubrec : PacketType::puback, command.packet_id,
            core::kNoTicket, command.reason);
-    if (exactly_once && !is_error(command.reason)) incoming_.insert(command.packet_id);
+    if (exactly_once && !is_error(command.reason)) {
+      incoming_[command.packet_id] = command.digest;
+    }
     return;
   }
   if (command.incomplete) {
@@ -104,9 +127,9 @@ void BridgeSession::apply_publish(Command& command, core::Engine& engine, core::
   core::SendOptions options;
   if (command.qos != QoS::at_most_once) options.token = ++token_;
   if (exactly_once) {
-    incoming_.insert(command.packet_id);
-    options.attach = std::make_shared<const core::SessionChanges>(
-        core::SessionChanges{{attachment_key('i', command.packet_id), ""}});
+    incoming_[command.packet_id] = command.digest;
+    options.attach = std::make_shared<const core::SessionChanges>(core::SessionChanges{
+        {attachment_key('i', command.packet_id), std::to_string(command.digest)}});
   }
   const core::Outcome outcome =
       engine.publish(*connection_, std::move(command.message), options, now);
@@ -133,7 +156,7 @@ void BridgeSession::answer_publish(QoS qos, std::uint16_t packet_id, const core:
     return fail("no room here for what it sends: " + text);
   }
   ++status_.refused_in;
-  status_.set_error("not taken from the other broker: " + text);
+  complain("not taken from the other broker: " + text);
   if (qos == QoS::at_most_once) return;
   answer(qos == QoS::at_least_once ? PacketType::puback : PacketType::pubrec, packet_id,
          outcome.after, ReasonCode::topic_name_invalid);

@@ -11,23 +11,31 @@
 // bridge_in.cc and bridge_out.cc.
 
 namespace pabal::mqtt {
-namespace {
-
-constexpr std::uint32_t kNeverExpires = 0xFFFF'FFFF;
-
-}  // namespace
+std::string_view to_string(BridgeState state) noexcept {
+  switch (state) {
+    case BridgeState::resting:
+      return "resting";
+    case BridgeState::connecting:
+      return "connecting";
+    case BridgeState::connected:
+      return "connected";
+  }
+  PABAL_UNREACHABLE();
+}
 
 std::unique_ptr<protocols::Session> make_bridge_session(const BridgeOptions& options,
-                                                        BridgeStatus& status,
+                                                        BridgeStatus& status, BridgeCourse& course,
                                                         const protocols::PeerInfo& peer,
                                                         LoopCache::Clock clock) {
-  return std::make_unique<BridgeSession>(options, status, peer, clock);
+  return std::make_unique<BridgeSession>(options, status, course, peer, clock);
 }
 
 BridgeSession::BridgeSession(const BridgeOptions& options, BridgeStatus& status,
-                             const protocols::PeerInfo& peer, LoopCache::Clock clock)
+                             BridgeCourse& course, const protocols::PeerInfo& peer,
+                             LoopCache::Clock clock)
     : options_(options),
       status_(status),
+      course_(course),
       peer_(peer),
       clock_(clock),
       parser_(options.parser, Sender::server),
@@ -39,11 +47,12 @@ BridgeSession::BridgeSession(const BridgeOptions& options, BridgeStatus& status,
   }
 }
 
-/// Its session at the peer is kept for ever, or what is on its way would be lost with it.
+/// Its session at the peer is kept for ever, or what is on its way would be lost with it. One that
+/// is not ours goes first [MQTT-3.2.2-4]; before 5.0 with a connection of its own (apply_connack).
 std::string BridgeSession::connect_packet() const {
   Connect packet;
   packet.level = options_.level;
-  packet.clean_start = false;
+  packet.clean_start = !course_.resumes;
   packet.keep_alive = options_.keep_alive;
   packet.client_id = options_.client_id;
   packet.user_name = options_.user_name;
@@ -68,7 +77,11 @@ void BridgeSession::decode(std::span<const char> bytes, core::TimePoint now) {
     const ParseStatus status = parser_.next(packet);
     if (status == ParseStatus::need_more) return;
     if (status == ParseStatus::failed) {
-      fail_reading("what it sent cannot be read: " + parser_.error().text);
+      std::string text = "what it sent cannot be read: " + parser_.error().text;
+      // Brokers that do not know 5.0 say so in the form that they know.
+      if (!reads_connected_ && options_.level == Level::v5)
+        text += " (is it one for version=3.1.1?)";
+      fail_reading(text);
       return;
     }
     read_packet(packet, now);
@@ -122,7 +135,9 @@ void BridgeSession::read_packet(const Packet& packet, core::TimePoint now) {
       std::string text = "it disconnected: " + std::string(to_string(bye.reason));
       const auto reason = bye.properties.text(PropertyId::reason_string);
       if (!reason.empty()) text += " (" + std::string(reason) + ")";
-      return fail_reading(text);
+      fail_reading(text);
+      commands_.back().reason = bye.reason;
+      return;
     }
     default:
       return fail_reading("a packet that has no place here");
@@ -151,6 +166,7 @@ void BridgeSession::read_connack(const Connack& packet) {
   packet_bytes_max_ = properties.number_or(PropertyId::maximum_packet_size, kPacketBytesMax);
   in_flight_max_ = std::min<std::uint32_t>(
       in_flight_max_, properties.number_or(PropertyId::receive_maximum, 65'535));
+  session_expiry_ = properties.number_or(PropertyId::session_expiry, kNeverExpires);
   const bool keeps = std::any_of(options_.out.begin(), options_.out.end(),
                                  [](const auto& route) { return route.qos != QoS::at_most_once; });
   if (keeps && qos_max_ == QoS::at_most_once) {
@@ -186,6 +202,7 @@ void BridgeSession::apply_one(Command& command, core::Engine& engine, core::Time
     case Kind::unsuback:
       return apply_suback(command, engine);
     case Kind::failed:
+      if (is_error(command.reason)) judge_end(command.reason);
       return fail(command.text);
     case Kind::begin_delivery:
       return apply_begin_delivery(command, engine);
@@ -195,17 +212,23 @@ void BridgeSession::apply_one(Command& command, core::Engine& engine, core::Time
   PABAL_UNREACHABLE();
 }
 
-/// Ends this connection; what was not answered comes again on the next one.
 void BridgeSession::fail(std::string_view text) {
-  status_.set_error(text);
-  status_.connected = false;
+  if (course_.ending.empty()) course_.ending = text;
+  status_.enter(BridgeState::resting, clock_());
   state_ = State::closed;
   reading_ended_ = true;
 }
 
+void BridgeSession::complain(std::string_view text) {
+  status_.set_fault(text, clock_());
+  if (course_.on_fault) course_.on_fault(text);
+}
+
 void BridgeSession::disconnect(core::Engine& engine, core::TimePoint now) {
+  // Neither this side nor the engine has ended it: the peer did, or the network.
+  if (state_ == State::connected) judge_end(ReasonCode::success);
   state_ = State::closed;
-  status_.connected = false;
+  status_.enter(BridgeState::resting, clock_());
   if (!connection_ || std::exchange(left_, true)) return;
   engine.disconnect(*connection_, {core::Leaving::lost, std::nullopt}, now);
 }
@@ -240,7 +263,7 @@ void BridgeSession::encode_answer(Answer& each, protocols::Output& output) {
   if (why_not.empty()) {
     output.hold(each.after, bytes, false);
   } else {
-    settle(*each.delivery, each.publish_id, std::move(why_not));
+    settle(*each.delivery, each.publish_id, false, std::move(why_not));
   }
 }
 
@@ -253,7 +276,7 @@ void BridgeSession::flush_replies(protocols::Output& output) {
 
 void BridgeSession::encode_farewell(protocols::Farewell why, std::string_view reason,
                                     protocols::Output& output) {
-  if (why != protocols::Farewell::stopping) status_.set_error(reason);
+  if (why != protocols::Farewell::stopping) course_.ending = reason;
   if (state_ == State::connected) append_packet(output.ready(), Disconnect{}, options_.level);
   state_ = State::closed;
   reading_ended_ = true;
@@ -276,8 +299,11 @@ std::optional<core::milliseconds> BridgeSession::on_timer(core::milliseconds idl
       state_ = State::waiting;
       return options_.connect_timeout;
     case State::waiting:
-      if (idle_in >= options_.connect_timeout) return give_up("no CONNACK in time");
-      return options_.connect_timeout - idle_in;
+      // Since CONNECT: a peer that says a byte now and then says nothing.
+      if (std::max(idle_in, idle_out) >= options_.connect_timeout) {
+        return give_up("no CONNACK in time");
+      }
+      return options_.connect_timeout - std::max(idle_in, idle_out);
     case State::connected:
       break;
     case State::closed:
@@ -286,9 +312,12 @@ std::optional<core::milliseconds> BridgeSession::on_timer(core::milliseconds idl
   if (keep_alive_ == 0) return std::nullopt;
   const milliseconds period(std::int64_t{1000} * keep_alive_);
   if (idle_in >= period + period / 2) return give_up("nothing came within its keep alive");
-  // Before the period is over: the next look is a quarter of it away.
-  if (std::max(idle_in, idle_out) >= period * 3 / 4 && !std::exchange(ping_sent_, true)) {
+  // Before the period is over: the next look is a quarter of it away. While nothing is read, for
+  // want of room, no answer comes either, and the peer still has to hear of us [MQTT-3.1.2-20].
+  const milliseconds due = period * 3 / 4;
+  if (idle_out >= due || (idle_in >= due && !ping_sent_)) {
     append_packet(output.ready(), Pingreq{}, options_.level);
+    ping_sent_ = true;
   }
   return period / 4;
 }

@@ -14,6 +14,12 @@ namespace {
 
 constexpr std::string_view kIdKey = "id";
 constexpr std::string_view kAskedKey = "s";
+constexpr std::string_view kPeerKey = "u";
+
+/// Whose session at the peer belongs to what is kept here.
+std::string peer_text(const BridgeOptions& options) {
+  return options.remote + ' ' + options.client_id;
+}
 
 core::ConnectOptions engine_options(const std::string& client_id) {
   core::ConnectOptions options;
@@ -22,6 +28,7 @@ core::ConnectOptions engine_options(const std::string& client_id) {
   auto session = std::make_shared<core::SessionRequest>();
   session->fresh = false;
   session->keep = std::nullopt;
+  session->configured = true;
   options.session = std::move(session);
   return options;
 }
@@ -69,9 +76,8 @@ std::string wanted_text(const BridgeOptions& options) {
 
 // --- before the first connection -----------------------------------------------------------------
 
-core::Result<std::vector<std::string>> prepare_bridge(core::Engine& engine,
-                                                      const BridgeOptions& options,
-                                                      core::TimePoint now) {
+core::Result<BridgePreparation> prepare_bridge(core::Engine& engine, const BridgeOptions& options,
+                                               core::TimePoint now) {
   const auto connected = engine.connect(engine_options(options.session_id()), now);
   if (!connected) return connected.error();
   const auto known = engine.session_subscriptions(connected->id);
@@ -88,13 +94,16 @@ core::Result<std::vector<std::string>> prepare_bridge(core::Engine& engine,
       failure = core::Error{made.error().code, route.local_filter() + ": " + made.error().text};
     }
   }
+  BridgePreparation prepared;
+  for (const auto& [key, value] : engine.session_attachments(connected->id)) {
+    if (key == kPeerKey) prepared.resumes = value == peer_text(options);
+  }
   engine.disconnect(connected->id, now);
   if (failure) return *failure;
-  std::vector<std::string> left_over;
   for (const auto& each : known) {
-    if (!has_route(options, each.name)) left_over.push_back(each.name);
+    if (!has_route(options, each.name)) prepared.left_over.push_back(each.name);
   }
-  return left_over;
+  return prepared;
 }
 
 core::Result<std::string> bridging_broker_id(core::Engine& engine, const std::string& fresh,
@@ -128,35 +137,67 @@ void BridgeSession::apply_connack(const Command& command, core::Engine& engine,
   connection_ = details->id;
   origin_ = details->origin;
   state_ = State::connected;
-  resume(command.session_present, engine);
+  careful_ = course_.careful;
+  const bool expected = std::exchange(course_.resumes, true);
+  const bool resumes = expected && command.session_present;
+  bool lost = false;
+  if (resumes) {
+    resume(engine);
+  } else {
+    lost = forget_all(engine) && expected;
+  }
+  // The peer must not gather for a session that is not known to be ours.
+  begun_ = engine.submitted();
+  if (!expected && options_.level != Level::v5) {
+    // Before 5.0, a clean session ends with its connection. There is none now, and the next
+    // connection begins ours.
+    course_.again_at_once = true;
+    append_packet(answers_.emplace_back().bytes, Disconnect{}, options_.level);
+    return fail({});
+  }
   subscribe_here(engine, now);
-  if (state_ == State::connected) subscribe_there();
+  if (state_ == State::connected && resumes) end_what_will_not_come(engine);
+  if (state_ == State::connected) subscribe_there(engine);
   if (state_ != State::connected) return;
-  status_.set_error({});
+  course_.accepted = true;
   ++status_.connects;
-  status_.connected = true;
+  status_.enter(BridgeState::connected, clock_());
+  if (course_.on_connected) course_.on_connected();
+  // What an operator should know: a broker that has forgotten, or will.
+  if (lost) {
+    complain(
+        "it has lost its session: what was on its way is sent again, and what it had for this "
+        "bridge is lost");
+  }
+  if (session_expiry_ != kNeverExpires && !options_.in.empty()) {
+    complain("it keeps its session for " + std::to_string(session_expiry_) +
+             " seconds only: what comes in later than that after a lost connection is lost");
+  }
+}
+
+/// The peer knows nothing of what is on its way [MQTT-3.2.2-5]: it begins anew. The other way, too.
+bool BridgeSession::forget_all(core::Engine& engine) {
+  core::SessionChanges changes;
+  for (const auto& [key, value] : engine.session_attachments(*connection_)) {
+    if (key != kPeerKey) changes.push_back({key, std::nullopt});
+  }
+  const bool forgot = !changes.empty();
+  changes.push_back({std::string(kPeerKey), peer_text(options_)});
+  (void)engine.change_session(*connection_, changes);
+  return forgot;
 }
 
 /// [MQTT-4.4.0-1]: PUBRELs first, in the order in which they were sent [MQTT-4.6.0-4]; the messages
-/// come from core, in their order, and get their ids again. A peer that has lost its session knows
-/// nothing of these ids [MQTT-3.2.2-5]: what is not finished begins anew.
-void BridgeSession::resume(bool session_present, core::Engine& engine) {
-  core::SessionChanges forgotten;
+/// come from core, in their order, and get their ids again.
+void BridgeSession::resume(core::Engine& engine) {
   std::map<std::uint64_t, std::uint16_t> releases;
   for (const auto& [key, value] : engine.session_attachments(*connection_)) {
-    if (session_present) {
-      resume_one(key, value, releases);
-    } else {
-      forgotten.push_back({key, std::nullopt});
-    }
+    resume_one(key, value, releases);
   }
-  // No reply has to wait for it: it is durable before anything that builds on it.
-  if (!forgotten.empty()) (void)engine.change_session(*connection_, forgotten);
   for (const auto& [number, id] : releases) {
     answer(PacketType::pubrel, id, core::kNoTicket);
     released_ = number;
   }
-  release_orphans(engine);
 }
 
 void BridgeSession::resume_one(std::string_view key, std::string_view value,
@@ -170,49 +211,46 @@ void BridgeSession::resume_one(std::string_view key, std::string_view value,
   std::uint16_t id = 0;
   if (!take_number(rest, id) || id == 0) return;
   if (key[0] == 'i') {
-    incoming_.insert(id);
+    std::uint64_t digest = 0;
+    if (take_number(value, digest)) incoming_[id] = digest;
     return;
   }
   if (key[0] != 'o' || value.size() < 2) return;
   const bool released = value[0] == 'r';
   value.remove_prefix(2);
   std::uint64_t number = 0;
-  DeliveryKey delivery;
+  core::DeliveryPlace place;
   if (released && !take_number(value, number)) return;
-  if (!take_number(value, delivery.origin) || !take_number(value, delivery.sequence)) return;
-  delivery.filter = value;
+  if (!decode_place(value, place)) return;
+  auto known = decode_key(value);
+  if (!known) return;
   Outgoing& entry = outgoing_.reserve(id);
   entry.progress = released ? Progress::released : Progress::reserved;
-  expected_.insert_or_assign(std::move(delivery), id);
+  expected_.emplace(std::move(*known), Expected{id, place});
   if (!released) return;
   entry.in_flight = true;
   ++in_flight_;
   releases.emplace(number, id);
 }
 
-/// What began for a route that is no more, and will not come again, is ended with PUBREL: or its id
-/// could never be used again.
-void BridgeSession::release_orphans(core::Engine& engine) {
+void BridgeSession::end_what_will_not_come(core::Engine& engine) {
   for (auto at = expected_.begin(); at != expected_.end();) {
-    if (has_route(options_, name_of(at->first.filter))) {
+    const auto& [key, expected] = *at;
+    const std::string name = name_of(key.filter);
+    if (has_route(options_, name) && engine.may_come(*connection_, name, expected.place)) {
       ++at;
       continue;
     }
-    const std::uint16_t id = at->second;
-    Outgoing& entry = outgoing_[id];
-    if (entry.progress == Progress::reserved) {
-      const auto changed = engine.change_session(
-          *connection_,
-          {{attachment_key('o', id),
-            "r " + std::to_string(++released_) + ' ' + std::to_string(at->first.origin) + ' ' +
-                std::to_string(at->first.sequence) + ' ' + at->first.filter}});
-      entry.progress = Progress::released;
-      entry.in_flight = true;
-      ++in_flight_;
-      answer(PacketType::pubrel, id, changed ? *changed : core::kNoTicket);
-    }
-    orphans_.insert(id);
+    const std::uint16_t id = expected.packet_id;
+    const DeliveryKey what = key;
     at = expected_.erase(at);
+    if (completed_.erase(id) != 0) {
+      forget_id(id, engine);
+    } else if (outgoing_[id].progress == Progress::released) {
+      orphans_.insert(id);
+    } else {
+      release_id(id, what, engine);
+    }
   }
 }
 
@@ -229,7 +267,7 @@ void BridgeSession::subscribe_here(core::Engine& engine, core::TimePoint now) {
 
 /// A peer whose session is there still has the subscriptions, and says again what it retains only
 /// if asked again (before 5.0 whenever it is asked).
-void BridgeSession::subscribe_there() {
+void BridgeSession::subscribe_there(core::Engine& engine) {
   const std::string wanted = wanted_text(options_);
   if (wanted == asked_) return;
   std::string gone;
@@ -244,15 +282,17 @@ void BridgeSession::subscribe_there() {
     if (!filter.empty() && !stays && append_topic_filter(gone, filter)) ++gone_count;
   }
   if (gone_count != 0) {
-    unsubscribe_id_ = outgoing_.take();
-    outgoing_[unsubscribe_id_].progress = Progress::reserved;
     Unsubscribe packet;
-    packet.packet_id = unsubscribe_id_;
+    packet.packet_id = unsubscribe_id_ = take_own_id();
     packet.filters = TopicFilters(gone);
     packet.count = gone_count;
-    append_packet(answers_.emplace_back().bytes, packet, options_.level, packet_bytes_max_);
+    ask(packet);
   }
-  if (options_.in.empty()) return;
+  if (options_.in.empty()) {
+    // Nothing more to be asked for, and nothing that a SUBACK would have to confirm.
+    if (gone_count == 0) note_granted(engine);
+    return;
+  }
   std::string encoded;
   for (const BridgeRoute& route : options_.in) {
     SubscriptionRequest request;
@@ -264,33 +304,65 @@ void BridgeSession::subscribe_there() {
     if (options_.level == Level::v5) request.retain_handling = RetainHandling::if_new;
     append_subscription_request(encoded, request);
   }
-  subscribe_id_ = outgoing_.take();
-  outgoing_[subscribe_id_].progress = Progress::reserved;
   Subscribe packet;
-  packet.packet_id = subscribe_id_;
+  packet.packet_id = subscribe_id_ = take_own_id();
   packet.requests = SubscriptionRequests(encoded, options_.level);
   packet.count = static_cast<std::uint32_t>(options_.in.size());
-  append_packet(answers_.emplace_back().bytes, packet, options_.level, packet_bytes_max_);
+  ask(packet);
 }
 
-/// The peer has what it was asked for when it has answered all of it.
+/// 0, and the connection ends: all are in use.
+std::uint16_t BridgeSession::take_own_id() {
+  const std::uint16_t id = outgoing_.take();
+  if (id == 0) {
+    fail("no packet id is free");
+  } else {
+    outgoing_[id].progress = Progress::reserved;
+  }
+  return id;
+}
+
+void BridgeSession::ask(const Packet& packet) {
+  if (state_ != State::connected) return;
+  Answer& made = answers_.emplace_back();
+  made.after = begun_;
+  if (!append_packet(made.bytes, packet, options_.level, packet_bytes_max_)) {
+    fail("its packets are too small for what it is to be asked");
+  }
+}
+
+/// What was asked for is not asked for again, as long as the peer has its session.
+void BridgeSession::note_granted(core::Engine& engine) {
+  (void)engine.change_session(*connection_, {{std::string(kAskedKey), wanted_text(options_)}});
+}
+
+/// The peer has what it was asked for when it has answered all of it. What it refuses is asked for
+/// again with the next connection; the other routes are of use without it.
 void BridgeSession::apply_suback(const Command& command, core::Engine& engine) {
   if (command.packet_id == 0) return;
   if (command.kind == Kind::unsuback && command.packet_id == unsubscribe_id_) {
     finish(std::exchange(unsubscribe_id_, std::uint16_t{0}));
   } else if (command.kind == Kind::suback && command.packet_id == subscribe_id_) {
     finish(std::exchange(subscribe_id_, std::uint16_t{0}));
-    for (std::size_t i = 0; i < command.text.size() && i < options_.in.size(); ++i) {
-      const auto reason = static_cast<ReasonCode>(command.text[i]);
-      if (!is_error(reason)) continue;
-      return fail("it refused the subscription " + options_.in[i].remote_filter() + ": " +
-                  std::string(to_string(reason)));
+    for (std::size_t i = 0; i < options_.in.size(); ++i) {
+      take_grant(options_.in[i], i < command.text.size() ? static_cast<ReasonCode>(command.text[i])
+                                                         : ReasonCode::unspecified_error);
     }
   } else {
     return;
   }
-  if (subscribe_id_ != 0 || unsubscribe_id_ != 0) return;
-  (void)engine.change_session(*connection_, {{std::string(kAskedKey), wanted_text(options_)}});
+  if (subscribe_id_ == 0 && unsubscribe_id_ == 0 && granted_) note_granted(engine);
+}
+
+void BridgeSession::take_grant(const BridgeRoute& route, ReasonCode reason) {
+  if (is_error(reason)) {
+    granted_ = false;
+    complain("it refused the subscription " + route.remote_filter() + ": " +
+             std::string(to_string(reason)));
+  } else if (static_cast<int>(reason) < static_cast<int>(route.qos)) {
+    complain("it grants QoS " + std::to_string(static_cast<int>(reason)) + " only to " +
+             route.remote_filter());
+  }
 }
 
 // --- patterns ------------------------------------------------------------------------------------

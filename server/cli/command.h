@@ -45,6 +45,7 @@ extern const Command kQueueSkipDamagedCommand;
 extern const Command kQueueDeleteCommand;
 extern const Command kQueueCreateCommand;
 extern const Command kTopicListCommand;
+extern const Command kBridgeListCommand;
 extern const Command kSubscriptionListCommand;
 extern const Command kSubscriptionDeleteCommand;
 extern const Command kSubscriptionSkipDamagedCommand;

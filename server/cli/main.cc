@@ -29,6 +29,7 @@ int main(int count, char** words) {
       &cli::kQueueDeleteCommand,
       &cli::kQueueCreateCommand,
       &cli::kTopicListCommand,
+      &cli::kBridgeListCommand,
       &cli::kSubscriptionListCommand,
       &cli::kSubscriptionDeleteCommand,
       &cli::kSubscriptionSkipDamagedCommand,

@@ -13,6 +13,7 @@ bool is_time(std::string_view member) noexcept {
   constexpr std::string_view kTimes[] = {
       "due",
       "expiration",
+      "lastErrorAt",
       "oldestInFlightSince",
       "oldestSince",
       "sent",

@@ -139,6 +139,12 @@ void read_bridge(Reading& reading, const XmlElement& element, const std::string&
                    "not a URI such as mqtt://broker.example:1883");
     return;
   }
+  if (uri->has_user) {
+    reading.report(Severity::error, given->location, where,
+                   "user name and password do not stand in a URI, which is shown: they have the "
+                   "attributes userName and password");
+    return;
+  }
   if (port->off) return;
   bridge.host = uri->host;
   bridge.port = port->number;
@@ -152,7 +158,10 @@ void read_bridge(Reading& reading, const XmlElement& element, const std::string&
     return;
   }
   check_name(reading, bridge, path);
-  if (bridge.out.empty() && bridge.in.empty()) {
+  const bool names_routes = std::any_of(
+      element.children.begin(), element.children.end(),
+      [](const XmlElement& child) { return child.name == "pabalOut" || child.name == "pabalIn"; });
+  if (!names_routes) {
     reading.report(Severity::warning, element.location, path,
                    "it forwards nothing: it has neither pabalOut nor pabalIn");
   }

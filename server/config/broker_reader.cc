@@ -122,12 +122,7 @@ class Walker {
     option.set(target, value, given.location);
     if (listener_ != nullptr) return;
     const std::string owner = option.many ? policies_.scope() : std::string(option.owner);
-    Value shown = value;
-    // What is recorded is printed when it changes.
-    if (option.name == "password") {
-      shown.text = "hidden #" + std::to_string(std::hash<std::string>()(value.text));
-    }
-    reading_.record(option, owner + '@' + std::string(option.name), shown, given.location);
+    reading_.record(option, owner + '@' + std::string(option.name), value, given.location);
   }
 
   void property(const XmlElement& child, const Shape& shape, const std::string& path,
@@ -292,6 +287,7 @@ void Reading::record(const Option& option, const std::string& path, const Value&
   Setting setting;
   setting.path = path;
   setting.reloadable = option.reloadable;
+  setting.secret = option.name == "password";
   setting.location = location;
   switch (option.type) {
     case Type::boolean:

@@ -118,6 +118,7 @@ struct BridgeConfig {
   std::string client_id;          ///< at the other broker; empty: one is made up
   std::uint16_t keep_alive = 60;  ///< seconds; 0: off
   std::uint16_t in_flight_max = 100;
+  std::uint32_t attempts_max = 0;  ///< of one message; 0: any number
   std::chrono::milliseconds initial_reconnect_delay{1000};
   std::chrono::milliseconds max_reconnect_delay{30'000};
   bool use_exponential_back_off = true;
@@ -167,6 +168,7 @@ struct Setting {
       path;  ///< "broker/limits@windowBytesMax", "transportConnector[stomp]@uri.maximumConnections"
   std::string value;
   bool reloadable = false;
+  bool secret = false;      ///< compared and never shown
   SourceLocation location;  ///< of the value, if the file has one
 };
 

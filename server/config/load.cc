@@ -85,21 +85,24 @@ core::Result<LoadedConfig> load_config(const std::string& path, const LoadOption
 std::vector<Change> diff(const Config& before, const Config& after) {
   std::map<std::string_view, const Setting*> old_settings;
   for (const Setting& setting : before.settings) old_settings[setting.path] = &setting;
+  const auto shown = [](const Setting& setting) {
+    return setting.secret ? std::string("(hidden)") : setting.value;
+  };
   std::vector<Change> changes;
   for (const Setting& setting : after.settings) {
     const auto found = old_settings.find(setting.path);
     if (found == old_settings.end()) {
-      changes.push_back({setting.path, "", setting.value, setting.reloadable, setting.location});
+      changes.push_back({setting.path, "", shown(setting), setting.reloadable, setting.location});
       continue;
     }
     if (found->second->value != setting.value) {
-      changes.push_back({setting.path, found->second->value, setting.value, setting.reloadable,
+      changes.push_back({setting.path, shown(*found->second), shown(setting), setting.reloadable,
                          setting.location});
     }
     old_settings.erase(found);
   }
   for (const auto& [path, setting] : old_settings) {
-    changes.push_back({setting->path, setting->value, "", setting->reloadable, {}});
+    changes.push_back({setting->path, shown(*setting), "", setting->reloadable, {}});
   }
   std::sort(changes.begin(), changes.end(),
             [](const Change& a, const Change& b) { return a.path < b.path; });

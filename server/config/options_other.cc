@@ -67,6 +67,11 @@ constexpr Option kOptions[] = {
     bridge("pabalInFlightMax", Type::integer, "100", {1, 65535},
            "messages of QoS 1 and 2 on their way at a time, in either direction",
            set_draft<&PolicyDraft::bridge, &BridgeConfig::in_flight_max>),
+    bridge("pabalAttemptsMax", Type::integer, "0", {0, 1'000'000},
+           "a message that the other broker refuses for the moment, or at which it closes the "
+           "connection without a reason, so many times in a row is a dead letter; 0: it is tried, "
+           "and holds up what follows it, for ever",
+           set_draft<&PolicyDraft::bridge, &BridgeConfig::attempts_max>),
     route("pabalOut", "topic", Type::text, "", {1, 4096},
           "a topic filter as MQTT writes it: what matches it goes to the other broker",
           set_draft<&PolicyDraft::route, &BridgeRouteConfig::topic>),

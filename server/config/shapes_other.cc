@@ -227,7 +227,7 @@ constexpr Shape kShapes[] = {
      "sslContext ?staticBridge ?suppressDuplicateQueueSubscriptions "
      "?suppressDuplicateTopicSubscriptions ?syncDurableSubs uri ?useBrokerNameAsIdSees "
      "?useCompression ?useVirtualDestSubs userName pabalClientId pabalKeepAlive "
-     "pabalInFlightMax",
+     "pabalInFlightMax pabalAttemptsMax",
      "bridgeFactory=* brokerService=broker|brokerService connectionFilter=* discoveryAgent=* "
      "discoveryURI=* durableDestinations=* dynamicallyIncludedDestinations=* "
      "excludedDestinations=* localUri=* objectName=* sslContext=sslContext "

@@ -29,6 +29,7 @@ std::optional<Uri> split_uri(std::string_view text) {
   authority = authority.substr(0, authority.find('/'));
   if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
     authority.remove_prefix(at + 1);
+    uri.has_user = true;
   }
   std::string_view rest = authority;
   if (authority.starts_with('[')) {

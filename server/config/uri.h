@@ -12,6 +12,7 @@ struct Uri {
   std::string host;
   std::string port;  ///< empty: none
   std::string query;
+  bool has_user = false;  ///< user name or password before an @: left out
 };
 
 /// Nullopt: it is none.

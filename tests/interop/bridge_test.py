@@ -3,11 +3,13 @@
 two of it: patterns both ways, prefixes, retained messages, and nothing lost when either side is killed or
 away."""
 
+import json
 import random
+import socket
 import threading
 import unittest
 
-from bridging import BridgedBroker, Listener, Mosquitto, connector, publish, receive
+from bridging import (BridgedBroker, Listener, Mosquitto, connector, free_port, publish, receive)
 from broker import run, wait_for
 from mqtt_sender import Sender
 
@@ -118,7 +120,7 @@ class Away(BridgeTest):
                     here.start()
                     self.assertEqual(here.bridge()['waiting'], 1000)
                     self.assertFalse(here.bridge()['connected'])
-                    self.assertIn('error', here.bridge())
+                    self.assertNotEqual(here.bridge()['lastError'], '')
                     peer.start()
                     here.wait_forwarded()
                     self.assertEqual(self.gathered(peer.port, 'far', 'o/#', 1000, qos), list(range(1000)))
@@ -132,6 +134,87 @@ class Away(BridgeTest):
         peer.start()
         self.keep(peer.port, 'far', 'o/#')
         wait_for(lambda: here.bridge()['forwardedOut'] >= 10, 'ten messages')
+
+
+    def test_for_longer_than_sessions_are_kept(self):
+        """sessionKeepMax is for clients: what waits for a bridge goes by no limit of time."""
+        peer = self.pabal()
+        self.keep(peer.port, 'far', 'o/#', 2)
+        peer.kill()
+        here = self.pabal(start=False)
+        here.configure(connector(peer.port, '<pabalOut topic="o/#" qos="2"/>'),
+                       lambda text: text.replace('sessionKeepMax="0"', 'sessionKeepMax="1"'))
+        here.start()
+        self.keep(here.port, 'client', 'o/#')
+        for number in range(20):
+            publish(here.port, '-t', 'o/x', '-q', 2, '-m', number)
+
+        def sessions():
+            return [each['clientId'] for each in here.get_json('/api/subscriptions')['subscriptions']]
+        wait_for(lambda: 'client' not in sessions(), 'the end of the session of the client')
+        self.assertEqual(here.bridge()['waiting'], 20)
+        here.kill()
+        here.start()
+        peer.start()
+        here.wait_forwarded()
+        self.assertEqual(self.gathered(peer.port, 'far', 'o/#', 20, 2), list(range(20)))
+
+
+class Operator(BridgeTest):
+    """What the one who carries the pager sees."""
+
+    def test_list_status_metrics_explain(self):
+        peer = self.pabal(start=False)
+        here = self.pabal(connector(peer.port, '<pabalOut topic="o/#"/>',
+                                    attributes='userName="me" password="s3cret"'))
+        api = ('--api', here.http_url)
+        publish(here.port, '-t', 'o/x', '-q', 1, '-m', 1)
+        wait_for(lambda: here.bridge()['lastError'], 'an error')
+        seen = here.bridge()
+        self.assertIn(seen['state'], ('connecting', 'resting'))
+        self.assertEqual(seen['remote'], f'mqtt://127.0.0.1:{peer.port}')
+        self.assertEqual(seen['waiting'], 1)
+        self.assertGreaterEqual(seen['lastErrorAt'], seen['since'])
+        told = run('explain', '/topic/o.x', *api).stdout
+        self.assertIn('the bridge b (mqtt:o/#): 1 message wait for the other broker', told)
+        peer.start()
+        here.wait_forwarded()
+        listed = run('bridge', 'list', *api).stdout
+        self.assertRegex(listed, r'(?m)^ +b +mqtt://127\.0\.0\.1:\d+ +\$bridge:b +connected ')
+        whole = run('bridge', 'list', '--json', *api).stdout
+        self.assertEqual(json.loads(whole)['bridges'][0]['forwardedOut'], 1)
+        _, metrics = here.get('/metrics')
+        self.assertIn('pabal_bridge_connected{bridge="b"} 1', metrics)
+        self.assertIn('pabal_bridge_forwarded_out_total{bridge="b"} 1', metrics)
+        self.assertIn('pabal_bridge_waiting{bridge="b"} 0', metrics)
+        status = run('status', *api).stdout
+        for text in (told, listed, whole, metrics, status, here.log_tail(1 << 20)):
+            self.assertNotIn('s3cret', text)
+        # A bridge that is no more still gathers, and does not do so unseen.
+        here.terminate()
+        here.configure('')
+        here.start()
+        publish(here.port, '-t', 'o/x', '-q', 1, '-m', 2)
+        self.assertEqual((here.bridge()['state'], here.bridge()['waiting']), ('not configured', 1))
+        self.assertIn('it is no more, and still gathers messages', here.log_tail(1 << 20))
+        api = ('--api', here.http_url)
+        self.assertEqual(run('subscription', 'delete', '$bridge:b', 'mqtt:o/#', *api).returncode, 0)
+        self.assertEqual(run('bridge', 'list', *api).stdout, 'no bridges\n')
+
+    def test_stops_while_it_connects(self):
+        """In order, at each stage of a connection."""
+        with socket.socket() as silent:
+            silent.bind(('127.0.0.1', 0))
+            silent.listen()
+            here = self.pabal(connector(silent.getsockname()[1], '<pabalOut topic="o/#"/>'))
+            connection, _ = silent.accept()
+            with connection:
+                self.assertTrue(connection.recv(1000).startswith(b'\x10'))  # CONNECT
+                self.assertEqual(here.terminate(), 0)
+        here = self.pabal(connector(free_port(), '<pabalOut topic="o/#"/>',
+                                    query='initialReconnectDelay=60000'))
+        wait_for(lambda: here.bridge()['lastError'], 'an error')
+        self.assertEqual(here.terminate(), 0)
 
 
 class Killed(BridgeTest):
@@ -204,6 +287,51 @@ class Killed(BridgeTest):
 
     def test_peer_qos_2(self):
         self.flow(2, True)
+
+    def test_mosquitto(self):
+        """Killed with its persistence on, Mosquitto forgets what it was told last. What it is told from then
+        on is not mistaken for that: everything sent to it is answered, and what is sent both ways afterwards
+        arrives once and in order."""
+        for qos in (1, 2):
+            with self.subTest(qos=qos):
+                peer = self.mosquitto('autosave_interval 5\nautosave_on_changes true')
+                here = self.pabal(connector(
+                    peer.port, f'<pabalOut topic="o/#" qos="{qos}"/><pabalIn topic="i/#" qos="{qos}"/>'))
+                here.wait_connected()
+                self.keep(peer.port, 'far', 'o/#', qos)
+                self.keep(here.port, 'near', 'i/#', qos)
+                peer.stop()  # it writes down that there are these sessions
+                peer.start()
+                sender = Sender(here.port, 'at here')
+                for _ in range(KILLS):
+                    for number in range(300):
+                        sender.publish('o/x', str(number), qos)
+                    peer.kill()
+                    peer.start()
+                    # Under load from the other side, too: ids that it has used, and forgotten.
+                    here.wait_connected()
+                    publish(peer.port, '-t', 'i/x', '-q', qos, '-m', 0)
+                sender.finish()
+                here.wait_connected()
+                here.wait_forwarded()
+                for number in range(1000, 1100):
+                    sender.publish('o/x', str(number), qos)
+                    publish(peer.port, '-t', 'i/x', '-q', qos, '-m', number)
+                sender.finish()
+                sender.close()
+                here.wait_forwarded()
+                for port, client, topic in ((peer.port, 'far', 'o/#'), (here.port, 'near', 'i/#')):
+                    got = []
+
+                    def more(port=port, client=client, topic=topic, got=got):
+                        got.extend(numbers(receive(port, '-i', client, '-c', '-q', qos, '-t', topic,
+                                                   '-W', 1)))
+                        return 1099 in got
+                    wait_for(more, f'{client}: the last message')
+                    self.assertEqual([each for each in got if each >= 1000], list(range(1000, 1100)), client)
+                self.assertEqual(here.bridge()['refusedOut'] + here.bridge()['refusedIn'], 0)
+                peer.close()
+                here.close()
 
     def test_here_beside_mosquitto(self):
         for qos in (1, 2):

@@ -1,7 +1,9 @@
 """Brokers for tests of bridges: a Pabal with a networkConnector, and Mosquitto. Each keeps its port over
 its restarts, because the other side has it in its configuration."""
 
+import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,9 +17,13 @@ FAST = 'initialReconnectDelay=20&maxReconnectDelay=200'
 
 
 def free_port():
-    with socket.socket() as one:
-        one.bind(('127.0.0.1', 0))
-        return one.getsockname()[1]
+    """One that stays free while its broker is away: the kernel gives none below its ephemeral ones to
+    somebody who connects."""
+    while True:
+        port = random.SystemRandom().randrange(15_000, 32_000)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(('127.0.0.1', port))
+            return port
 
 
 def connector(port, routes, name='b', query=FAST, attributes=''):
@@ -42,11 +48,14 @@ class BridgedBroker(Broker):
         if start:
             self.start()
 
-    def configure(self, connectors):
+    def configure(self, connectors, change=lambda text: text):
+        """Writes the configuration anew; `change`: what else is to be changed in its text."""
+        text = change(self._text)
+        if connectors:
+            text = text.replace('</broker>',
+                                f'<networkConnectors>{connectors}</networkConnectors></broker>')
         with open(self.config, 'w', encoding='utf-8') as file:
-            file.write(self._text.replace(
-                '</broker>', f'<networkConnectors>{connectors}</networkConnectors></broker>')
-                if connectors else self._text)
+            file.write(text)
 
     def bridge(self, name='b'):
         """What the status says of a bridge."""

@@ -43,6 +43,29 @@ std::size_t MqttBroker::accept(mqtt::Level level) {
   return number;
 }
 
+std::size_t MqttBroker::dial(const mqtt::BridgeOptions& options, mqtt::BridgeStatus& status,
+                             mqtt::BridgeCourse& course) {
+  Peer peer;
+  const std::size_t number = peers_.size();
+  peer.session =
+      mqtt::make_bridge_session(options, status, course, {core::HomeId(0), options.remote}, clock);
+  peer.wire = std::make_unique<Wire>(*store_);
+  peer.parser = std::make_unique<mqtt::PacketParser>(kAnything, mqtt::Sender::client);
+  peer.parser->set_level(options.level);
+  peer.level = options.level;
+  peers_.push_back(std::move(peer));
+  wait(number, {}, {});
+  return number;
+}
+
+std::optional<core::milliseconds> MqttBroker::wait(std::size_t number, core::milliseconds idle_in,
+                                                   core::milliseconds idle_out) {
+  Peer& peer = peers_[number];
+  const auto next = peer.session->on_timer(idle_in, idle_out, *peer.wire);
+  settle();
+  return next;
+}
+
 void MqttBroker::receive(std::size_t number, std::string_view bytes) {
   Peer& peer = peers_[number];
   if (peer.gone || peer.wire->closed()) return;
@@ -138,11 +161,11 @@ void MqttBroker::sync() {
   }
 }
 
-void MqttBroker::restart() {
+void MqttBroker::restart(core::Ticket survives) {
   for (Peer& peer : peers_) peer.gone = true;
   pages_.clear();
   engine_.reset();
-  store_->restart();
+  store_->restart(survives);
   engine_ = std::make_unique<core::Engine>(*store_, limits_, 1);
   engine_->configure({}, now_);
   settle();

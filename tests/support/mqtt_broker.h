@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/engine.h"
+#include "protocols/mqtt/bridge.h"
 #include "protocols/mqtt/packet_parser.h"
 #include "protocols/mqtt/session.h"
 #include "protocols/session.h"
@@ -34,6 +35,10 @@ class MqttBroker final : public core::StoreListener {
 
   /// A new connection, of a client of that level; its number.
   std::size_t accept(mqtt::Level level);
+  /// A connection of a bridge to another broker, which the test plays: what it writes is read as a
+  /// client's. Its number.
+  std::size_t dial(const mqtt::BridgeOptions& options, mqtt::BridgeStatus& status,
+                   mqtt::BridgeCourse& course);
   /// Bytes from the client in one read, and all that follows from them.
   void receive(std::size_t peer, std::string_view bytes);
   void send(std::size_t peer, const mqtt::Packet& packet);
@@ -41,14 +46,21 @@ class MqttBroker final : public core::StoreListener {
   void settle();
   /// The client is gone without DISCONNECT.
   void drop(std::size_t peer);
+  /// What the session does by its timer, if nothing came or went for so long; when it wants to be
+  /// called again.
+  std::optional<core::milliseconds> wait(std::size_t peer, core::milliseconds idle_in,
+                                         core::milliseconds idle_out);
   /// Makes everything submitted durable and tells everybody.
   void sync();
-  /// Dies and starts again with what is durable. All connections are gone.
-  void restart();
+  /// Dies and starts again with what is durable, or with what was submitted up to `survives`. All
+  /// connections are gone.
+  void restart(core::Ticket survives = core::kNoTicket);
+  [[nodiscard]] core::Ticket submitted() const { return store_->submitted(); }
   void advance(core::milliseconds time);
   /// What was written since the last call, packet by packet as text (tests/support/mqtt_text.h).
   std::vector<std::string> take(std::size_t peer);
   std::string take_bytes(std::size_t peer) { return peers_[peer].wire->take(); }
+  [[nodiscard]] static core::TimePoint now() { return now_; }
   [[nodiscard]] bool closed(std::size_t peer) const { return peers_[peer].wire->closed(); }
 
   Peer& peer(std::size_t number) { return peers_[number]; }

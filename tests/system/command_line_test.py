@@ -23,7 +23,7 @@ class CommandLineTest(unittest.TestCase):
                         'store map', 'queue list', 'queue show', 'queue browse', 'queue purge',
                         'queue pause', 'queue resume', 'queue move', 'queue copy', 'queue retry',
                         'queue delete', 'queue create', 'subscription skip-damaged', 'topic list',
-                        'explain'):
+                        'bridge list', 'explain'):
             self.assertIn(command, overview.stdout)
             details = run(*command.split(), '--help')
             self.assertEqual((details.returncode, details.stderr), (0, ''), command)

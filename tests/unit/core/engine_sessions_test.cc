@@ -118,6 +118,28 @@ TEST_F(EngineSessionsTest, TheTimeCanBeChangedWhenLeaving) {
   EXPECT_FALSE(session("c"));
 }
 
+/// Goal: a session of the broker's own configuration ends by no limit of time, over restarts too.
+TEST_F(EngineSessionsTest, WhatIsConfiguredIsNotShortened) {
+  EngineLimits limits;
+  limits.session_keep_max = seconds(50);
+  open({}, limits);
+  const auto own = visit("own", {.keep = std::nullopt, .configured = true});
+  EXPECT_FALSE(own.keep);
+  listen(own, {.name = "n"});
+  const auto other = visit("other", {.keep = std::nullopt});
+  listen(other, {.name = "n"});
+  lose(own);
+  lose(other);
+  restart_now();
+  advance(seconds(1'000'000));
+  EXPECT_TRUE(session("own"));
+  EXPECT_FALSE(session("other"));
+  const auto left = engine_->durable_subscriptions_of("o");
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].client_id, "own");
+  EXPECT_TRUE(engine_->durable_subscriptions_of("own2").empty());
+}
+
 TEST_F(EngineSessionsTest, LimitsAreGrantedOrRefused) {
   EngineLimits limits;
   limits.session_keep_max = seconds(50);

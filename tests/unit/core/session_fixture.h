@@ -18,6 +18,7 @@ class SessionFixture : public EngineFixture {
     std::string will{};  ///< body, sent to topic "wills"; empty: none
     seconds will_delay{0};
     std::uint32_t in_flight_max = 0;
+    bool configured = false;
   };
   Result<ConnectionDetails> try_visit(const std::string& client_id, const Visit& visit) {
     ConnectOptions options;
@@ -27,6 +28,7 @@ class SessionFixture : public EngineFixture {
     auto session = std::make_shared<SessionRequest>();
     session->fresh = visit.fresh;
     session->keep = visit.keep;
+    session->configured = visit.configured;
     if (!visit.will.empty()) {
       auto will = std::make_shared<Will>();
       will->message = topic_message({}, "wills", visit.will, {.persistent = true});
