@@ -64,7 +64,7 @@ def wait_for(condition, what, seconds=WAIT_SECONDS):
         time.sleep(0.02)
 
 
-def _die_with_parent():
+def die_with_parent():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -119,7 +119,7 @@ class Broker:
         with open(self.log_path, 'ab') as log:
             self._process = subprocess.Popen(
                 self.command_line(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                preexec_fn=_die_with_parent, env={**os.environ, **self.environment()})
+                preexec_fn=die_with_parent, env={**os.environ, **self.environment()})
 
     def _read_ready_line(self):
         stdout = self._process.stdout

@@ -147,7 +147,6 @@ public class SessionTest extends JmsTest {
   @Test
   public void clientAcknowledgeGoesOnWithoutAcknowledging() throws JMSException {
     // More than any window of the client or of the broker would hold if it were not extended.
-    BrokerUnderTest.assumeNotPabalJms("its window is not extended before acknowledge()");
     int count = 3000;
     Connection connection = started();
     Session session = client(connection);

@@ -48,6 +48,7 @@ final class Link {
   private final Object lock = new Object();
   private Wire wire;             // null: there is none now
   private JMSException failure;  // set: there will be none any more
+  private boolean closing;
   private boolean closed;
 
   Link(Settings settings, Owner owner) {
@@ -82,7 +83,7 @@ final class Link {
         : System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(settings.timeout);
     synchronized (lock) {
       while (true) {
-        if (closed) {
+        if (closed || closing && wire == null) {
           throw new javax.jms.IllegalStateException("the connection is closed");
         }
         if (failure != null) {
@@ -269,6 +270,17 @@ final class Link {
       }
     }
     throw last;
+  }
+
+  /**
+   * From now on nobody waits for another wire. Before close(): what a listener does on this one it can
+   * finish, but it must not wait for a broker while close() waits for it.
+   */
+  void beginClosing() {
+    synchronized (lock) {
+      closing = true;
+      lock.notifyAll();
+    }
   }
 
   /** Ends the link: DISCONNECT, if the broker answers in time. Who waits for a wire gets an error. */

@@ -11,7 +11,8 @@ import org.pabal.jms.stomp.Wire;
 import org.pabal.jms.stomp.WireClosedException;
 
 /**
- * What a transacted session does between two commits. It begins with the first send or receipt, lives on
+ * What a transacted session does between two commits, or one of CLIENT_ACKNOWLEDGE receives between two
+ * calls of acknowledge(). It begins with the first send or receipt, lives on
  * one wire, and is doomed when that is lost, or a part of it fails: then it can only roll back.
  *
  * <p>Used by the session's thread; doom() by any.

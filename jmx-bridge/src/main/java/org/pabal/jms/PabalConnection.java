@@ -146,6 +146,7 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
       return;
     }
     closed = true;
+    link.beginClosing();
     for (PabalSession session : sessions) {
       session.closeWithConnection();
     }
@@ -239,9 +240,9 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
     return numbers.incrementAndGet();
   }
 
-  /** A JMSMessageID that no other message has. */
+  /** A JMSMessageID that no other message has, in the form that ActiveMQ's client can read. */
   String newMessageId() {
-    return "ID:" + id + ":" + nextNumber();
+    return "ID:jms-" + id + ":-1:1:" + nextNumber();
   }
 
   /** For one session at a time: those of closed sessions are used again. */

@@ -2,7 +2,6 @@ package org.pabal.jms;
 
 import java.io.IOException;
 import java.io.Serializable;
-import java.util.List;
 import javax.jms.Destination;
 import javax.jms.InvalidDestinationException;
 import javax.jms.JMSException;
@@ -18,6 +17,7 @@ import javax.jms.Topic;
 import javax.jms.TopicPublisher;
 import javax.jms.TopicSession;
 import javax.jms.TopicSubscriber;
+import javax.jms.TransactionRolledBackException;
 import org.pabal.jms.stomp.BrokerErrorException;
 import org.pabal.jms.stomp.Frame;
 import org.pabal.jms.stomp.Wire;
@@ -37,6 +37,9 @@ public class PabalSession implements QueueSession, TopicSession {
   private final PabalConnection connection;
   private final int mode;
   private final LocalTransaction transaction;  // null: not transacted
+  // CLIENT_ACKNOWLEDGE keeps its acknowledgements in a transaction until acknowledge(): so the broker
+  // goes on delivering, however many messages wait for that. Null in the other modes.
+  private final LocalTransaction acknowledgements;
   private final SessionDeliveries deliveries;
   private ProducerIdentity identity;
   private volatile boolean closed;
@@ -45,7 +48,14 @@ public class PabalSession implements QueueSession, TopicSession {
     this.connection = connection;
     this.mode = mode;
     this.transaction = mode == SESSION_TRANSACTED ? new LocalTransaction(connection) : null;
-    this.deliveries = new SessionDeliveries(this, transaction);
+    this.acknowledgements =
+        mode == CLIENT_ACKNOWLEDGE ? new LocalTransaction(connection) : null;
+    this.deliveries = new SessionDeliveries(this, ofReceipts());
+  }
+
+  /** The one that received messages are acknowledged in; null: each by itself. */
+  private LocalTransaction ofReceipts() {
+    return transaction != null ? transaction : acknowledgements;
   }
 
   // --- life ------------------------------------------------------------------------------------
@@ -95,7 +105,13 @@ public class PabalSession implements QueueSession, TopicSession {
   @Override
   public void recover() throws JMSException {
     checkTransacted(false);
-    deliveries.redeliverAll();
+    try {
+      if (acknowledgements != null) {
+        acknowledgements.rollback();
+      }
+    } finally {
+      deliveries.redeliverAll();
+    }
   }
 
   private void checkTransacted(boolean expected) throws JMSException {
@@ -115,8 +131,8 @@ public class PabalSession implements QueueSession, TopicSession {
     closed = true;
     deliveries.stop();
     try {
-      if (transaction != null) {
-        transaction.rollback();
+      if (ofReceipts() != null) {
+        ofReceipts().rollback();
       }
       deliveries.closeConsumers();
     } finally {
@@ -457,11 +473,22 @@ public class PabalSession implements QueueSession, TopicSession {
 
   void acknowledge(Delivery delivery) throws JMSException {
     checkOpen();
-    if (mode == CLIENT_ACKNOWLEDGE) {
-      deliveries.acknowledgeAll();
+    if (acknowledgements != null) {
+      acknowledgeAll();
     } else if (mode == INDIVIDUAL_ACKNOWLEDGE) {
-      deliveries.acknowledge(List.of(delivery));
+      deliveries.acknowledge(delivery);
     }
+  }
+
+  private void acknowledgeAll() throws JMSException {
+    try {
+      acknowledgements.commit();
+    } catch (TransactionRolledBackException e) {
+      deliveries.redeliverAll();
+      throw Errors.withCause(
+          new JMSException("not acknowledged, and so delivered again: " + e.getMessage()), e);
+    }
+    deliveries.settledAll();
   }
 
   void arrived(PabalMessageConsumer consumer, Wire wire, Frame message) {
@@ -470,14 +497,14 @@ public class PabalSession implements QueueSession, TopicSession {
 
   void interrupted(Wire lost) {
     deliveries.interrupted(lost);
-    if (transaction != null) {
-      transaction.doom(lost, new IOException("the connection was lost"));
+    if (ofReceipts() != null) {
+      ofReceipts().doom(lost, new IOException("the connection was lost"));
     }
   }
 
   void doom(Wire wire, BrokerErrorException error) {
-    if (transaction != null) {
-      transaction.doom(wire, error);
+    if (ofReceipts() != null) {
+      ofReceipts().doom(wire, error);
     }
   }
 

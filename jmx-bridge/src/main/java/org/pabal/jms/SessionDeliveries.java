@@ -2,13 +2,11 @@ package org.pabal.jms;
 
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import javax.jms.JMSException;
@@ -38,7 +36,7 @@ final class SessionDeliveries {
   private static final int IN_DOUBT_MAX = 1000;
 
   private final PabalSession session;
-  private final LocalTransaction transaction;  // null: not transacted
+  private final LocalTransaction transaction;  // of acknowledgements; null: each by itself
   private final Object mutex = new Object();
   private final ReentrantLock delivering = new ReentrantLock();
   private final List<PabalMessageConsumer> consumers = new ArrayList<>();
@@ -49,6 +47,7 @@ final class SessionDeliveries {
   private long arrivals;
   private Thread listenerThread;
 
+  /** @param transaction the one in which to acknowledge; null: none */
   SessionDeliveries(PabalSession session, LocalTransaction transaction) {
     this.session = session;
     this.transaction = transaction;
@@ -392,8 +391,9 @@ final class SessionDeliveries {
     }
     try {
       delivery.consumer().listener.onMessage(message);
-    } catch (RuntimeException e) {
-      // JMS 1.1 §4.5.2: a programming error. What acknowledges itself is delivered again.
+    } catch (RuntimeException | Error e) {
+      // JMS 1.1 §4.5.2: a programming error. What acknowledges itself is delivered again; an Error
+      // must not end the thread, and with it all delivery, in silence.
       LOG.log(System.Logger.Level.WARNING, "a listener failed with " + message, e);
       if (acknowledgesItself()) {
         redeliver(List.of(delivery));
@@ -455,47 +455,26 @@ final class SessionDeliveries {
     }
   }
 
-  void acknowledgeAll() throws JMSException {
-    List<Delivery> all;
-    synchronized (mutex) {
-      all = new ArrayList<>(delivered);
-    }
-    acknowledge(all);
-  }
-
   /**
-   * Returns when all that is durable.
+   * Returns when that is durable; at once if it was before.
    *
-   * @throws JMSException if a connection was lost meanwhile; what came on it comes again
+   * @throws JMSException if the connection was lost since the delivery: it comes again
    */
-  void acknowledge(Collection<Delivery> deliveries) throws JMSException {
-    List<Delivery> open = new ArrayList<>();
+  void acknowledge(Delivery delivery) throws JMSException {
     synchronized (mutex) {
-      for (Delivery delivery : deliveries) {
-        if (delivered.remove(delivery)) {
-          open.add(delivery);
-        }
+      if (!delivered.remove(delivery)) {
+        return;
       }
     }
-    List<CompletableFuture<Frame>> answers = new ArrayList<>();
-    for (Delivery delivery : open) {
-      answers.add(delivery.wire().request(delivery.answer("ACK")));
-    }
-    IOException failure = null;
-    for (CompletableFuture<Frame> answer : answers) {
-      try {
-        Link.answer(answer, 0);
-      } catch (IOException e) {
-        failure = e;
-      }
-    }
-    endUnneeded();
-    if (failure instanceof WireClosedException) {
+    try {
+      Link.answer(delivery.wire().request(delivery.answer("ACK")), 0);
+    } catch (WireClosedException e) {
       throw Errors.withCause(new JMSException("not acknowledged: the connection was lost, and what"
-          + " it brought comes again"), failure);
-    }
-    if (failure != null) {
-      throw Errors.toJms(failure);
+          + " it brought comes again"), e);
+    } catch (IOException e) {
+      throw Errors.toJms(e);
+    } finally {
+      endUnneeded();
     }
   }
 

@@ -153,6 +153,21 @@ public class AcknowledgeTest extends BrokerTest {
   }
 
   @Test
+  public void clientModeReceivesMoreThanThePrefetchBeforeItAcknowledges() throws Exception {
+    send(queue(), "1", "2", "3", "4", "5");
+    PabalConnection connection = started(TestBroker.url() + "?jms.prefetchPolicy.all=1");
+    Session session = connection.createSession(false, Session.CLIENT_ACKNOWLEDGE);
+    MessageConsumer consumer = session.createConsumer(queue());
+    for (String text : List.of("1", "2", "3")) {
+      assertEquals(text, receiveText(consumer));
+    }
+    receive(consumer).acknowledge();
+    receive(consumer);
+    connection.close();
+    assertEquals(List.of("5"), rest(queue()));
+  }
+
+  @Test
   public void clientModeRecoverDeliversAgainInOrder() throws Exception {
     send(queue(), "1", "2", "3");
     Session session = started().createSession(false, Session.CLIENT_ACKNOWLEDGE);

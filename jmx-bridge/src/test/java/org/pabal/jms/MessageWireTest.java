@@ -22,6 +22,10 @@ import javax.jms.MessageProducer;
 import javax.jms.ObjectMessage;
 import javax.jms.StreamMessage;
 import javax.jms.TextMessage;
+import org.apache.activemq.command.ActiveMQBytesMessage;
+import org.apache.activemq.command.ActiveMQMapMessage;
+import org.apache.activemq.command.ActiveMQStreamMessage;
+import org.apache.activemq.command.ActiveMQTextMessage;
 import org.junit.Test;
 
 /** JMS 1.1 §3: every kind of message, every header and type of property, there and back. */
@@ -349,5 +353,53 @@ public class MessageWireTest extends BrokerTest {
         () -> any.send((javax.jms.Destination) null, message));
     producer.close();
     assertThrows(javax.jms.IllegalStateException.class, () -> producer.send(message));
+  }
+
+  @Test
+  public void whatWasSentCanBeChangedAndSentAgain() throws Exception {
+    PabalSession session = session();
+    MessageProducer producer = session.createProducer(queue());
+    TextMessage message = session.createTextMessage("first");
+    producer.send(message);
+    String firstId = message.getJMSMessageID();
+    message.setText("second");
+    producer.send(message);
+    assertFalse(firstId.equals(message.getJMSMessageID()));
+    MessageConsumer consumer = session.createConsumer(queue());
+    assertEquals("first", receiveText(consumer));
+    assertEquals("second", receiveText(consumer));
+  }
+
+  @Test
+  public void foreignMessagesAreSent() throws Exception {
+    PabalSession session = session();
+    ActiveMQTextMessage text = new ActiveMQTextMessage();
+    text.setText("of another provider");
+    text.setIntProperty("p", 5);
+    text.setJMSCorrelationID("c");
+    session.createProducer(queue()).send(text);
+    assertEquals(name(), ((javax.jms.Queue) text.getJMSDestination()).getQueueName());
+    ActiveMQMapMessage map = new ActiveMQMapMessage();
+    map.setLong("long", 5);
+    session.createProducer(queue()).send(map);
+    ActiveMQStreamMessage stream = new ActiveMQStreamMessage();
+    stream.writeInt(1);
+    stream.writeString("two");
+    session.createProducer(queue()).send(stream);
+    ActiveMQBytesMessage bytes = new ActiveMQBytesMessage();
+    bytes.writeBytes(new byte[] {1, 2});
+    session.createProducer(queue()).send(bytes);
+
+    MessageConsumer consumer = session.createConsumer(queue());
+    TextMessage textBack = receive(consumer);
+    assertEquals("of another provider", textBack.getText());
+    assertEquals(5, textBack.getObjectProperty("p"));
+    assertEquals("c", textBack.getJMSCorrelationID());
+    assertEquals(text.getJMSMessageID(), textBack.getJMSMessageID());
+    assertEquals(5L, ((MapMessage) receive(consumer)).getObject("long"));
+    StreamMessage streamBack = receive(consumer);
+    assertEquals(1, streamBack.readInt());
+    assertEquals("two", streamBack.readString());
+    assertEquals(2, ((BytesMessage) receive(consumer)).getBodyLength());
   }
 }

@@ -24,7 +24,11 @@ import javax.jms.TopicSubscriber;
 import javax.jms.TransactionRolledBackException;
 import org.junit.Test;
 
-/** The broker dies by kill -9 and comes back: nothing acknowledged comes again, nothing else is lost. */
+/**
+ * The broker dies by kill -9 and comes back: nothing acknowledged comes again, nothing else is lost. With
+ * ActiveMQ a send that was repeated may be there twice, and what it delivers again after its own death is
+ * not marked, so that a message whose acknowledgement was in doubt is not recognised.
+ */
 public class ReconnectTest extends BrokerTest {
   private static List<String> numbers(int count) {
     return IntStream.range(0, count).mapToObj(i -> "n" + i).toList();
@@ -52,7 +56,9 @@ public class ReconnectTest extends BrokerTest {
     sender.join(WAIT);
     assertEquals(null, failure.get());
     // Each of them, in order, and none twice: the broker knows what it has taken.
-    assertEquals(numbers(300), rest(queue()));
+    List<String> sent = rest(queue());
+    assertEquals(numbers(300),
+        TestBroker.isPabal() ? sent : new ArrayList<>(new LinkedHashSet<>(sent)));
   }
 
   @Test
@@ -77,7 +83,7 @@ public class ReconnectTest extends BrokerTest {
     send(queue(), "last");
     await("all", () -> size(seen) == 101);
     // The one whose acknowledgement was in doubt is acknowledged when it comes again, not delivered.
-    assertEquals(List.of(), again);
+    assertTrue(again.toString(), again.isEmpty() || !TestBroker.isPabal());
     connection.close();
     assertEquals(List.of(), rest(queue()));
   }
@@ -103,7 +109,7 @@ public class ReconnectTest extends BrokerTest {
     assertThrows(TransactionRolledBackException.class, session::commit);
     TextMessage second = receive(consumer);
     assertEquals("2", second.getText());
-    assertTrue(second.getJMSRedelivered());
+    assertEquals(TestBroker.isPabal(), second.getJMSRedelivered());
     assertEquals("3", receiveText(consumer));
     send(session, out, "of the second try");
     session.commit();
@@ -124,7 +130,7 @@ public class ReconnectTest extends BrokerTest {
     assertThrows(JMSException.class, second::acknowledge);
     TextMessage again = receive(consumer);
     assertEquals("2", again.getText());
-    assertTrue(again.getJMSRedelivered());
+    assertEquals(TestBroker.isPabal(), again.getJMSRedelivered());
     receive(consumer).acknowledge();
     connection.close();
     assertEquals(List.of(), rest(queue()));
@@ -173,6 +179,37 @@ public class ReconnectTest extends BrokerTest {
       TestBroker.command("start");
     }
     assertEquals(List.of(), rest(queue()));
+  }
+
+  @Test
+  public void closeDoesNotWaitForAListenerThatWaitsForABroker() throws Exception {
+    send(queue(), "1");
+    PabalConnection connection = started(TestBroker.failoverUrl());
+    PabalSession session = auto(connection);
+    CountDownLatch entered = new CountDownLatch(1);
+    CountDownLatch killed = new CountDownLatch(1);
+    AtomicReference<JMSException> refused = new AtomicReference<>();
+    session.createConsumer(queue()).setMessageListener(message -> {
+      entered.countDown();
+      try {
+        killed.await(WAIT, TimeUnit.MILLISECONDS);
+        send(session, new PabalQueue(name() + ".out"), "nobody takes it");
+      } catch (JMSException e) {
+        refused.set(e);
+      } catch (InterruptedException e) {
+        throw new AssertionError(e);
+      }
+    });
+    assertTrue(entered.await(WAIT, TimeUnit.MILLISECONDS));
+    TestBroker.command("kill");
+    try {
+      killed.countDown();
+      connection.close();
+      assertTrue(String.valueOf(refused.get()), refused.get() != null);
+    } finally {
+      TestBroker.command("start");
+    }
+    assertEquals(List.of("1"), rest(queue()));
   }
 
   @Test
