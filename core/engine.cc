@@ -365,6 +365,7 @@ std::string Engine::State::assigned_client_id(std::uint64_t serial) const {
 Ticket Engine::State::disconnect(ConnectionId id, const DisconnectOptions& how) {
   auto* connection = connections.find(id);
   if (connection == nullptr) return kNoTicket;
+  report_parked(*connection);
   drop_parked(*connection, std::nullopt);
   while (!connection->transactions.empty()) (void)rollback(connection->transactions.back());
   while (!connection->subscriptions.empty()) {

@@ -320,8 +320,8 @@ struct DestinationCounters {
   std::uint64_t dead_lettered = 0;
   std::uint64_t redelivered = 0;
   std::uint64_t duplicates = 0;  ///< sends that were taken before (in totals only)
-  /// Waited for a topic consumer that fell behind (PendingLimit), or came to a queue without room
-  /// from a topic that leaves such queues out (VirtualTopic).
+  /// Waited for a slow topic consumer (PendingLimit); came to a full queue from a VirtualTopic that
+  /// leaves such out; in totals only: had no room, and its sender left, or is told of nothing.
   std::uint64_t dropped = 0;
 };
 

@@ -129,6 +129,23 @@ void Engine::State::unpark_front(Connection& connection) {
   connection.parked.pop_front();
 }
 
+/// It leaves before there was room: nobody else would say that its sends have gone. (Those of a
+/// transaction are rolled back with it.)
+void Engine::State::report_parked(Connection& connection) {
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < connection.parked.size(); ++i) {
+    const Parked& parked = connection.parked[i];
+    if (parked.send.message && !parked.transaction) ++count;
+  }
+  if (count == 0) return;
+  totals.dropped += count;
+  std::string text = std::to_string(count) + " sends were dropped, because client " +
+                     connection.client_id + " from " + connection.options.remote +
+                     " left before there was room";
+  if (connection.blocked) text += ": " + connection.blocked->reason;
+  order(connection, ConnectionOrder::warn, std::move(text));
+}
+
 /// Forgets the parked sends of one transaction, or all.
 void Engine::State::drop_parked(Connection& connection, std::optional<TransactionId> transaction) {
   Ring<Parked> kept;
@@ -276,6 +293,7 @@ bool Engine::State::retry_round(ParkedConnections& parked, std::uint32_t& steps)
 
 void Engine::State::reply_to_parked(Connection& connection, const Parked& parked, Outcome outcome) {
   if (parked.token == 0 && outcome.disposition != Disposition::failed) return;
+  if (parked.token == 0) ++totals.dropped;
   outbox_of(connection).replies.push_back({connection.id, parked.token, std::move(outcome)});
 }
 

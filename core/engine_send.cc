@@ -55,7 +55,10 @@ Outcome Engine::State::publish(ConnectionId id, MessageRef message, const SendOp
   if (!outcome) {
     outcome = park(*connection, Parked{std::move(send), options.transaction, options.token});
   }
-  if (identity && outcome->disposition == Disposition::failed) refused(*identity);
+  if (outcome->disposition == Disposition::failed) {
+    if (identity) refused(*identity);
+    if (options.token == 0) ++totals.dropped;  // nobody is told
+  }
   return std::move(*outcome);
 }
 

@@ -173,6 +173,7 @@ class Engine::State {
   [[nodiscard]] bool sends_are_due() const noexcept {
     return room_changed || parked_for_memory.due() || parked_for_the_store.due();
   }
+  void report_parked(Connection& connection);
   void drop_parked(Connection& connection, std::optional<TransactionId> transaction);
   void unpark_front(Connection& connection);
   void read_on(Connection& connection);

@@ -222,8 +222,8 @@ void Connection::obey(const core::ConnectionEffect& effect) {
       last_in_ = loop_.now();  // it could not be heard until now
       break;
     case core::ConnectionOrder::warn:
-      loop_.logger().warn("connection", "producer waits for room",
-                          {{"remote", remote_}, {"reason", effect.reason}});
+      loop_.logger().peer_fault("connection", "no room for a producer",
+                                {{"remote", remote_}, {"reason", effect.reason}});
       return;
     case core::ConnectionOrder::close:
       loop_.logger().info("connection", "closed by the broker",

@@ -153,7 +153,11 @@ void EventLoop::encode_effects() {
     if (Connection* connection = find(reply.connection)) connection->encode_reply(reply);
   }
   for (const auto& effect : outbox_.effects) {
-    if (Connection* connection = find(effect.connection)) connection->obey(effect);
+    if (Connection* connection = find(effect.connection)) {
+      connection->obey(effect);
+    } else if (effect.order == core::ConnectionOrder::warn) {
+      logger_.peer_fault("connection", "no room for a producer", {{"reason", effect.reason}});
+    }
   }
   outbox_.clear();
 }

@@ -2,6 +2,7 @@
 """MQTT through the running program where time and room matter: clients that are silent, publishes that
 wait for room, the $SYS topics."""
 
+import contextlib
 import os
 import re
 import struct
@@ -11,11 +12,15 @@ import unittest
 
 from broker import SOURCE_DIR, Broker, wait_for
 from mqtt_peer import Peer
+from mqtt_receiver import packet, text
 
 STOCK = os.path.join(SOURCE_DIR, 'conf', 'pabal.xml')
 SMALL = ('<destinationPolicy><policyMap><policyEntries>'
          '<policyEntry queue="small" pabalStoreLimit="10kb"/>'
          '</policyEntries></policyMap></destinationPolicy>')
+LITTLE_MEMORY = ('<systemUsage><systemUsage><memoryUsage><memoryUsage limit="256kb"/></memoryUsage>'
+                 '<storeUsage><storeUsage limit="1gb"/></storeUsage>'
+                 '<tempUsage><tempUsage limit="0"/></tempUsage></systemUsage></systemUsage>')
 
 
 class MqttLimits(unittest.TestCase):
@@ -118,6 +123,86 @@ class MqttLimits(unittest.TestCase):
                            if kind != 0xd0]
                 self.assertEqual(answers, [(0x50 if number % 2 else 0x40, number)
                                            for number in range(1, 31)])
+
+    def test_qos_0_to_a_queue_waits_for_memory(self):
+        """A non-persistent message of a queue: its producer is held by memoryUsage (there is no disk for it
+        here) as any other. 1 MB of sends waits in the broker, the rest with the client."""
+        broker = self.broker(content=LITTLE_MEMORY)
+        producer = self.peer(broker)
+        producer.connect('producer')
+        producer.socket.setblocking(False)
+        messages = 6_000
+        stream = memoryview(b''.join(
+            packet(0x30, text('$queue/small') + b'\0' + struct.pack('!I', number) + b'x' * 4000)
+            for number in range(messages)))
+        sent = 0
+
+        def send_some():
+            nonlocal sent
+            with contextlib.suppress(BlockingIOError):
+                while sent < len(stream):
+                    sent += producer.socket.send(stream[sent:])
+
+        def blocked():
+            send_some()
+            return [each for each in self.blocked(broker) if each['bytes'] >= 1 << 20]
+        wait_for(blocked, 'a producer that is not read')
+        self.assertIn('memoryUsage', self.blocked(broker)[0]['reason'])
+        other = self.peer(broker)
+        other.connect('other')
+        for _ in range(20):
+            send_some()
+            other.ping()
+        self.assertLess(sent, len(stream))
+        engine = broker.get_json('/api/status')['engine']
+        self.assertLessEqual(engine['bytesHeld'], 256 << 10)
+        with broker.connect() as consumer:
+            consumer.subscribe('/queue/small')
+            for number in range(messages):
+                send_some()
+                got = consumer.expect('MESSAGE')
+                self.assertEqual(struct.unpack('!I', got.body[:4])[0], number)
+        self.assertEqual(broker.get_json('/api/status')['engine']['totals']['dropped'], 0)
+
+    def test_who_leaves_while_its_messages_wait(self):
+        """QoS 0 promises nothing; but what is dropped is counted, and stands in the log."""
+        broker = self.broker(content=LITTLE_MEMORY)
+        for leave in ('disconnect', 'lost'):
+            with self.subTest(leave):
+                before = self.totals(broker)
+                producer = self.peer(broker)
+                producer.connect(f'producer-{leave}')
+                for _ in range(100):
+                    producer.publish('$queue/small', b'x' * 4000)
+                wait_for(lambda: self.blocked(broker), 'a blocked producer')
+                if leave == 'disconnect':
+                    producer.send(0xe0, b'')
+                producer.close()
+                wait_for(lambda: not self.blocked(broker), 'its end')
+                after = self.totals(broker)
+                taken = after['enqueued'] - before['enqueued']
+                self.assertEqual(taken + after['dropped'] - before['dropped'], 100)
+                self.assertRegex(broker.log_tail(), rf'warn .*dropped.*producer-{leave}.*memoryUsage')
+
+    def test_what_is_refused_at_qos_0_is_counted(self):
+        broker = self.broker(content=LITTLE_MEMORY.replace(
+            '<systemUsage><systemUsage>', '<systemUsage><systemUsage sendFailIfNoSpace="true">'))
+        producer = self.peer(broker)
+        producer.connect('producer')
+        for _ in range(100):
+            producer.publish('$queue/small', b'x' * 4000)
+        producer.ping()
+        totals = self.totals(broker)
+        self.assertGreater(totals['dropped'], 30)
+        self.assertEqual(totals['enqueued'] + totals['dropped'], 100)
+
+    def totals(self, broker):
+        """Of messages of clients, not those of $SYS."""
+        status = broker.get_json('/api/status')
+        queue = next((each for each in status['destinations']
+                      if each['destination'] == 'queue://small'), None)
+        return {'enqueued': queue['counters']['enqueued'] if queue else 0,
+                'dropped': status['engine']['totals']['dropped']}
 
     def test_who_is_not_read_is_not_silent(self):
         """More waits than a connection may have waiting (1 MB): it is read no more until there is room.

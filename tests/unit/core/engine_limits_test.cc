@@ -101,6 +101,31 @@ TEST_F(EngineLimitsTest, ARefusedSendNamesTheDestinationThatThoseBeforeItWaitFor
       << last.error->text;
 }
 
+/// Nobody else would say what became of them.
+TEST_F(EngineLimitsTest, WhatWaitsWhenItsConnectionLeavesIsCountedAndSaid) {
+  EngineLimits limits;
+  limits.memory_bytes_max = 5000;
+  open({}, limits);
+  const auto who = connect();
+  Send send;
+  send.persistent = false;
+  send.body.assign(1000, 'x');
+  int done = 0;
+  for (int i = 0; i < 10; ++i) {
+    done += static_cast<int>(publish(who, send).disposition == Disposition::done);
+  }
+  engine_->disconnect(who.id, now_);
+  EXPECT_EQ(engine_->snapshot().totals.dropped, 10U - static_cast<unsigned>(done));
+  const auto effects = std::exchange(engine_->outbox(HomeId{0}).effects, {});
+  ASSERT_EQ(effects.size(), 1U);
+  EXPECT_EQ(effects[0].order, ConnectionOrder::warn);
+  EXPECT_NE(effects[0].reason.find("sends were dropped"), std::string::npos) << effects[0].reason;
+  EXPECT_NE(effects[0].reason.find("memoryUsage"), std::string::npos);
+  const auto another = connect();
+  engine_->disconnect(another.id, now_);
+  EXPECT_TRUE(engine_->outbox(HomeId{0}).effects.empty());
+}
+
 TEST_F(EngineLimitsTest, FailIfNoSpaceRefusesAtOnce) {
   EngineLimits limits;
   limits.memory_bytes_max = 1500;
