@@ -44,36 +44,49 @@ std::string_view literal_prefix(std::string_view pattern) noexcept {
 // --- sending -------------------------------------------------------------------------------------
 
 /// What the routed message, which is to be retained, takes in the store for that: as a whole, if
-/// nobody else has it there. Errors: quota_exceeded.
-Result<std::uint64_t> Engine::State::admit_retained(const Message& message) const {
+/// nobody else has it there. `tally`: of those before it that go with it, and then with it.
+/// Errors: quota_exceeded.
+Result<std::uint64_t> Engine::State::admit_retained(const Message& message,
+                                                    RetainedTally* tally) const {
   const bool deletes = message.body().empty();
-  if (deletes && !retained.reading()) return std::uint64_t{0};
+  if (deletes && !retained.reading() && tally == nullptr) return std::uint64_t{0};
+  RetainedTally alone;
+  RetainedTally& sum = tally != nullptr ? *tally : alone;
   std::uint64_t copies = 0;
-  std::uint64_t topics = retained.topics.size();
-  std::uint64_t bytes = retained.bytes;
   bool own = false;
   for (const auto& place : topic_places_) {
     if (!keeps(place, message)) continue;
     const std::uint64_t size =
         place.destination ? copy_bytes_max(message, *place.destination) : message.flat().size();
-    (place.destination ? copies : bytes) += size;
-    if (place.destination) bytes += size;
+    if (place.destination) copies += size;
     own = own || !place.destination;
-    const auto known = retained.topics.find(name_of(place, message));
-    if (known == retained.topics.end()) {
-      ++topics;
-    } else {
-      bytes -= known->second.bytes;
+    const std::uint64_t kept = deletes ? 0 : size;
+    const auto name = name_of(place, message);
+    const auto known = retained.topics.find(name);
+    const bool stands = known != retained.topics.end();
+    std::uint64_t before = stands ? known->second.bytes : 0;
+    bool was_there = stands;
+    if (tally != nullptr) {
+      const auto [at, is_first] = tally->topics.try_emplace(std::string(name), kept);
+      if (!is_first) {
+        before = std::exchange(at->second, kept);
+        was_there = stands || before > 0;
+      }
     }
+    const bool is_there = stands || kept > 0;
+    sum.added += static_cast<int>(is_there) - static_cast<int>(was_there);
+    sum.bytes += static_cast<std::int64_t>(kept) - static_cast<std::int64_t>(before);
   }
   if (copies == 0 && !own) return std::uint64_t{0};
-  if (deletes) return copies + (own ? message.flat().size() : 0);
-  if (topics > limits.retained_messages_max && topics > retained.topics.size()) {
+  if (deletes) return retained.reading() ? copies + (own ? message.flat().size() : 0) : 0;
+  if (sum.added > 0 && retained.topics.size() + static_cast<std::uint64_t>(sum.added) >
+                           limits.retained_messages_max) {
     return Error{Errc::quota_exceeded,
                  "retained_messages_max: " + std::to_string(retained.topics.size()) +
                      " topics have a retained message"};
   }
-  if (bytes > limits.retained_bytes_max && bytes > retained.bytes) {
+  if (sum.bytes > 0 &&
+      retained.bytes + static_cast<std::uint64_t>(sum.bytes) > limits.retained_bytes_max) {
     return Error{Errc::quota_exceeded, "retained_bytes_max: " + std::to_string(retained.bytes) +
                                            " bytes of messages are retained"};
   }

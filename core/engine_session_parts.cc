@@ -11,7 +11,7 @@ namespace pabal::core {
 namespace {
 
 constexpr std::uint64_t kRecordVersion = 1;
-constexpr std::size_t kKeyBytesMax = 1024;
+constexpr std::size_t kKeyBytesMax = 8192;
 constexpr std::uint64_t kVolatileWhenActive = 1;
 constexpr std::uint64_t kReplaying = 2;
 

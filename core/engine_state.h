@@ -321,7 +321,14 @@ class Engine::State {
   void remind(Subscription& subscription);
 
   // --- engine_retained.cc
-  [[nodiscard]] Result<std::uint64_t> admit_retained(const Message& message) const;
+  /// What sends that go together will keep, beside what is kept: topics, and bytes of each.
+  struct RetainedTally {
+    std::map<std::string, std::uint64_t, std::less<>> topics;  ///< zero: nothing is kept there
+    std::int64_t added = 0;
+    std::int64_t bytes = 0;
+  };
+  [[nodiscard]] Result<std::uint64_t> admit_retained(const Message& message,
+                                                     RetainedTally* tally = nullptr) const;
   std::uint64_t prepare_retained(const MessageRef& message, bool stored, Batch& batch);
   std::uint64_t retain_at(const TopicPlace& place, const MessageRef& message, bool shares,
                           Batch& batch, std::vector<StoreOp>& done);

@@ -117,6 +117,7 @@ std::optional<Outcome> Engine::State::commit_now(Transaction& transaction) {
   };
   if (auto checked = check_producers(transaction); !checked) return refuse(checked.error());
   std::uint64_t stored_bytes = 0;
+  RetainedTally retains;
   for (const auto& send : transaction.sends) {
     if (send.schedule) {  // where it goes is seen when it is due
       stored_bytes += scheduled_bytes_max(send);
@@ -125,7 +126,7 @@ std::optional<Outcome> Engine::State::commit_now(Transaction& transaction) {
     if (auto routed = route(send); !routed) return refuse(routed.error());
     stored_bytes += route_bytes_max(*send.message);
     if (!send.message->retain() || topic_places_.empty()) continue;
-    const auto more = admit_retained(*send.message);
+    const auto more = admit_retained(*send.message, &retains);
     if (!more) return refuse(more.error());
     stored_bytes += *more;
   }

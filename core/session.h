@@ -86,7 +86,7 @@ enum class Leaving : std::uint8_t {
 
 /// One change of a session's attachments.
 struct SessionChange {
-  std::string key;                   ///< up to 1024 bytes
+  std::string key;                   ///< up to 8192 bytes
   std::optional<std::string> value;  ///< none: it goes
 };
 using SessionChanges = std::vector<SessionChange>;

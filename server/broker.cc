@@ -54,6 +54,7 @@ mqtt::SessionOptions mqtt_options(const Config& config, const MqttSettings& sett
   options.parser.user_properties_max = settings.user_properties_max;
   options.parser.filters_max = settings.filters_max;
   options.connect_timeout = settings.connect_timeout;
+  options.client_id_bytes_max = settings.client_id_bytes_max;
   options.receive_maximum = settings.receive_maximum;
   options.topic_alias_maximum = settings.topic_alias_maximum;
   options.topic_aliases_out_max = settings.topic_aliases_out_max;

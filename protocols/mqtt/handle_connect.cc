@@ -49,7 +49,8 @@ void MqttSession::read_connect(const Connect& packet, core::TimePoint now) {
   } else if (!packet.clean_start) {
     request->session_expiry = std::nullopt;
   }
-  if (packet.client_id.starts_with(kBridgeClientPrefix)) {
+  if (packet.client_id.starts_with(kBridgeClientPrefix) ||
+      packet.client_id.size() > options_.client_id_bytes_max) {
     request->refusal = ReasonCode::client_identifier_not_valid;
   }
   if (packet.will) {
@@ -68,6 +69,9 @@ void MqttSession::read_connect(const Connect& packet, core::TimePoint now) {
       request->will->delay = std::chrono::seconds(of_will.number(PropertyId::will_delay));
       request->will->time_to_live =
           std::chrono::seconds(of_will.number(PropertyId::message_expiry));
+      if (of_will.has(PropertyId::message_expiry) && request->will->time_to_live.count() == 0) {
+        request->will->time_to_live = core::milliseconds(1);  // to core, none is for ever
+      }
     }
   }
   if (!is_error(request->refusal) && properties.has(PropertyId::authentication_method)) {

@@ -14,6 +14,9 @@ namespace pabal::mqtt {
 struct SessionOptions {
   ParserOptions parser;
   core::milliseconds connect_timeout{30'000};  ///< until CONNECT; 0: never
+  /// At least 23 [MQTT-3.1.3-5]. Each part of a session bears it in the store, so that a longer one
+  /// would cost more than the limits of sessions count.
+  std::uint16_t client_id_bytes_max = 1024;
 
   /// PUBLISH of QoS 1 and 2 that a client may have unanswered; 5.0 is told.
   std::uint16_t receive_maximum = 1000;

@@ -66,6 +66,7 @@ struct MqttSettings {
   std::uint32_t user_properties_max = 1000;
   std::uint32_t filters_max = 10'000;
   std::chrono::milliseconds connect_timeout{30'000};  ///< connectAttemptTimeout
+  std::uint16_t client_id_bytes_max = 1024;
   std::uint16_t receive_maximum = 1000;
   std::uint16_t topic_alias_maximum = 100;
   std::uint16_t topic_aliases_out_max = 100;

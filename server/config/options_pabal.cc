@@ -275,6 +275,11 @@ constexpr Option kOptions[] =
                  [](Target& t, const Value& v, const SourceLocation&) {
                    t.config.mqtt.connect_bytes_max = static_cast<std::uint32_t>(v.number);
                  }),
+        honoured("pabalMqtt", "clientIdBytesMax", Type::memory, "1kb", {23, 65535}, kReload,
+                 "longest client identifier; a longer one is refused (0x85)",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.mqtt.client_id_bytes_max = static_cast<std::uint16_t>(v.number);
+                 }),
         honoured("pabalMqtt", "userPropertiesMax", Type::integer, "1000", {0, 100000}, kReload,
                  "user properties of one packet",
                  [](Target& t, const Value& v, const SourceLocation&) {

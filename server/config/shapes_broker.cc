@@ -80,8 +80,9 @@ constexpr Shape kShapes[] = {
      "queuePrefetch topicPrefetch durablePrefetch browserPrefetch prefetchMax",
      ""},
     {"pabalMqtt",
-     "packetBytesMax connectBytesMax userPropertiesMax filtersMax receiveMaximum "
-     "topicAliasMaximum topicAliasesOutMax inFlightMax keepAliveMax sysInterval prefetch",
+     "packetBytesMax connectBytesMax clientIdBytesMax userPropertiesMax filtersMax "
+     "receiveMaximum topicAliasMaximum topicAliasesOutMax inFlightMax keepAliveMax sysInterval "
+     "prefetch",
      ""},
     {"pabalHttp", "uri connectionsMax requestBytesMax requestTimeout", ""},
     {"pabalServer", "ioThreads drainTimeout acceptBacklog readBufferBytes logLevel", ""},

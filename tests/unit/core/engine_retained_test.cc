@@ -282,6 +282,38 @@ TEST_F(EngineRetainedTest, LimitsRefuseAtTheDoor) {
   EXPECT_EQ(keep("c", "1").disposition, Disposition::done);
 }
 
+/// Each of them alone has room.
+TEST_F(EngineRetainedTest, LimitsCountWhatATransactionSendsTogether) {
+  EngineLimits limits;
+  limits.retained_messages_max = 2;
+  limits.retained_bytes_max = 4000;
+  open({}, limits);
+  ASSERT_EQ(keep("a", "1").disposition, Disposition::done);
+  const auto who = connect();
+  const auto commit = [&](const std::vector<std::pair<std::string, std::string>>& sends) {
+    const auto transaction = *engine_->begin(who.id);
+    for (const auto& [topic, body] : sends) {
+      const auto sent = engine_->publish(who.id, topic_message(who, topic, body, {.retain = true}),
+                                         {transaction, 0, nullptr}, now_);
+      EXPECT_EQ(sent.disposition, Disposition::done);
+    }
+    return engine_->commit(transaction, 0, now_);
+  };
+  const auto refused = commit({{"b", "1"}, {"c", "1"}});
+  ASSERT_EQ(refused.disposition, Disposition::failed);
+  EXPECT_EQ(refused.error->code, Errc::quota_exceeded);
+  EXPECT_EQ(kept(), (State{{"a", "1"}}));
+  const std::string large(1500, 'x');
+  EXPECT_EQ(commit({{"a", large}, {"b", large}, {"b", large}}).disposition, Disposition::done)
+      << "what is replaced within it counts once";
+  const std::string larger(1950, 'x');
+  EXPECT_EQ(commit({{"a", larger}, {"b", larger}}).disposition, Disposition::failed);
+  EXPECT_EQ(commit({{"a", larger}, {"b", larger}, {"b", "1"}}).disposition, Disposition::failed)
+      << "as far as it has come";
+  EXPECT_EQ(commit({{"b", ""}, {"a", "2"}, {"b", "2"}}).disposition, Disposition::done);
+  EXPECT_EQ(kept(), (State{{"a", "2"}, {"b", "2"}}));
+}
+
 TEST_F(EngineRetainedTest, BodiesThatAreNotInMemoryAreReadBack) {
   EngineLimits limits;
   limits.retained_window_bytes_max = 2000;

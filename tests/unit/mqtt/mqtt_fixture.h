@@ -33,6 +33,7 @@ class MqttFixture : public testing::Test {
     std::uint32_t topic_alias_maximum = 0;
     std::string will{};  ///< topic; the payload is "gone"
     std::uint32_t will_delay = 0;
+    std::optional<std::uint32_t> will_expiry{};
     QoS will_qos = QoS::at_most_once;
     bool will_retain = false;
   };
@@ -58,6 +59,9 @@ class MqttFixture : public testing::Test {
       packet.will->retain = visit.will_retain;
       if (visit.will_delay != 0) {
         packet.will->properties.set(PropertyId::will_delay, visit.will_delay);
+      }
+      if (visit.will_expiry) {
+        packet.will->properties.set(PropertyId::message_expiry, *visit.will_expiry);
       }
     }
     const std::size_t peer = broker_.accept(visit.level);

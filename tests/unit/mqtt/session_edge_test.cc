@@ -220,5 +220,25 @@ TEST_F(MqttEdgeTest, AFilterThatGoesBeforeItsMessageLeavesHoldsNothing) {
   EXPECT_THAT(got[0], StartsWith("PUBLISH qos=2 id="));
 }
 
+/// Of any length that a topic of core may have.
+TEST_F(MqttEdgeTest, LongFiltersAreKeptAtEveryQoS) {
+  const std::string filter = std::string(4000, 'a') + "/#";
+  for (const QoS qos : {QoS::at_most_once, QoS::at_least_once}) {
+    const auto peer = resume("c");
+    take(peer);
+    subscribe(peer, filter, qos);
+    EXPECT_THAT(take(peer), ElementsAre(StartsWith("SUBACK id=1 0x0")));
+    broker_.drop(peer);
+    broker_.restart();
+    const auto again = resume("c");
+    EXPECT_THAT(connack_, StartsWith("CONNACK session-present"));
+    publish(connect("sender"), std::string(4000, 'a') + "/b", "x", qos, 1);
+    broker_.sync();
+    EXPECT_EQ(take(again).size(), 1U);
+    broker_.drop(again);
+    broker_.drop(connect("c"));
+  }
+}
+
 }  // namespace
 }  // namespace pabal::mqtt

@@ -243,6 +243,27 @@ TEST_F(MqttKeptTest, SendsAWillForALostConnectionOnly) {
   EXPECT_EQ(take(other).size(), 1U);
 }
 
+/// An expiry of 0 is none at all for a client that is away, and not one without end.
+TEST_F(MqttKeptTest, AWillExpiresInItsTime) {
+  for (const std::uint32_t expiry : {0U, 1U, 60U}) {
+    const auto away = resume("away");
+    subscribe(away, "w", kQoS1);
+    broker_.drop(away);
+    Visit visit;
+    visit.will = "w";
+    visit.will_qos = kQoS1;
+    visit.will_expiry = expiry;
+    broker_.drop(connect("a", visit));
+    broker_.sync();
+    broker_.advance(std::chrono::seconds(2));
+    broker_.sync();
+    const auto back = resume("away");
+    EXPECT_EQ(all_of(back).size(), expiry == 60 ? 1U : 0U) << expiry;
+    broker_.drop(back);
+    broker_.drop(connect("away"));  // and nothing is left
+  }
+}
+
 TEST_F(MqttKeptTest, WaitsWithAWillForItsDelay) {
   const auto other = connect("other");
   subscribe(other, "w", kQoS0);

@@ -249,6 +249,21 @@ TEST_F(MqttConnectTest, ShortensTheKeepAliveAndSaysSo) {
   }
 }
 
+/// Longer than 23 bytes they may be [MQTT-3.1.3-6], and not of any length.
+TEST_F(MqttConnectTest, RefusesClientIdsThatAreTooLong) {
+  for (const Level level : kLevels) {
+    for (const std::size_t size : {23U, 1024U, 1025U, 60'000U}) {
+      Visit visit;
+      visit.level = level;
+      const auto peer = connect(std::string(size, 'c'), visit);
+      const bool refused = size > 1024;
+      EXPECT_EQ(broker_.closed(peer), refused) << size;
+      EXPECT_EQ(connack_ == "CONNACK 0x85", refused) << connack_;
+      broker_.drop(peer);
+    }
+  }
+}
+
 /// As ActiveMQ's transport.defaultKeepAlive, at every level; who may be told is.
 TEST_F(MqttConnectTest, WatchesWhoAsksForNoKeepAliveIfTheBrokerWantsIt) {
   broker_.options().default_keep_alive = 20;
