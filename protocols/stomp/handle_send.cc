@@ -17,6 +17,8 @@ namespace {
 /// Above so many headers a set finds repeated ones, so that their number costs linear time.
 constexpr std::size_t kScannedHeadersMax = 16;
 
+constexpr std::size_t kForeignIdBytesMax = 255;
+
 /// STOMP 1.2 "Repeated Header Entries": only the first counts.
 class FirstOnly {
  public:
@@ -146,6 +148,15 @@ bool StompSession::read_send_header(SendHeader kind, const Header& header, SendF
       break;
     case SendHeader::producer_sequence:
       fields.producer_sequence = &header.value;
+      break;
+    case SendHeader::foreign_id:
+      // A JMS client names its messages itself. One of our own kind of name would be taken for
+      // another message when a 1.1 client acknowledges it.
+      if (!value.starts_with("ID:") || value.starts_with("ID:pabal-") ||
+          value.size() > kForeignIdBytesMax) {
+        return refuse_value();
+      }
+      builder.foreign_id = value;
       break;
     case SendHeader::transformation:
       fields.transformation = &header.value;

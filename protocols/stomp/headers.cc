@@ -47,6 +47,10 @@ SendHeader classify_send_header(std::string_view name) noexcept {
       break;
     case 17:
       if (name == "producer-sequence") return producer_sequence;
+      if (name == "JMSXDeliveryCount") return dropped;
+      break;
+    case 19:
+      if (name == "JMS_Pabal_MessageID") return foreign_id;
       break;
     case 25:
       if (name == "JMSXGroupFirstForConsumer") return dropped;  // the broker's to say
@@ -77,6 +81,8 @@ bool is_server_header(std::string_view name) noexcept {
       return name == "subscription" || name == "JMSXGroupSeq";
     case 14:
       return name == "content-length";
+    case 17:
+      return name == "JMSXDeliveryCount";
     case 25:
       return name == "JMSXGroupFirstForConsumer";
     default:

@@ -29,6 +29,7 @@ enum class SendHeader : std::uint8_t {
   scheduled,
   producer_id,
   producer_sequence,
+  foreign_id,
 };
 
 /// By length first: most names differ there.

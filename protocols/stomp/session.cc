@@ -299,6 +299,11 @@ void StompSession::encode_delivery(const core::Delivery& delivery, protocols::Ou
     }
   }
   if (delivery.redelivered) out += "redelivered:true\n";
+  if (delivery.deliveries > 0) {
+    out += "JMSXDeliveryCount:";
+    append_number(out, std::uint64_t{delivery.deliveries} + 1);
+    out += '\n';
+  }
   if (delivery.first_of_group) out += "JMSXGroupFirstForConsumer:true\n";
   const core::Destination* place = delivery.destination.get();
   if (!temporaries_.empty() && names_a_temporary(message, place)) {

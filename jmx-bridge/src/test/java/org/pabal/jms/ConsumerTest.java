@@ -97,6 +97,21 @@ public class ConsumerTest extends BrokerTest {
   }
 
   @Test
+  public void deliveriesAreCountedAcrossConnections() throws Exception {
+    send(queue(), "poor");
+    for (int count = 1; count <= 3; ++count) {
+      PabalConnection connection = started();
+      Session session = connection.createSession(false, Session.CLIENT_ACKNOWLEDGE);
+      Message message = receive(session.createConsumer(queue()));
+      assertEquals(count > 1, message.getJMSRedelivered());
+      // ActiveMQ does not tell STOMP clients how often.
+      assertEquals(TestBroker.isPabal() ? count : Math.min(count, 2),
+          message.getIntProperty("JMSXDeliveryCount"));
+      connection.close();
+    }
+  }
+
+  @Test
   public void nothingIsDeliveredBeforeStartNorAfterStop() throws Exception {
     send(queue(), "1", "2");
     PabalConnection connection = connect();

@@ -356,6 +356,17 @@ public class MessageWireTest extends BrokerTest {
   }
 
   @Test
+  public void theIdOfAMessageIsTheBrokersToo() throws Exception {
+    org.junit.Assume.assumeTrue("another broker makes one of its own", TestBroker.isPabal());
+    PabalSession session = session();
+    TextMessage message = session.createTextMessage("selected");
+    session.createProducer(queue()).send(message);
+    MessageConsumer consumer = session.createConsumer(queue(),
+        "JMSMessageID = '" + message.getJMSMessageID() + "'");
+    assertEquals(message.getJMSMessageID(), receive(consumer).getJMSMessageID());
+  }
+
+  @Test
   public void whatWasSentCanBeChangedAndSentAgain() throws Exception {
     PabalSession session = session();
     MessageProducer producer = session.createProducer(queue());
