@@ -132,7 +132,8 @@ def machine():
     return f'{os.cpu_count()} × {model}, {memory:.0f} GB, Linux {platform.release()}'
 
 
-def report(figures, rows, mqtt, old):
+def report(figures, rows, others, old):
+    """`others`: modules with rows and a table of their own."""
     lines = [
         '# Side by side with ActiveMQ and RabbitMQ', '',
         'Written by `make compare` (`tests/bench/compare`), which starts the brokers in turn on one',
@@ -153,15 +154,18 @@ def report(figures, rows, mqtt, old):
         ratios, verdict = Judge(figures, row).text()
         cells = [cell(row, results.get(peer)) for peer, _ in PEERS]
         lines.append(f'| {row.title} | ' + ' | '.join(cells) + f' | {ratios} | {verdict} |')
-    lines += mqtt.table(figures)
+    for module in others:
+        lines += module.table(figures)
     lines += ['', '## Commands, and how loaded the machine was', '',
               'The load is the one-minute average when the row began: above about 0.5 somebody else',
               'was using the machine, and the figures are worth that much less.', '',
               '| row | command | taken, load |', '|---|---|---|']
-    for row in rows + [row for row in mqtt.ROWS if row.name in figures]:
+    more = [row for module in others for row in module.ROWS if row.name in figures]
+    names = dict(peer for module in others for peer in module.PEERS) | dict(PEERS)
+    for row in rows + more:
         results = figures.get(row.name, {})
         taken = ', '.join(f'{name} {results[peer]["when"]} at {results[peer]["load"]}'
-                          for peer, name in (*PEERS[:2], *mqtt.PEERS) if peer in results)
+                          for peer, name in names.items() if peer in results)
         command = next((result['command'] for result in results.values()), '')
         lines.append(f'| {row.name} | `{command}` | {taken} |')
     at = old.find(NOTES)

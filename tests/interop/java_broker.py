@@ -38,6 +38,10 @@ class Pabal(Broker):
         super().__init__(options={'openwire.port': self.openwire_url.rpartition(':')[2],
                                   'stomp.port': steady_port(), **(options or {})})
 
+    @property
+    def mqtt_port(self):
+        return self.openwire_url.rpartition(':')[2]  # One port for all.
+
 
 class ActiveMQ(compare_brokers.ActiveMQ):
     """Debian's ActiveMQ with what the tests need besides its defaults. Its heap is
@@ -53,6 +57,7 @@ class ActiveMQ(compare_brokers.ActiveMQ):
         self.port = steady_port()
         self.stomp_url = f'stomp://127.0.0.1:{self.port}'
         self.openwire_url = f'tcp://127.0.0.1:{steady_port()}'
+        self.mqtt_port = str(steady_port())
         try:
             self.start()
         except BaseException:
@@ -65,6 +70,9 @@ class ActiveMQ(compare_brokers.ActiveMQ):
         with open(path, encoding='utf-8') as file:
             text = file.read()
         text = text.replace('tcp://127.0.0.1:0', self.openwire_url)
+        text = text.replace('</transportConnectors>',
+                            f'<transportConnector name="mqtt" uri="mqtt://127.0.0.1:{self.mqtt_port}"/>'
+                            '</transportConnectors>')
         text = text.replace('useJmx="false"', 'useJmx="false" schedulerSupport="true"')
         # With its page of 200 messages it sometimes hands out no more until it looks for expired ones,
         # half a minute later.
@@ -76,6 +84,10 @@ class ActiveMQ(compare_brokers.ActiveMQ):
             <persistenceAdapter>""")
         with open(path, 'w', encoding='utf-8') as file:
             file.write(text)
+
+    def command(self):
+        # If the test itself is killed, the kernel kills the broker.
+        return ['setpriv', '--pdeathsig', 'KILL', *super().command()]
 
     def close(self):
         self.kill()

@@ -62,11 +62,19 @@ public final class BrokerUnderTest {
     assumeFalse("pabal-jms: " + why, client().startsWith("org.pabal."));
   }
 
+  /** Whether it is the real ActiveMQ. */
+  public static boolean activeMq() {
+    return System.getProperty("broker.name", "").equals("activemq");
+  }
+
+  /** Skips a test of what Pabal does not do, or not yet. */
+  public static void assumeNotPabal(String why) {
+    assumeFalse("Pabal: " + why, System.getProperty("broker.name", "").equals("pabal"));
+  }
+
   /** Skips a test of what ActiveMQ, which proves the tests, does otherwise. */
   public static void assumeNotActiveMq(String why) {
-    assumeFalse(
-        "ActiveMQ departs from JMS: " + why,
-        System.getProperty("broker.name", "").equals("activemq"));
+    assumeFalse("ActiveMQ departs from JMS: " + why, activeMq());
   }
 
   /** Skips the test where nobody can kill the broker. */
