@@ -29,7 +29,7 @@ namespace pabal::mqtt {
 ///                   its digest: a peer that has lost a part of its memory uses the id again
 ///   o/<packet id>   one to the peer: "p <place> <key>" (outgoing.h): PUBREC is missing; or
 ///                   "r <n> <place> <key>": PUBREC came, as the nth, and PUBCOMP is missing
-///   s               what the peer has granted: its filters, a line each
+///   s               what the peer has granted: its filters, a line each, to be taken back one day
 ///   u               whose session at the peer all this belongs to: "<remote> <client id>"
 /// Unlike a client of ours, the peer owes us its answers: a message counts as forwarded, and is
 /// acknowledged to core, with PUBACK or PUBCOMP. With PUBREC would be too early: a peer that has

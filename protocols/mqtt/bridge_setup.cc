@@ -265,11 +265,9 @@ void BridgeSession::subscribe_here(core::Engine& engine, core::TimePoint now) {
   }
 }
 
-/// A peer whose session is there still has the subscriptions, and says again what it retains only
-/// if asked again (before 5.0 whenever it is asked).
+/// With each connection: a peer that was killed may have its session, and not what it was asked for
+/// last. It says again what it retains only if that is new to it (before 5.0 whenever it is asked).
 void BridgeSession::subscribe_there(core::Engine& engine) {
-  const std::string wanted = wanted_text(options_);
-  if (wanted == asked_) return;
   std::string gone;
   std::uint32_t gone_count = 0;
   for (std::string_view rest = asked_; !rest.empty();) {
@@ -331,9 +329,11 @@ void BridgeSession::ask(const Packet& packet) {
   }
 }
 
-/// What was asked for is not asked for again, as long as the peer has its session.
+/// What is not wanted any more one day is what has to be taken back then.
 void BridgeSession::note_granted(core::Engine& engine) {
-  (void)engine.change_session(*connection_, {{std::string(kAskedKey), wanted_text(options_)}});
+  if (asked_ == wanted_text(options_)) return;
+  asked_ = wanted_text(options_);
+  (void)engine.change_session(*connection_, {{std::string(kAskedKey), asked_}});
 }
 
 /// The peer has what it was asked for when it has answered all of it. What it refuses is asked for
