@@ -86,7 +86,13 @@ Result<SubscriptionId> Engine::subscribe(ConnectionId connection, const Subscrib
 Result<void> Engine::unsubscribe(SubscriptionId id, TimePoint now) {
   auto* subscription = at(now).subscriptions.find(id);
   if (subscription == nullptr) return Error{Errc::not_found, "no such subscription"};
-  state_->unsubscribe(*subscription);
+  state_->unsubscribe(*subscription, State::kAllSeen);
+  return {};
+}
+Result<void> Engine::unsubscribe(SubscriptionId id, DeliveryId seen, TimePoint now) {
+  auto* subscription = at(now).subscriptions.find(id);
+  if (subscription == nullptr) return Error{Errc::not_found, "no such subscription"};
+  state_->unsubscribe(*subscription, seen);
   return {};
 }
 Result<void> Engine::delete_durable(std::string_view client_id, std::string_view name,
@@ -99,6 +105,18 @@ Result<void> Engine::grant(SubscriptionId id, std::uint32_t messages, TimePoint 
   subscription->granted += messages;
   state_->credit_returned(*subscription);
   return {};
+}
+Result<void> Engine::set_credit(SubscriptionId id, std::uint32_t prefetch, std::uint32_t granted,
+                                TimePoint now) {
+  auto* subscription = at(now).subscriptions.find(id);
+  if (subscription == nullptr) return Error{Errc::not_found, "no such subscription"};
+  subscription->options.prefetch = prefetch;
+  subscription->granted = granted;
+  state_->credit_returned(*subscription);
+  return {};
+}
+bool Engine::may_deliver_soon(SubscriptionId subscription) const {
+  return state_->may_deliver_soon(subscription);
 }
 Outcome Engine::acknowledge(SubscriptionId subscription, DeliveryRange range, AckKind kind,
                             std::string_view cause, std::optional<TransactionId> transaction,
@@ -189,6 +207,25 @@ std::vector<BranchSnapshot> Engine::branches(const Xid* after, std::size_t limit
 }
 Result<Destination> Engine::create_temporary(ConnectionId connection, DestinationKind kind) {
   return state_->create_temporary(connection, kind);
+}
+Result<void> Engine::create_temporary(ConnectionId connection, const Destination& destination) {
+  return state_->create_temporary(connection, destination);
+}
+Result<void> Engine::delete_temporary(ConnectionId connection, const Destination& destination,
+                                      TimePoint now) {
+  return at(now).delete_temporary(connection, destination);
+}
+bool Engine::has_temporary(const Destination& destination) const {
+  return state_->temporaries.contains(destination);
+}
+std::vector<Destination> Engine::temporaries(const Destination* after, std::size_t limit) const {
+  std::vector<Destination> found;
+  const auto& all = state_->temporaries;
+  for (auto next = after == nullptr ? all.begin() : all.upper_bound(*after);
+       next != all.end() && found.size() < limit; ++next) {
+    found.push_back(*next);
+  }
+  return found;
 }
 Result<void> Engine::create_queue(const std::string& name) {
   return state_->make_queue(name);
@@ -311,6 +348,7 @@ Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) 
     taken_over = connections.find(at->second);
     if (taken_over != nullptr && taken_over->session == nullptr) taken_over = nullptr;
   }
+  if (!options.session && !options.instance.empty()) taken_over = other_instance(options);
   if (connections.size() >= limits.connections_max && taken_over == nullptr) {
     return Error{Errc::quota_exceeded,
                  "connections_max: " + std::to_string(limits.connections_max) + " are connected"};
@@ -321,7 +359,7 @@ Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) 
   }
   std::shared_ptr<SessionCompanion> companion;
   if (taken_over != nullptr) {
-    companion = taken_over->session->companion;
+    if (options.session) companion = taken_over->session->companion;
     order(*taken_over, ConnectionOrder::close,
           "the session was taken over by a connection from " + options.remote);
     outbox_of(*taken_over).effects.back().cause = CloseCause::taken_over;
@@ -351,6 +389,17 @@ Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) 
   return details;
 }
 
+/// The connection that a client has lost, if that is not known here yet.
+Connection* Engine::State::other_instance(const ConnectOptions& options) {
+  const auto at = client_ids.find(options.client_id);
+  if (options.client_id.empty() || at == client_ids.end()) return nullptr;
+  Connection* other = connections.find(at->second);
+  const bool same = other != nullptr && other->session == nullptr &&
+                    other->options.instance == options.instance &&
+                    other->options.user == options.user;
+  return same ? other : nullptr;
+}
+
 /// A client may give itself an id that looks like ours, and its session be here still.
 std::string Engine::State::assigned_client_id(std::uint64_t serial) const {
   const std::string own =
@@ -369,7 +418,7 @@ Ticket Engine::State::disconnect(ConnectionId id, const DisconnectOptions& how) 
   drop_parked(*connection, std::nullopt);
   while (!connection->transactions.empty()) (void)rollback(connection->transactions.back());
   while (!connection->subscriptions.empty()) {
-    unsubscribe(*subscriptions.find(connection->subscriptions.back()));
+    unsubscribe(*subscriptions.find(connection->subscriptions.back()), kAllSeen);
   }
   while (!connection->temporaries.empty()) {
     const Destination destination = connection->temporaries.back();

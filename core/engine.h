@@ -132,6 +132,10 @@ struct ConnectOptions {
   /// At most so many deliveries that it must acknowledge are out at a time, over all its
   /// subscriptions; 0: no such limit.
   std::uint32_t in_flight_max = 0;
+  /// Not empty: a name that the client gives this connection, and each that it makes in its place.
+  /// One of the same user that has it, and the client id, is ended as if it were lost
+  /// (ConnectionOrder::close, by CloseCause::taken_over). Not with a session.
+  std::string instance;
   /// Null: none; and a client id that is in use is refused. With a session, the connection that has
   /// the session of the client id now, if one has, is ended (ConnectionOrder::close, by
   /// CloseCause::taken_over), as if it were lost.
@@ -454,11 +458,21 @@ class Engine {
                                    TimePoint now);
   /// Deliveries not acknowledged return, not marked unless the client may have seen them.
   Result<void> unsubscribe(SubscriptionId subscription, TimePoint now);
+  /// The same; deliveries above `seen` were never handed to the client's application, which says
+  /// so: they return as they were, uncounted.
+  Result<void> unsubscribe(SubscriptionId subscription, DeliveryId seen, TimePoint now);
   /// Removes a durable subscription and what waits for it. Errors: not_found, in_use.
   Result<void> delete_durable(std::string_view client_id, std::string_view name, TimePoint now);
   /// Adds credit for so many deliveries beyond the prefetch (pull consumers: prefetch 0). Errors:
   /// not_found.
   Result<void> grant(SubscriptionId subscription, std::uint32_t messages, TimePoint now);
+  /// Sets the credit anew: at most `prefetch` deliveries out at a time, and `granted` beyond them,
+  /// in place of what is left of earlier grants. Errors: not_found.
+  Result<void> set_credit(SubscriptionId subscription, std::uint32_t prefetch,
+                          std::uint32_t granted, TimePoint now);
+  /// With credit, and after run() has answered false: whether something for it may be on its way,
+  /// from the disk or through it. False: nothing waits that it can have.
+  [[nodiscard]] bool may_deliver_soon(SubscriptionId subscription) const;
   /// Settles the deliveries of the range that are still out; with a transaction, when that commits.
   /// Errors: not_found if not one delivery of the range is out; not_found for the transaction.
   Outcome acknowledge(SubscriptionId subscription, DeliveryRange range, AckKind kind,
@@ -549,6 +563,16 @@ class Engine {
 
   /// A name that no other temporary has; lives until the connection ends. Errors: quota_exceeded.
   Result<Destination> create_temporary(ConnectionId connection, DestinationKind kind);
+  /// The same under a name of the client's; nothing changes if it has it already. Errors in
+  /// addition: bad_destination, already_exists (another connection has it).
+  Result<void> create_temporary(ConnectionId connection, const Destination& destination);
+  /// Before its connection ends. Errors: not_found (it is none of the connection's), in_use.
+  Result<void> delete_temporary(ConnectionId connection, const Destination& destination,
+                                TimePoint now);
+  [[nodiscard]] bool has_temporary(const Destination& destination) const;
+  /// At most `limit` of all above `after` (null: from the first), in order.
+  [[nodiscard]] std::vector<Destination> temporaries(const Destination* after,
+                                                     std::size_t limit) const;
 
   // --- administration (core/queue_admin.h) -----------------------------------------------------
 

@@ -561,6 +561,17 @@ void Engine::State::list_for_wake(Scan& scan) {
   list_as_blocked(scan);
 }
 
+bool Engine::State::may_deliver_soon(SubscriptionId id) {
+  const auto* subscription = subscriptions.find(id);
+  if (subscription == nullptr) return false;
+  if (subscription->ready || subscription->has_waiting()) return true;
+  return std::any_of(subscription->scans.begin(), subscription->scans.end(), [](const Scan* scan) {
+    return scan->ready || scan->waiting == WaitReason::working ||
+           scan->waiting == WaitReason::reading_from_disk ||
+           scan->waiting == WaitReason::waiting_for_sync;
+  });
+}
+
 void Engine::State::wake_blocked(Subscription& subscription) {
   for (auto* scan : subscription.blocked) {
     for (auto& link : scan->consumers) {

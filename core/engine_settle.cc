@@ -365,14 +365,14 @@ void Engine::State::return_delivery(Subscription& subscription, InFlight& delive
   delivery_done(subscription, delivery);
 }
 
-/// Puts a delivery back to its place, counted, for the reader's other consumers. The caller appends
-/// `counts`, in which neighbours are joined.
-void Engine::State::give_back(InFlight& delivery, std::vector<StoreOp>& counts) {
+/// Puts a delivery back to its place, counted if it was `seen`, for the reader's other consumers.
+/// The caller appends `counts`, in which neighbours are joined.
+void Engine::State::give_back(InFlight& delivery, std::vector<StoreOp>& counts, bool seen) {
   Reader& reader = *delivery.reader;
   Entry entry = std::move(delivery.entry);
-  ++entry.deliveries;
+  if (seen) ++entry.deliveries;
   no_longer_out(reader, entry);
-  if (!entry.is_volatile) {
+  if (seen && !entry.is_volatile) {
     count_failure(reader, delivery.priority, entry.sequence, StoreOpKind::count_delivery, counts);
   }
   put_back(reader, delivery.priority, std::move(entry));

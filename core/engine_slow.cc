@@ -182,11 +182,11 @@ void Engine::State::abort_slow(Subscription& subscription, const std::string& wh
   order(connection, ConnectionOrder::close,
         "slow consumer of " + subscription.interest().destination.to_text() + " aborted: " + why);
   if (!subscription.policy->slow_consumer.abort_connection) {
-    unsubscribe(subscription);
+    unsubscribe(subscription, kAllSeen);
     return;
   }
   const auto ended = connection.subscriptions;
-  for (const auto id : ended) unsubscribe(*subscriptions.find(id));
+  for (const auto id : ended) unsubscribe(*subscriptions.find(id), kAllSeen);
 }
 
 }  // namespace pabal::core

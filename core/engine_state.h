@@ -77,6 +77,7 @@ class Engine::State {
   // --- engine.cc
   Result<ConnectionDetails> connect(const ConnectOptions& options);
   [[nodiscard]] std::string assigned_client_id(std::uint64_t serial) const;
+  [[nodiscard]] Connection* other_instance(const ConnectOptions& options);
   Ticket disconnect(ConnectionId id, const DisconnectOptions& how);
   void written(ConnectionId id, std::uint64_t number);
   void configure(EngineSettings wanted);
@@ -460,9 +461,13 @@ class Engine::State {
   void begin_volatile(Reader& reader);
   void drop_volatile(Reader& reader);
   void keep_acknowledged(Subscription& subscription, Transaction& transaction);
-  void unsubscribe(Subscription& subscription);
+  static constexpr DeliveryId kAllSeen{UINT64_MAX};
+  void unsubscribe(Subscription& subscription, DeliveryId seen);
+  [[nodiscard]] bool may_deliver_soon(SubscriptionId id);
   Result<void> delete_durable(std::string_view client_id, std::string_view name);
   Result<Destination> create_temporary(ConnectionId id, DestinationKind kind);
+  Result<void> create_temporary(ConnectionId id, const Destination& destination);
+  Result<void> delete_temporary(ConnectionId id, const Destination& destination);
   void delete_temporary(const Destination& destination);
 
   // --- engine_dispatch.cc
@@ -612,7 +617,7 @@ class Engine::State {
   /// `may_wait`: nobody waits for a reply about it.
   void release(Reader& reader, int priority, Entry& entry, Batch* batch, bool may_wait = false);
   void release_volatile(Reader& reader, int priority, Entry& entry);
-  void give_back(InFlight& delivery, std::vector<StoreOp>& counts);
+  void give_back(InFlight& delivery, std::vector<StoreOp>& counts, bool seen = true);
   void return_delivery(Subscription& subscription, InFlight& delivery, Batch* batch = nullptr);
   using ReturnedPlace =
       std::pair<Reader*, std::pair<int, std::uint64_t>>;  ///< see Reader::returned
@@ -1025,6 +1030,7 @@ class Engine::State {
   std::size_t volatile_lists = 0;                                 ///< of shared subscriptions
   std::map<std::uint64_t, std::pair<SubscriptionId, PinKey>> pins_asked;  ///< by request
   NameMap<ConnectionId> temporary_topics;                                 ///< owners
+  std::set<Destination> temporaries;                                      ///< of all connections
   std::uint64_t last_list = 0;
   std::uint64_t last_reader = 0;
 

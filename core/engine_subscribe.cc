@@ -376,7 +376,7 @@ void Engine::State::keep_acknowledged(Subscription& subscription, Transaction& t
                 [&](const PendingAck& ack) { return ack.subscription == subscription.id; });
 }
 
-void Engine::State::unsubscribe(Subscription& subscription) {
+void Engine::State::unsubscribe(Subscription& subscription, DeliveryId seen) {
   Connection& connection = subscription.connection;
   subscription.ending = true;
   // Acknowledged in a transaction that goes on: it keeps them.
@@ -390,7 +390,7 @@ void Engine::State::unsubscribe(Subscription& subscription) {
     if (delivery.state != InFlight::State::out) continue;
     if (subscription.pinned > 0 && keep_pinned(subscription, delivery)) continue;
     if (delivery.reader != nullptr) {
-      give_back(delivery, counts);
+      give_back(delivery, counts, delivery.id <= seen);
     } else {
       unhold(*delivery.entry.message);
     }
@@ -470,21 +470,68 @@ Result<Destination> Engine::State::create_temporary(ConnectionId id, Destination
   Destination destination{kind, "ID:pabal-" + std::to_string(connection->origin >> 32) + "-" +
                                     std::to_string(connection->origin & 0xFFFFFFFF) + ":" +
                                     std::to_string(++connection->temporaries_made)};
+  if (auto made = create_temporary(id, destination); !made) return made.error();
+  return destination;
+}
+
+Result<void> Engine::State::create_temporary(ConnectionId id, const Destination& destination) {
+  auto* connection = connections.find(id);
+  if (connection == nullptr) return Error{Errc::not_found, "no such connection"};
+  if (!is_temporary(destination.kind)) {
+    return Error{Errc::invalid_argument, "not a kind of temporary"};
+  }
+  if (auto valid = validate_destination_name(destination.name); !valid) return valid;
+  if (destination.is_pattern()) {
+    return Error{Errc::bad_destination, "a temporary destination cannot be a pattern"};
+  }
+  auto& own = connection->temporaries;
+  if (temporaries.contains(destination)) {
+    if (std::find(own.begin(), own.end(), destination) != own.end()) return {};
+    return Error{Errc::already_exists,
+                 destination.to_text() + " is a temporary destination of another connection"};
+  }
+  const bool queue = destination.kind == DestinationKind::temporary_queue;
+  if (queue && queues.contains(destination.name)) {
+    return Error{Errc::already_exists, "there is a queue " + destination.name + " already"};
+  }
   if (lists.size() + temporary_topics.size() >= limits.destinations_max) {
     return Error{Errc::quota_exceeded, "destinations_max reached"};
   }
-  if (kind == DestinationKind::temporary_queue) {
+  if (queue) {
     auto list = std::make_unique<MessageList>(ListId{++last_list}, destination, false);
     list->owner = id;
     add_list(std::move(list));
   } else {
     temporary_topics[destination.name] = id;
   }
-  connection->temporaries.push_back(destination);
-  return destination;
+  temporaries.insert(destination);
+  own.push_back(destination);
+  return {};
+}
+
+Result<void> Engine::State::delete_temporary(ConnectionId id, const Destination& destination) {
+  auto* connection = connections.find(id);
+  if (connection == nullptr) return Error{Errc::not_found, "no such connection"};
+  const auto own =
+      std::find(connection->temporaries.begin(), connection->temporaries.end(), destination);
+  if (own == connection->temporaries.end()) {
+    return Error{Errc::not_found, destination.to_text() + " is not a temporary of this connection"};
+  }
+  // Nobody else can consume from it.
+  for (const auto subscription : connection->subscriptions) {
+    for (const auto& interest : subscriptions.find(subscription)->options.interests) {
+      if (interest.destination != destination) continue;
+      return Error{Errc::in_use,
+                   "Destination: " + destination.to_text() + " still has an active subscription"};
+    }
+  }
+  connection->temporaries.erase(own);
+  delete_temporary(destination);
+  return {};
 }
 
 void Engine::State::delete_temporary(const Destination& destination) {
+  temporaries.erase(destination);
   if (destination.kind == DestinationKind::temporary_topic) {
     temporary_topics.erase(destination.name);
     return;
