@@ -75,6 +75,9 @@ class Session {
   virtual std::optional<core::milliseconds> on_timer(core::milliseconds idle_in,
                                                      core::milliseconds idle_out,
                                                      Output& output) = 0;
+  /// Whether on_timer() is to be asked anew, because something is due earlier than it said. Asked
+  /// after encode_outcomes(); the answer is true once. on_timer() may leave commands for apply().
+  [[nodiscard]] virtual bool take_timer_change() noexcept { return false; }
   /// For logs: "client-id", login, negotiated version.
   [[nodiscard]] virtual std::string describe() const = 0;
 };

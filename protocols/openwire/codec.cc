@@ -323,7 +323,8 @@ void Decoder::any(AnyCommand& command) {
 
 class Encoder {
  public:
-  Encoder(std::string& out, const WireFormat& format) : out_(out), format_(format) {}
+  Encoder(std::string& out, const WireFormat& format, MessageMarks* marks = nullptr)
+      : out_(out), format_(format), marks_(marks) {}
 
   template <class Struct>
   void structure(const Struct& value) {
@@ -388,6 +389,18 @@ class Encoder {
   template <class Struct, class Owner, class Member>
   void write_one(const Struct& value, const Field<Owner, Member>& field) {
     if (format_.version < field.since || format_.version >= field.before) return;
+    // Of what is nested in the message itself, the id comes before and the other behind it.
+    if constexpr (std::is_same_v<Owner, MessageId> && std::is_same_v<Member, std::int64_t>) {
+      if (marks_ != nullptr && field.member == &MessageId::broker_sequence_id &&
+          marks_->broker_sequence == MessageMarks::kNone) {
+        marks_->broker_sequence = out_.size();
+      }
+    }
+    if constexpr (std::is_same_v<Owner, Message> && std::is_same_v<Member, bool>) {
+      if (marks_ != nullptr && field.member == &Message::first_for_consumer) {
+        marks_->first_for_consumer = out_.size();
+      }
+    }
     write(value.*field.member);
   }
 
@@ -440,6 +453,7 @@ class Encoder {
 
   std::string& out_;
   const WireFormat& format_;
+  MessageMarks* marks_;
 };
 
 template <class Write>
@@ -477,9 +491,12 @@ void append_nested(std::string& out, const Struct& value, const WireFormat& form
   Encoder(out, format).write(value);
 }
 
-void append_text(std::string& out, const Text& text) {
-  const WireFormat format;
-  Encoder(out, format).write(text);
+void append_destination_and_message(std::string& out, const Message& message,
+                                    const WireFormat& format, MessageMarks& marks) {
+  marks = {};
+  Encoder encoder(out, format, &marks);
+  encoder.write(message.destination);
+  encoder.write(message);
 }
 
 // What the session sends.
@@ -492,15 +509,13 @@ template void append_frame(std::string&, const ConsumerControl&, const WireForma
 template void append_frame(std::string&, const ConnectionControl&, const WireFormat&);
 template void append_frame(std::string&, const ProducerAck&, const WireFormat&);
 template void append_frame(std::string&, const MessageDispatch&, const WireFormat&);
+template void append_frame(std::string&, const DestinationInfo&, const WireFormat&);
 template void append_frame(std::string&, const Response&, const WireFormat&);
 template void append_frame(std::string&, const ExceptionResponse&, const WireFormat&);
 template void append_frame(std::string&, const DataArrayResponse&, const WireFormat&);
 template void append_frame(std::string&, const IntegerResponse&, const WireFormat&);
 template void append_frame(std::string&, const Message&, const WireFormat&);
-template void append_nested(std::string&, const Message&, const WireFormat&);
-template void append_nested(std::string&, const std::optional<Message>&, const WireFormat&);
 template void append_nested(std::string&, const ConsumerId&, const WireFormat&);
-template void append_nested(std::string&, const Destination&, const WireFormat&);
 
 std::string_view type_name(std::uint8_t type_code) noexcept {
   if (type_code >= kTypes.size() || kTypes[type_code].name == nullptr) return "unknown";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -37,7 +38,15 @@ void append_frame(std::string& out, const AnyCommand& command, const WireFormat&
 template <class Struct>
 void append_nested(std::string& out, const Struct& value, const WireFormat& format);
 
-/// Appends a nullable string.
-void append_text(std::string& out, const Text& text);
+/// Where in the bytes of a message stands what differs from one delivery of it to another.
+struct MessageMarks {
+  static constexpr std::size_t kNone = SIZE_MAX;
+  std::size_t broker_sequence = kNone;     ///< of messageId: 8 bytes
+  std::size_t first_for_consumer = kNone;  ///< jmsXGroupFirstForConsumer: 1 byte; none before 10
+};
+/// Appends a message's destination and the message itself, as MessageDispatch has them between its
+/// consumerId and its redeliveryCounter. Marks count from the beginning of `out`.
+void append_destination_and_message(std::string& out, const Message& message,
+                                    const WireFormat& format, MessageMarks& marks);
 
 }  // namespace pabal::openwire

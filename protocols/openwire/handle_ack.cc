@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "protocols/openwire/java_errors.h"
+#include "protocols/openwire/openwire_session.h"
+
+// MessageAck. Source: reference §6.4, §6.5.
+
+namespace pabal::openwire {
+namespace {
+
+core::AckKind kind_of_ack(AckType type) noexcept {
+  switch (type) {
+    case AckType::poison:
+      return core::AckKind::poisoned;
+    case AckType::expired:
+      return core::AckKind::expired;
+    default:
+      return core::AckKind::consumed;
+  }
+}
+
+}  // namespace
+
+void OpenWireSession::apply_ack(Request& request, core::Engine& engine, core::TimePoint now) {
+  const AckRequest& ack = request.ack;
+  const CommandHead head{request.command_id, request.response_required};
+  if (state_ != State::connected) return reject(head, kIllegalState, "not connected");
+  Consumer* consumer = registry_.find_consumer(ack.consumer);
+  // A late one after the consumer was closed, or from before a failover, is about nothing here.
+  if (consumer == nullptr || consumer->advisory) return confirm(head, core::kNoTicket);
+  if (ack.type == AckType::delivered) {
+    extend_window(*consumer, ack.count, engine, now);
+    return confirm(head, core::kNoTicket);
+  }
+  if (ack.type == AckType::redelivered || ack.type == AckType::unmatched) {
+    return confirm(head, core::kNoTicket);
+  }
+  Transaction* transaction = nullptr;
+  // What a browser acknowledges only moves its window.
+  if (ack.transaction.present() && !consumer->browser) {
+    transaction = find_transaction(ack.transaction);
+    if (transaction == nullptr) {
+      return reject(head, kJmsException, "the transaction has not been started");
+    }
+  }
+  const auto range = range_of(ack, *consumer);
+  if (!range) return confirm(head, core::kNoTicket);
+  const core::Outcome outcome = engine.acknowledge(
+      consumer->id, *range, kind_of_ack(ack.type), request.text,
+      transaction != nullptr ? std::optional(transaction->id) : std::nullopt, now);
+  if (outcome.disposition == core::Disposition::failed) {
+    const core::Error error = outcome.error.value_or(core::Error{core::Errc::bad_state, "failed"});
+    // All of it has been acknowledged before.
+    if (error.code == core::Errc::not_found) return confirm(head, outcome.after);
+    doom(ack.transaction, error.text);
+    return reject(head, error, outcome.after);
+  }
+  if (transaction != nullptr) {
+    // The engine has given the credit back, so that no transaction waits for its own end; what
+    // DELIVERED acks have lent for the same messages goes.
+    if (ack.type == AckType::standard) {
+      shrink_window(*consumer, consumer->in_flight.count(range->first, range->last), engine, now);
+    }
+    transaction->settled.push_back({consumer->tag, *range});
+  } else {
+    shrink_window(*consumer, consumer->in_flight.settle(range->first, range->last), engine, now);
+  }
+  confirm(head, outcome.after);
+}
+
+/// In the order of dispatch, inclusive. nullopt: it is about nothing that is out.
+std::optional<core::DeliveryRange> OpenWireSession::range_of(const AckRequest& ack,
+                                                             const Consumer& consumer) const {
+  const auto last = consumer.in_flight.find(ack.last);
+  if (!last) return std::nullopt;
+  core::DeliveryId first = *last;
+  if (ack.first) {
+    // One that is not known acknowledges nothing but the last: a message too few comes again, one
+    // too many would be lost.
+    first = consumer.in_flight.find(*ack.first).value_or(*last);
+  } else if (ack.type != AckType::individual) {
+    first = consumer.in_flight.oldest().value_or(*last);
+  }
+  return core::DeliveryRange{std::min(first, *last), *last};
+}
+
+/// In sessions that acknowledge late, the application would wait for ever on a small window.
+void OpenWireSession::extend_window(Consumer& consumer, std::int32_t count, core::Engine& engine,
+                                    core::TimePoint now) {
+  if (count <= 0 || consumer.prefetch == 0) return;
+  // No more than there is out: a client cannot have been given more.
+  consumer.extension = std::min<std::uint64_t>(
+      consumer.extension + static_cast<std::uint64_t>(count), consumer.in_flight.size());
+  set_window(consumer, engine, now);
+}
+
+void OpenWireSession::shrink_window(Consumer& consumer, std::size_t count, core::Engine& engine,
+                                    core::TimePoint now) {
+  if (consumer.extension == 0) return;
+  consumer.extension -= std::min<std::uint64_t>(consumer.extension, count);
+  set_window(consumer, engine, now);
+}
+
+void OpenWireSession::settle(const std::vector<Settled>& settled) {
+  for (const Settled& one : settled) {
+    Consumer* consumer = registry_.find_tag(one.tag);
+    if (consumer != nullptr) consumer->in_flight.settle(one.range.first, one.range.last);
+  }
+}
+
+}  // namespace pabal::openwire

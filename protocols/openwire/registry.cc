@@ -1,0 +1,164 @@
+#include "protocols/openwire/registry.h"
+
+#include <functional>
+#include <string_view>
+
+namespace pabal::openwire {
+namespace {
+
+std::uint64_t mixed(std::uint64_t hash, std::int64_t value) noexcept {
+  hash ^= static_cast<std::uint64_t>(value) + 0x9E3779B97F4A7C15ULL + (hash << 6) + (hash >> 2);
+  return hash * 0xD6E8FEB86659FD93ULL;
+}
+
+}  // namespace
+
+IdKey key_of(const MessageId& id) noexcept {
+  std::uint64_t hash = std::hash<std::string_view>()(id.producer_id.connection_id);
+  hash = mixed(hash, id.producer_id.session_id);
+  hash = mixed(hash, id.producer_id.value);
+  return {mixed(hash, id.producer_sequence_id), id.broker_sequence_id};
+}
+
+// --- deliveries in flight ------------------------------------------------------------------------
+
+std::optional<core::DeliveryId> InFlight::find(const IdKey& key) const noexcept {
+  std::size_t low = 0;
+  std::size_t high = deliveries_.size();
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    if (deliveries_[middle].key.broker_sequence < key.broker_sequence) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low < deliveries_.size()) {
+    const Delivery& found = deliveries_[low];
+    if (found.key.broker_sequence == key.broker_sequence && found.key.hash == key.hash) {
+      return found.settled ? std::nullopt : std::optional(found.id);
+    }
+  }
+  for (std::size_t i = deliveries_.size(); i > 0; --i) {
+    const Delivery& delivery = deliveries_[i - 1];
+    if (!delivery.settled && delivery.key.hash == key.hash) return delivery.id;
+  }
+  return std::nullopt;
+}
+
+std::optional<core::DeliveryId> InFlight::oldest() const noexcept {
+  // Settled ones never stand in front.
+  if (deliveries_.empty()) return std::nullopt;
+  return deliveries_.front().id;
+}
+
+std::size_t InFlight::position_of(core::DeliveryId id) const noexcept {
+  std::size_t low = 0;
+  std::size_t high = deliveries_.size();
+  if (high != 0 && deliveries_.front().id >= id) return 0;  // the common case
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    if (deliveries_[middle].id < id) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+std::size_t InFlight::settle(core::DeliveryId first, core::DeliveryId last) {
+  std::size_t settled = 0;
+  for (std::size_t at = position_of(first); at < deliveries_.size() && deliveries_[at].id <= last;
+       ++at) {
+    if (deliveries_[at].settled) continue;
+    deliveries_[at].settled = true;
+    ++settled;
+  }
+  live_ -= settled;
+  trim();
+  return settled;
+}
+
+std::size_t InFlight::count(core::DeliveryId first, core::DeliveryId last) const noexcept {
+  std::size_t counted = 0;
+  for (std::size_t at = position_of(first); at < deliveries_.size() && deliveries_[at].id <= last;
+       ++at) {
+    if (!deliveries_[at].settled) ++counted;
+  }
+  return counted;
+}
+
+core::DeliveryId InFlight::up_to(std::int64_t broker_sequence) const noexcept {
+  core::DeliveryId last{0};
+  for (std::size_t at = 0;
+       at < deliveries_.size() && deliveries_[at].key.broker_sequence <= broker_sequence; ++at) {
+    last = deliveries_[at].id;
+  }
+  return last;
+}
+
+void InFlight::trim() {
+  while (!deliveries_.empty() && deliveries_.front().settled) deliveries_.pop_front();
+  // One old delivery at the front must not keep all settled ones behind it.
+  if (deliveries_.size() <= 64 || deliveries_.size() <= live_ * 2) return;
+  core::Ring<Delivery> kept;
+  while (!deliveries_.empty()) {
+    if (!deliveries_.front().settled) kept.push_back(deliveries_.front());
+    deliveries_.pop_front();
+  }
+  deliveries_ = std::move(kept);
+}
+
+// --- consumers and producers ---------------------------------------------------------------------
+
+Consumer& Registry::add_consumer(const ObjectKey& key) {
+  auto& slot = consumers_[key];
+  slot = std::make_unique<Consumer>();
+  slot->key = key;
+  slot->tag = ++last_tag_;
+  tags_[slot->tag] = slot.get();
+  return *slot;
+}
+
+void Registry::remove_consumer(Consumer& consumer) {
+  tags_.erase(consumer.tag);
+  const ObjectKey key = consumer.key;  // dies with it
+  consumers_.erase(key);
+}
+
+Consumer* Registry::find_consumer(const ObjectKey& key) noexcept {
+  const auto found = consumers_.find(key);
+  return found == consumers_.end() ? nullptr : found->second.get();
+}
+
+Consumer* Registry::find_tag(std::uint64_t tag) noexcept {
+  const auto found = tags_.find(tag);
+  return found == tags_.end() ? nullptr : found->second;
+}
+
+std::vector<ObjectKey> Registry::consumers_of(std::optional<std::int64_t> session) const {
+  std::vector<ObjectKey> keys;
+  for (const auto& [key, consumer] : consumers_) {
+    if (!session || key.session == *session) keys.push_back(key);
+  }
+  return keys;
+}
+
+void Registry::remove_producers_of(std::int64_t session) {
+  std::erase_if(producers_, [&](const auto& each) { return each.first.session == session; });
+}
+
+const Producer* Registry::find_producer(const ObjectKey& key) const noexcept {
+  const auto found = producers_.find(key);
+  return found == producers_.end() ? nullptr : &found->second;
+}
+
+void Registry::clear() {
+  consumers_.clear();
+  tags_.clear();
+  producers_.clear();
+  sessions_ = {-1};
+}
+
+}  // namespace pabal::openwire
