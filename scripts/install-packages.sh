@@ -13,7 +13,8 @@ declare -A sets=(
           python3-paho-mqtt libpaho-mqttpp-dev libpaho-mqtt-dev mosquitto-clients
           ruby ruby-stomp nodejs npm ca-certificates util-linux
           openjdk-17-jdk-headless libgeronimo-jms-1.1-spec-java junit4
-          libactivemq-java libspring-jms-java libmqtt-client-java"
+          libactivemq-java libspring-jms-java libmqtt-client-java libhawtbuf-java libslf4j-java
+          libgeronimo-jta-1.2-spec-java libgeronimo-j2ee-management-1.1-spec-java"
   [analysis]="clang clang-format clang-tidy clang-tools libclang-rt-14-dev"
   [bench]="activemq rabbitmq-server mosquitto python3"
 )

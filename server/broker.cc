@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "protocols/mqtt/session.h"
+#include "protocols/openwire/session.h"
 #include "protocols/stomp/session.h"
 #include "server/clock.h"
 #include "store/journal_store.h"
@@ -67,6 +68,23 @@ mqtt::SessionOptions mqtt_options(const Config& config, const MqttSettings& sett
   return options;
 }
 
+openwire::SessionOptions openwire_options(const Config& config, const OpenWireSettings& settings) {
+  openwire::SessionOptions options;
+  options.frame_bytes_max = settings.frame_bytes_max;
+  options.unconnected_frame_bytes_max = settings.unconnected_frame_bytes_max;
+  options.handshake_timeout = settings.handshake_timeout;
+  options.connect_timeout = settings.connect_timeout;
+  options.inactivity = settings.inactivity;
+  options.initial_delay = settings.initial_delay;
+  options.sessions_max = settings.sessions_max;
+  options.producers_max = settings.producers_max;
+  options.prefetch_max = settings.prefetch_max;
+  options.broker_id = "ID:pabal-" + config.broker_name;
+  options.broker_name = config.broker_name;
+  options.version = version();
+  return options;
+}
+
 store::JournalStoreOptions journal_options(const StoreSettings& settings) {
   store::JournalStoreOptions options;
   options.directory = settings.directory;
@@ -92,6 +110,7 @@ struct Broker::OpenListener {
   struct Version {
     stomp::SessionOptions stomp;
     mqtt::SessionOptions mqtt;
+    openwire::SessionOptions openwire;
   };
   explicit OpenListener(const std::string& id) : broker_id(id) {}
 
@@ -104,7 +123,8 @@ struct Broker::OpenListener {
   void set(const Config& config, const ListenerConfig& listener) {
     versions.push_back(std::make_unique<const Version>(
         Version{session_options(config, listener.stomp),
-                mqtt_options(config, listener.mqtt, broker_id)}));
+                mqtt_options(config, listener.mqtt, broker_id),
+                openwire_options(config, listener.openwire)}));
     options = versions.back().get();
     endpoint.connections_max = listener.connections_max;
     endpoint.connect_timeout = listener.stomp.connect_timeout;
@@ -146,6 +166,7 @@ void Broker::make_loops() {
     options.ticks = i == 0;
     frame_caches_.push_back(std::make_unique<stomp::FrameCache>());
     mqtt_caches_.push_back(std::make_unique<mqtt::LoopCache>(wall_now));
+    openwire_caches_.push_back(std::make_unique<openwire::LoopCache>(wall_now));
     loops_.push_back(std::make_unique<EventLoop>(core::HomeId{i}, gate_, logger_, options));
   }
 }
@@ -158,15 +179,27 @@ std::unique_ptr<Broker::OpenListener> Broker::make_endpoint(const ListenerConfig
   endpoint.scheme = listener.protocol == Protocol::websocket ? "ws" : "tcp";
   endpoint.protocol = listener.protocol;
   endpoint.budget = &budget_;
-  endpoint.make_session = [this, &options = made->options](Protocol protocol,
-                                                           const protocols::PeerInfo& peer) {
-    const std::size_t home = core::raw(peer.home);
-    const auto* version = options.load();
-    return protocol == Protocol::mqtt
-               ? mqtt::make_session(version->mqtt, peer, *mqtt_caches_[home])
-               : stomp::make_session(version->stomp, peer, *frame_caches_[home]);
+  endpoint.make_session = [this, &listener = *made](Protocol protocol,
+                                                    const protocols::PeerInfo& peer) {
+    return make_session(listener, protocol, peer);
   };
   return made;
+}
+
+/// On the loop that the peer is at home on.
+std::unique_ptr<protocols::Session> Broker::make_session(const OpenListener& listener,
+                                                         Protocol protocol,
+                                                         const protocols::PeerInfo& peer) {
+  const std::size_t home = core::raw(peer.home);
+  const auto* version = listener.options.load();
+  switch (protocol) {
+    case Protocol::openwire:
+      return openwire::make_session(version->openwire, peer, *openwire_caches_[home]);
+    case Protocol::mqtt:
+      return mqtt::make_session(version->mqtt, peer, *mqtt_caches_[home]);
+    default:
+      return stomp::make_session(version->stomp, peer, *frame_caches_[home]);
+  }
 }
 
 core::Result<void> Broker::bind_listeners() {
@@ -238,7 +271,10 @@ void Broker::create_queues(const std::vector<core::Destination>& wanted) {
   if (wanted.empty()) return;
   std::vector<std::string> failures;
   gate_.visit([&](core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role) {
-    const auto connection = engine.connect({{}, "", "configuration", "none", ""});
+    core::ConnectOptions own;
+    own.remote = "configuration";
+    own.protocol = "none";
+    const auto connection = engine.connect(own);
     if (!connection) return;
     for (const auto& destination : wanted) {
       if (!core::is_queue(destination.kind)) continue;

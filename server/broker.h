@@ -11,6 +11,7 @@
 #include "core/result.h"
 #include "core/store.h"
 #include "protocols/mqtt/loop_cache.h"
+#include "protocols/openwire/loop_cache.h"
 #include "protocols/stomp/frame_cache.h"
 #include "protocols/stomp/session_options.h"
 #include "server/bridges.h"
@@ -77,6 +78,8 @@ class Broker final : public StatusSource {
   [[nodiscard]] SysFigures sys_figures();
   void close_store();
   std::unique_ptr<OpenListener> make_endpoint(const ListenerConfig& listener);
+  std::unique_ptr<protocols::Session> make_session(const OpenListener& listener, Protocol protocol,
+                                                   const protocols::PeerInfo& peer);
 
   const std::string name_;  // config_ belongs to the thread that made this
   Config config_;
@@ -84,8 +87,9 @@ class Broker final : public StatusSource {
   const std::chrono::steady_clock::time_point started_;
   ConnectionBudget budget_;
   EngineGate gate_;
-  std::vector<std::unique_ptr<stomp::FrameCache>> frame_caches_;  // by home
-  std::vector<std::unique_ptr<mqtt::LoopCache>> mqtt_caches_;     // by home
+  std::vector<std::unique_ptr<stomp::FrameCache>> frame_caches_;       // by home
+  std::vector<std::unique_ptr<mqtt::LoopCache>> mqtt_caches_;          // by home
+  std::vector<std::unique_ptr<openwire::LoopCache>> openwire_caches_;  // by home
   std::vector<std::unique_ptr<OpenListener>> endpoints_;
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::unique_ptr<core::Store> store_;

@@ -22,6 +22,25 @@ constexpr milliseconds kLingerPatience{1'000};
 /// fill it.
 constexpr milliseconds kTimerMax{60'000};
 
+/// Of those that are spoken here.
+std::optional<Protocol> protocol_of(Detected detected) noexcept {
+  switch (detected) {
+    case Detected::stomp:
+      return Protocol::stomp;
+    case Detected::mqtt:
+      return Protocol::mqtt;
+    case Detected::openwire:
+      return Protocol::openwire;
+    case Detected::undecided:
+    case Detected::amqp:
+    case Detected::tls:
+    case Detected::http:
+    case Detected::unknown:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Connection::Connection(EventLoop& loop, Endpoint& endpoint, std::unique_ptr<Transport> transport,
@@ -104,14 +123,15 @@ void Connection::detect_protocol(std::span<const char> bytes) {
     if (text_.size() > kDetectBytesMax) text_.erase(0, text_.size() - 1);
     return;
   }
-  if (detected != Detected::stomp && detected != Detected::mqtt) {
+  const auto protocol = protocol_of(detected);
+  if (!protocol) {
     loop_.logger().peer_fault(
         "connection", "closed: this port does not speak that protocol (yet)",
         {{"listener", endpoint_.name}, {"remote", remote_}, {"protocol", to_string(detected)}});
     retire();
     return;
   }
-  make_session(detected == Detected::mqtt ? Protocol::mqtt : Protocol::stomp);
+  make_session(*protocol);
   const std::string first = std::exchange(text_, std::string());
   decode({first.data(), first.size()});
 }
@@ -190,7 +210,8 @@ void Connection::encode_outcomes() {
   session_->encode_outcomes(output_);
   if (session_->has_commands()) loop_.commands_decoded(*this);
   // Its time-outs are others from now on: heart-beats instead of the connect time-out.
-  if (!was_connected && engine_id_ && phase_ == Phase::open) run_session_timer();
+  const bool connects = !was_connected && engine_id_;
+  if ((session_->take_timer_change() || connects) && phase_ == Phase::open) run_session_timer();
   loop_.touch(*this);
   flush_if_large();
 }
@@ -394,6 +415,7 @@ void Connection::run_session_timer() {
   const auto idle_out = writing_ ? milliseconds(0) : now - last_out_;
   const bool was_closing = output_.close_requested();
   const auto next = session_->on_timer(idle_in, idle_out, output_);
+  if (session_->has_commands()) loop_.commands_decoded(*this);
   if (output_.close_requested() && !was_closing) {
     loop_.logger().peer_fault("connection", "closed: it was silent for too long",
                               {{"remote", remote_}, {"peer", session_->describe()}});

@@ -43,6 +43,7 @@ class Walker {
     listener.location = element.location;
     listener.stomp = reading_.config.stomp;
     listener.mqtt = reading_.config.mqtt;
+    listener.openwire = reading_.config.openwire;
     const bool is_listener = shape.name == "transportConnector" && blocked == nullptr;
     listener_ = is_listener ? &listener : nullptr;
     if (blocked == nullptr) policies_.begin(element, shape, property);

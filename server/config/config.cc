@@ -12,6 +12,8 @@ std::string_view to_string(Protocol protocol) noexcept {
   switch (protocol) {
     case Protocol::automatic:
       return "auto";
+    case Protocol::openwire:
+      return "openwire";
     case Protocol::stomp:
       return "stomp";
     case Protocol::websocket:

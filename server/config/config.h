@@ -27,7 +27,8 @@ struct SourceLocation {
 
 /// What a listener speaks.
 enum class Protocol : std::uint8_t {
-  automatic,  ///< the first bytes decide; today those of STOMP and MQTT
+  automatic,  ///< the first bytes decide: those of OpenWire, STOMP and MQTT
+  openwire,
   stomp,
   websocket,  ///< STOMP or MQTT in WebSocket frames; the subprotocol decides
   mqtt,
@@ -80,6 +81,21 @@ struct MqttSettings {
   friend bool operator==(const MqttSettings&, const MqttSettings&) = default;
 };
 
+/// The same of OpenWire; openwire::SessionOptions in the words of the configuration.
+struct OpenWireSettings {
+  std::uint32_t frame_bytes_max = 104'857'600;          ///< maxFrameSize
+  std::uint32_t unconnected_frame_bytes_max = 65'536;   ///< of a frame before ConnectionInfo
+  std::chrono::milliseconds handshake_timeout{30'000};  ///< connectAttemptTimeout
+  std::chrono::milliseconds connect_timeout{300'000};   ///< until ConnectionInfo
+  std::chrono::milliseconds inactivity{30'000};         ///< maxInactivityDuration
+  std::chrono::milliseconds initial_delay{10'000};      ///< maxInactivityDurationInitalDelay
+  std::uint32_t sessions_max = 10'000;                  ///< of one connection
+  std::uint32_t producers_max = 100'000;                ///< likewise
+  std::uint32_t prefetch_max = 1'000'000;
+
+  friend bool operator==(const OpenWireSettings&, const OpenWireSettings&) = default;
+};
+
 /// One transportConnector. A port that is `off` is not in the list at all.
 struct ListenerConfig {
   std::string name;    ///< unique; as in the `pabal ready` line
@@ -91,6 +107,7 @@ struct ListenerConfig {
   std::uint32_t connections_max = 0;  ///< 0: no limit of its own
   StompSettings stomp;
   MqttSettings mqtt;
+  OpenWireSettings openwire;
 
   /// False: known, but its protocol is not built; report `closed_because`, do not open.
   bool open = true;
@@ -188,8 +205,9 @@ struct Config {
   core::EngineLimits limits = default_limits();
   core::EngineSettings engine;  ///< policies, virtual destinations and the like; all reloadable
   StoreSettings store;
-  StompSettings stomp;  ///< defaults of every listener
-  MqttSettings mqtt;    ///< the same
+  StompSettings stomp;        ///< defaults of every listener
+  MqttSettings mqtt;          ///< the same
+  OpenWireSettings openwire;  ///< the same
   HttpSettings http;
   ServerSettings server;
   std::vector<BridgeConfig> bridges;            ///< in file order

@@ -25,6 +25,7 @@ constexpr std::array kSchemes = {
     Scheme{"nio+ssl", Protocol::automatic, true, true},
     Scheme{"auto+ssl", Protocol::automatic, true, true},
     Scheme{"auto+nio+ssl", Protocol::automatic, true, true},
+    Scheme{"openwire", Protocol::openwire, false, true},
     Scheme{"stomp", Protocol::stomp, false, true},
     Scheme{"stomp+nio", Protocol::stomp, false, true},
     Scheme{"stomp+ssl", Protocol::stomp, true, true},
@@ -152,14 +153,11 @@ void judge_protocol(Reading& reading, ListenerConfig& listener, const Scheme& sc
     return;
   }
   switch (scheme.protocol) {
+    case Protocol::automatic:
+    case Protocol::openwire:
     case Protocol::stomp:
     case Protocol::mqtt:
     case Protocol::websocket:
-      return;
-    case Protocol::automatic:
-      reading.report(Severity::warning, location, path,
-                     "not honoured yet: OpenWire is not built; the port is open and detects STOMP "
-                     "and MQTT");
       return;
     case Protocol::amqp:
       close(Severity::warning, "not honoured yet: AMQP is not built");
@@ -219,7 +217,7 @@ void read_connector(Reading& reading, const XmlElement& element, ListenerConfig 
   if (!uri || scheme == kSchemes.end()) {
     reading.report(Severity::error, given->location, where,
                    uri ? "unknown scheme '" + uri->scheme +
-                             "': tcp, nio, ssl, auto, stomp, mqtt, amqp or ws expected, "
+                             "': tcp, nio, ssl, auto, openwire, stomp, mqtt, amqp or ws expected, "
                              "with +nio and +ssl"
                        : "not a URI such as stomp://127.0.0.1:61613");
     return;

@@ -328,6 +328,7 @@ std::string Sample::make() {
   own_element("pabalLimits", "Limits of what clients can make the broker hold.");
   own_element("pabalStomp", "STOMP on every connector.");
   own_element("pabalMqtt", "MQTT on every connector.");
+  own_element("pabalOpenwire", "OpenWire on every connector.");
   own_element("pabalServer", "The process.");
   destinations();
   out_ << "</broker>\n";

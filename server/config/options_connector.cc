@@ -15,6 +15,7 @@ constexpr Option frame_bytes_max(std::string_view name) {
         t.listener->stomp.frame_bytes_max = number(v);
         t.listener->mqtt.packet_bytes_max =
             static_cast<std::uint32_t>(std::min<std::uint64_t>(number(v), 268'435'460));
+        t.listener->openwire.frame_bytes_max = static_cast<std::uint32_t>(number(v));
       },
       {}, 1LL << 30);
 }
@@ -28,10 +29,13 @@ constexpr Option body_bytes_max(std::string_view name) {
       {}, 1LL << 30);
 }
 
-/// What OpenWire's peers agree on.
+/// What OpenWire's peers agree on: each has the right to the simple encoding, and this one wants
+/// it.
 constexpr Option negotiated(std::string_view name, Type type, std::string_view default_text) {
-  return unmet("transportConnector", name, type, default_text, Status::not_yet, "",
-               "OpenWire negotiation", "OpenWire is not built");
+  return unmet(
+      "transportConnector", name, type, default_text, Status::meaningless, "",
+      "OpenWire negotiation",
+      "OpenWire is spoken loose, without cache, with the size prefix, in versions 9 to 12");
 }
 
 constexpr Option kOptions[] = {
@@ -59,7 +63,7 @@ constexpr Option kOptions[] = {
     unmet("transportConnector", "maximumConsumersAllowedPerConnection", Type::integer, "2147483647",
           Status::not_yet, "2147483647", "", "use pabalLimits subscriptionsPerConnectionMax"),
     unmet("transportConnector", "maximumProducersAllowedPerConnection", Type::integer, "2147483647",
-          Status::not_yet, "2147483647", "", "STOMP has no producers to count"),
+          Status::not_yet, "2147483647", "", "use pabalOpenwire producersMax"),
     unmet("transportConnector", "disableAsyncDispatch", Type::boolean, "false", Status::meaningless,
           "", "", "dispatch is never on a thread of its own"),
     unmet("transportConnector", "auditNetworkProducers", Type::boolean, "false", Status::not_yet,
@@ -105,6 +109,7 @@ constexpr Option kOptions[] = {
              [](Target& t, const Value& v, const SourceLocation&) {
                t.listener->stomp.connect_timeout = std::chrono::milliseconds(v.number);
                t.listener->mqtt.connect_timeout = t.listener->stomp.connect_timeout;
+               t.listener->openwire.handshake_timeout = t.listener->stomp.connect_timeout;
              }),
     honoured(
         "transportConnector", "uri?transport.defaultHeartBeat", Type::heart_beat, "0,0",
@@ -123,8 +128,19 @@ constexpr Option kOptions[] = {
              }),
     unmet("transportConnector", "uri?wireFormat.maxFrameSizeEnabled", Type::boolean, "true",
           Status::not_yet, "true", "", "frames are always limited"),
-    negotiated("uri?wireFormat.maxInactivityDuration", Type::integer, "30000"),
-    negotiated("uri?wireFormat.maxInactivityDurationInitalDelay", Type::integer, "10000"),
+    honoured("transportConnector", "uri?wireFormat.maxInactivityDuration", Type::milliseconds,
+             "30000", {0, 86400000}, kReload,
+             "OpenWire: a peer that is silent for twice so long is dropped, and gets a keep-alive "
+             "three times as often; the client may ask for less; 0: off",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               t.listener->openwire.inactivity = std::chrono::milliseconds(v.number);
+             }),
+    honoured("transportConnector", "uri?wireFormat.maxInactivityDurationInitalDelay",
+             Type::milliseconds, "10000", {0, 86400000}, kReload,
+             "OpenWire: before the first time that silence counts",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               t.listener->openwire.initial_delay = std::chrono::milliseconds(v.number);
+             }),
     negotiated("uri?wireFormat.cacheSize", Type::integer, "1024"),
     negotiated("uri?wireFormat.version", Type::integer, "12"),
     negotiated("uri?wireFormat.cacheEnabled", Type::boolean, "true"),
@@ -138,7 +154,7 @@ constexpr Option kOptions[] = {
     unmet("transportConnector", "uri?transport.useInactivityMonitor", Type::boolean, "true",
           Status::not_yet, "true", "time-outs of idle connections", "time-outs are always watched"),
     unmet("transportConnector", "uri?transport.useKeepAlive", Type::boolean, "true",
-          Status::not_yet, "", "OpenWire keep-alive", "OpenWire is not built"),
+          Status::not_yet, "true", "OpenWire keep-alive", "keep-alives are always sent"),
     unmet("transportConnector", "uri?transport.soTimeout", Type::integer, "0", Status::not_yet, "0",
           "socket read time-out", "use heart-beats"),
     unmet("transportConnector", "uri?transport.connectionTimeout", Type::integer, "30000",
@@ -225,7 +241,7 @@ constexpr Option kOptions[] = {
     unmet("transportConnector", "uri?maxConnectionThreadPoolSize", Type::integer, "2147483647",
           Status::meaningless, "", "auto: threads", "there is no thread per connection"),
     unmet("transportConnector", "uri?auto.protocols", Type::text, "all", Status::not_yet, "stomp",
-          "auto: protocols to detect", "STOMP and MQTT are detected"),
+          "auto: protocols to detect", "OpenWire, STOMP and MQTT are detected"),
     unmet("transportConnector", "uri?jetty.config", Type::text, "", Status::meaningless, "",
           "web server of ws", "there is no Jetty"),
 };

@@ -325,6 +325,35 @@ constexpr Option kOptions[] =
                  [](Target& t, const Value& v, const SourceLocation&) {
                    t.config.mqtt.prefetch = static_cast<std::uint32_t>(v.number);
                  }),
+        honoured("pabalOpenwire", "unconnectedFrameBytesMax", Type::memory, "64kb", {1024, 1 << 30},
+                 kReload, "largest frame of a peer that is not connected yet",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.openwire.unconnected_frame_bytes_max =
+                       static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalOpenwire", "connectTimeout", Type::milliseconds, "300000", {0, 86400000},
+                 kReload,
+                 "a peer that has greeted, and whose application needs no connection for so long, "
+                 "is dropped; 0: never",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.openwire.connect_timeout = std::chrono::milliseconds(v.number);
+                 }),
+        honoured("pabalOpenwire", "sessionsMax", Type::integer, "10000", {1, 10000000}, kReload,
+                 "JMS sessions of one connection",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.openwire.sessions_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalOpenwire", "producersMax", Type::integer, "100000", {1, 10000000}, kReload,
+                 "producers of one connection",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.openwire.producers_max = static_cast<std::uint32_t>(v.number);
+                 }),
+        honoured("pabalOpenwire", "prefetchMax", Type::integer, "1000000", {1, 10000000}, kReload,
+                 "deliveries of one consumer that are not acknowledged; one that asks for more is "
+                 "refused",
+                 [](Target& t, const Value& v, const SourceLocation&) {
+                   t.config.openwire.prefetch_max = static_cast<std::uint32_t>(v.number);
+                 }),
         honoured(
             "pabalHttp", "uri", Type::uri, "http://127.0.0.1:${http.port:8161}", {1, 4000},
             kRestart,

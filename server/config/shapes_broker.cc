@@ -46,7 +46,8 @@ constexpr Shape kShapes[] = {
      "startException=* systemUsage=systemUsage taskRunnerFactory=taskRunnerFactory "
      "tempDataStore=pListStoreImpl tmpDataDirectory=* transportConnectorURIs=* "
      "transportConnectors=transportConnector vmConnectorURI=* memoryManager=* usageManager=* "
-     "pabalLimits=! pabalStore=! pabalStomp=! pabalMqtt=! pabalHttp=! pabalServer=!"},
+     "pabalLimits=! pabalStore=! pabalStomp=! pabalMqtt=! pabalOpenwire=! pabalHttp=! "
+     "pabalServer=!"},
     {"transportConnector",
      "?allowLinkStealing ?auditNetworkProducers brokerInfo brokerService ?disableAsyncDispatch "
      "discoveryAgent discoveryUri ?displayStackTrace ?enableStatusMonitor "
@@ -84,6 +85,8 @@ constexpr Shape kShapes[] = {
      "receiveMaximum topicAliasMaximum topicAliasesOutMax inFlightMax keepAliveMax sysInterval "
      "prefetch",
      ""},
+    {"pabalOpenwire",
+     "unconnectedFrameBytesMax connectTimeout sessionsMax producersMax prefetchMax", ""},
     {"pabalHttp", "uri connectionsMax requestBytesMax requestTimeout", ""},
     {"pabalServer", "ioThreads drainTimeout acceptBacklog readBufferBytes logLevel", ""},
     {"queue", "?DLQ name physicalName properties",

@@ -27,6 +27,7 @@ constexpr Standing kStandings[] = {
     {"pabalStore", Status::honoured, ""},
     {"pabalStomp", Status::honoured, ""},
     {"pabalMqtt", Status::honoured, ""},
+    {"pabalOpenwire", Status::honoured, ""},
     {"pabalHttp", Status::honoured, ""},
     {"pabalServer", Status::honoured, ""},
     {"simpleAuthenticationPlugin", Status::guard, "authentication is not built"},

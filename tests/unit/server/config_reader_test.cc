@@ -376,8 +376,18 @@ TEST_F(ConfigReaderTest, ProtocolsThatAreNotBuiltAreReportedAndNotOpened) {
     EXPECT_TRUE(loaded->config.listeners.at(0).open) << uri;
     EXPECT_EQ(loaded->config.listeners[0].protocol, Protocol::automatic);
     EXPECT_EQ(loaded->config.listeners[0].name, "openwire");
-    EXPECT_EQ(count(*loaded, Severity::warning), 1) << uri;
+    EXPECT_EQ(count(*loaded, Severity::warning), 0) << uri;
   }
+  const auto alone = load(connector("openwire://h:1?wireFormat.maxFrameSize=1000000&"
+                                    "wireFormat.maxInactivityDuration=5000&"
+                                    "wireFormat.maxInactivityDurationInitalDelay=700"));
+  ASSERT_TRUE(alone);
+  const ListenerConfig& listener = alone->config.listeners.at(0);
+  EXPECT_EQ(listener.protocol, Protocol::openwire);
+  EXPECT_EQ(listener.name, "openwire");
+  EXPECT_EQ(listener.openwire.frame_bytes_max, 1'000'000U);
+  EXPECT_EQ(listener.openwire.inactivity, std::chrono::milliseconds(5000));
+  EXPECT_EQ(listener.openwire.initial_delay, std::chrono::milliseconds(700));
 }
 
 TEST_F(ConfigReaderTest, UnknownUriOptionsAreIgnoredWithAWarning) {
