@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <new>
@@ -180,10 +181,14 @@ void Property::append_text(std::string& out) const {
       append_number(out, integer);
       return;
     case PropertyType::float32:
-      append_number(out, static_cast<float>(real));
-      return;
     case PropertyType::float64:
-      append_number(out, real);
+      if (!std::isfinite(real)) {  // as Java spells them
+        out += std::isnan(real) ? "NaN" : real < 0 ? "-Infinity" : "Infinity";
+      } else if (type == PropertyType::float32) {
+        append_number(out, static_cast<float>(real));
+      } else {
+        append_number(out, real);
+      }
       return;
     case PropertyType::character: {
       // A UTF-16 unit; a lone surrogate has no text and becomes U+FFFD.

@@ -119,7 +119,7 @@ std::optional<std::string_view> plain_body(const core::Message& message, std::st
 std::optional<std::string_view> json_body(const core::Message& message, std::string& scratch) {
   std::string inflated;
   const auto content = content_of(message, inflated);
-  if (!content) return std::nullopt;
+  if (!content || content->size() > kJsonContentBytesMax) return std::nullopt;
   std::string json;
   const bool is_map = message.body_kind() == BodyKind::map;
   if (content->empty()) {

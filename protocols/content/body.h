@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,9 @@ std::optional<std::string_view> content_of(const core::Message& message, std::st
 /// Of a text or bytes message: the text as UTF-8, well-formed if it came by OpenWire; the bytes.
 /// Of others nothing.
 std::optional<std::string_view> plain_body(const core::Message& message, std::string& scratch);
+
+/// More of a map or stream is not made JSON of.
+inline constexpr std::size_t kJsonContentBytesMax = 16 * 1'048'576;
 
 /// Of a map message a JSON object, of a stream message an array, made in `scratch`. Byte arrays are
 /// base64, a char is a string, what is no number (NaN) is a string too.

@@ -23,11 +23,12 @@ namespace pabal::content {
 
 enum class Notation : std::uint8_t { json, xml };
 
-/// A longer text, or one with more elements, is not read.
+/// A longer text, or one with more elements, is not read, and a longer map is not written: what is
+/// nested is walked once for each level around it.
 inline constexpr std::size_t kXStreamBytesMax = 1'048'576;
 inline constexpr std::size_t kXStreamElementsMax = 65'536;
 
-/// Appends the map with these bytes (core/primitive_values.h). False: it is none.
+/// Appends the map with these bytes (core/primitive_values.h). False: it is none, or too long.
 bool append_xstream(std::string& out, std::string_view map, Notation notation);
 
 /// Makes of such a text the bytes of a map, in `map`. Nullptr, or why it is none.

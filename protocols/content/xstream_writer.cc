@@ -268,6 +268,7 @@ class XmlWriter {
 }  // namespace
 
 bool append_xstream(std::string& out, std::string_view map, Notation notation) {
+  if (map.size() > kXStreamBytesMax) return false;
   const std::string_view bytes = map.empty() ? std::string_view("\0\0\0\0", 4) : map;
   if (notation == Notation::json) {
     out += "{\"map\":";

@@ -143,7 +143,7 @@ TEST(BodyTest, MapsAndStreamsAreJson) {
   add("list", text(PropertyType::list, "\0\0\0\2\x02\1\x0B\0\0\0\1\0\1k\0"sv));
   EXPECT_EQ(json(message(BodyKind::map, Encoding::openwire, map)),
             "{\"nothing\":null,\"yes\":true,\"byte\":-1,\"char\":\"x\",\"long\":9007199254740993,"
-            "\"half\":0.5,\"none\":\"nan\",\"q\\\"\\n\\u0001\":\"a\\\\b\\u0000😀\","
+            "\"half\":0.5,\"none\":\"NaN\",\"q\\\"\\n\\u0001\":\"a\\\\b\\u0000😀\","
             "\"bytes\":\"AP8BAg==\",\"list\":[1,{\"k\":null}]}");
   EXPECT_EQ(json(message(BodyKind::stream, Encoding::openwire, "\1\1\2\1\3\0\x78"sv)),
             R"([true,1,"x"])");
