@@ -7,6 +7,7 @@
 #include <Poco/JSON/Array.h>
 
 #include "core/selector_text.h"
+#include "protocols/content/body.h"
 #include "server/api.h"
 #include "server/api_support.h"
 #include "server/subscription_api.h"
@@ -67,7 +68,22 @@ std::optional<core::QueuePosition> read_position(std::string_view text) {
 }
 
 void set_body(Object& json, const core::Message& message, std::size_t bytes_max) {
-  const std::string_view whole = message.body();
+  // As a client of another protocol would see it; what cannot be shown, as it is kept.
+  std::string room;
+  std::optional<std::string_view> made;
+  switch (message.body_kind()) {
+    case core::BodyKind::text:
+    case core::BodyKind::bytes:
+      made = content::plain_body(message, room);
+      break;
+    case core::BodyKind::map:
+    case core::BodyKind::stream:
+      made = content::json_body(message, room);
+      break;
+    default:
+      break;
+  }
+  const std::string_view whole = made.value_or(message.body());
   std::string_view shown = whole.substr(0, bytes_max);
   json.set("bodyBytes", json_number(whole.size()));
   // A cut may be within a character: up to three bytes go.

@@ -177,8 +177,9 @@ std::string BridgeSession::append_publish(const core::Delivery& delivery, QoS qo
     return "MQTT has no name for its topic";
   }
   topic.replace(0, route.local_prefix.size(), route.remote_prefix);
-  if (!encoder_.begin_topic(topic, message.body())) return "MQTT has no name for its topic";
-  add_properties(encoder_, message, kPathProperty);
+  const Payload payload = payload_of(message, encoder_.room());
+  if (!encoder_.begin_topic(topic, payload.bytes)) return "MQTT has no name for its topic";
+  add_properties(encoder_, message, payload, kPathProperty);
   std::string path(path_of(message));
   path += (path.empty() ? "" : ",") + options_.broker_id;
   if (!encoder_.user_property(kPathProperty, path)) return "it has been at too many brokers";

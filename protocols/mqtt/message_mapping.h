@@ -49,13 +49,26 @@ void fill_message(core::MessageBuilder& builder, const Content& content, std::in
 /// what is not is never (core::AckMode::mixed), whatever a property says.
 QoS qos_of(const core::Message& message) noexcept;
 
+/// What a PUBLISH has as its payload, and what it is.
+struct Payload {
+  std::string_view bytes;
+  std::string_view content_type;   ///< of what was no plain bytes
+  std::string_view message_class;  ///< of what was neither text nor bytes
+  bool is_text = false;
+  bool damaged = false;  ///< there is a body, and it cannot be read
+};
+
+/// Views of the message or of `room`. A map is a JSON object, a stream an array; a Java object its
+/// bytes, as ActiveMQ has it; of a message without a body nothing. Source: reference/mqtt.md C1.
+Payload payload_of(const core::Message& message, std::string& room);
+
 /// Starts the PUBLISH of a message that was at `place` (null: at its own destination). False: MQTT
 /// has no name for that.
 bool begin_publish(PublishEncoder& encoder, const core::Message& message,
                    const core::Destination* place);
 /// The other half of it: everything but topic and payload, for an encoder that has begun. A
 /// property of the name `left_out` is not among them.
-void add_properties(PublishEncoder& encoder, const core::Message& message,
+void add_properties(PublishEncoder& encoder, const core::Message& message, const Payload& payload,
                     std::string_view left_out);
 
 }  // namespace pabal::mqtt

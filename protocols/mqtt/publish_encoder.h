@@ -62,6 +62,8 @@ class PublishEncoder {
   bool append(std::string& out, Level level, const PublishDelivery& delivery,
               std::uint32_t packet_bytes_max = kPacketBytesMax) const;
 
+  /// Where a payload can be made before begin(); lasts as long.
+  [[nodiscard]] std::string& room() noexcept { return room_; }
   /// The topic name of this message.
   [[nodiscard]] std::string_view topic() const noexcept {
     return std::string_view(topic_).substr(2);
@@ -74,6 +76,7 @@ class PublishEncoder {
   std::string topic_;       // with its length
   std::string properties_;  // encoded, without their length and without the expiry
   std::string_view payload_;
+  std::string room_;
   bool has_expiry_ = false;
 };
 

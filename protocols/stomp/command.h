@@ -63,6 +63,7 @@ struct SubscribeRequest {
   core::SubscribeOptions options;              ///< with one interest, which has no destination yet
   std::vector<NamedDestination> destinations;  ///< of a composite: several
   bool cumulative = false;                     ///< ack:client
+  std::string transformation;                  ///< the header of that name
 };
 
 struct UnsubscribeRequest {

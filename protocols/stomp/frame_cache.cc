@@ -11,26 +11,39 @@ namespace pabal::stomp {
 FrameCache::FrameCache() = default;
 FrameCache::~FrameCache() = default;
 
-std::string_view FrameCache::common_headers(const core::MessageRef& message,
-                                            const std::shared_ptr<const core::Destination>& place,
-                                            Version version) {
+void FrameCache::fill(Slot& slot, const core::Message& message, const core::Destination* place,
+                      const MessageView& view) {
+  slot.headers.clear();
+  if (slot.converted.capacity() > kRememberedBytesMax) slot.converted = std::string();
+  slot.body = append_common_headers(slot.headers, message, place, view, slot.converted);
+}
+
+FrameCache::CommonPart FrameCache::common_part(
+    const core::MessageRef& message, const std::shared_ptr<const core::Destination>& place,
+    const MessageView& view) {
   if (message->footprint() > kRememberedBytesMax) {
-    unremembered_.clear();
-    append_common_headers(unremembered_, *message, place.get(), version, nullptr);
-    return unremembered_;
+    fill(unremembered_, *message, place.get(), view);
+    return {unremembered_.headers, unremembered_.body};
   }
   // Which slot a message takes decides only about speed, so its address may choose.
   const auto address = reinterpret_cast<std::uintptr_t>(message.get()) ^
                        reinterpret_cast<std::uintptr_t>(place.get());
   Slot& slot = slots_[((address >> 4) ^ (address >> 12)) % kSlots];
-  if (slot.message.get() != message.get() || slot.place != place || slot.version != version) {
-    slot.headers.clear();
-    append_common_headers(slot.headers, *message, place.get(), version, nullptr);
+  if (slot.message.get() != message.get() || slot.place != place || slot.version != view.version ||
+      slot.transformation != view.transformation) {
+    fill(slot, *message, place.get(), view);
     slot.message = message;
     slot.place = place;
-    slot.version = version;
+    slot.version = view.version;
+    slot.transformation = view.transformation;
   }
-  return slot.headers;
+  if (slot.converted.capacity() > kRememberedBytesMax) {
+    unremembered_ = std::move(slot);
+    unremembered_.message.reset();  // its body is in what was made
+    slot = Slot();
+    return {unremembered_.headers, unremembered_.body};
+  }
+  return {slot.headers, slot.body};
 }
 
 std::unique_ptr<Batch> FrameCache::take_batch() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/message.h"
+#include "protocols/stomp/frame_encoder.h"
 #include "protocols/stomp/version.h"
 
 namespace pabal::stomp {
@@ -24,11 +25,15 @@ class FrameCache {
   FrameCache(const FrameCache&) = delete;
   FrameCache& operator=(const FrameCache&) = delete;
 
-  /// The common headers of `message`, each with its line end, without the blank line. `place`:
-  /// core::Delivery::destination. Valid until the next call.
-  std::string_view common_headers(const core::MessageRef& message,
-                                  const std::shared_ptr<const core::Destination>& place,
-                                  Version version);
+  struct CommonPart {
+    std::string_view headers;  ///< each with its line end, without the blank line
+    std::string_view body;
+  };
+  /// What a MESSAGE of `message` has for every receiver with this view, which has no temporaries of
+  /// its own. `place`: core::Delivery::destination. Valid until the next call.
+  CommonPart common_part(const core::MessageRef& message,
+                         const std::shared_ptr<const core::Destination>& place,
+                         const MessageView& view);
 
   /// An empty batch, and its return. Batches that a session keeps are simply destroyed.
   std::unique_ptr<Batch> take_batch();
@@ -38,9 +43,16 @@ class FrameCache {
   [[nodiscard]] core::MessageBuilder& builder() noexcept { return builder_; }
   /// Reused too: the correlation of that SEND, if it is bytes.
   [[nodiscard]] std::string& correlation() noexcept { return correlation_; }
+  /// And the map that its body means.
+  [[nodiscard]] std::string& map() noexcept { return map_; }
 
  private:
-  /// Remembering a message keeps it alive: larger ones are encoded anew for every receiver.
+  struct Slot;
+  static void fill(Slot& slot, const core::Message& message, const core::Destination* place,
+                   const MessageView& view);
+
+  /// Remembering a message keeps it alive: larger ones are encoded anew for every receiver, and so
+  /// are those whose body has become larger by converting.
   static constexpr std::size_t kRememberedBytesMax = 64 * 1024;
   static constexpr std::size_t kSlots = 16;
   static constexpr std::size_t kSpareBatchesMax = 64;
@@ -49,14 +61,18 @@ class FrameCache {
     core::MessageRef message;
     std::shared_ptr<const core::Destination> place;
     Version version{};
+    std::string transformation;
     std::string headers;
+    std::string converted;  // what the body was made in, if it had to be
+    std::string_view body;
   };
 
   std::array<Slot, kSlots> slots_;
-  std::string unremembered_;
+  Slot unremembered_;  // of the last message that was too large
   std::vector<std::unique_ptr<Batch>> spare_batches_;
   core::MessageBuilder builder_;
   std::string correlation_;
+  std::string map_;
 };
 
 }  // namespace pabal::stomp

@@ -5,9 +5,12 @@
 #include "protocols/content/binary_correlation.h"
 #include "protocols/stomp/headers.h"
 #include "protocols/stomp/text.h"
+#include "protocols/stomp/transformation.h"
 
 namespace pabal::stomp {
 namespace {
+
+constexpr std::string_view kTransformation = "transformation";
 
 void append_header(std::string& out, std::string_view name_and_colon, std::string_view value,
                    Version version) {
@@ -48,22 +51,37 @@ void append_property(std::string& out, const core::Property& property, Version v
   // The first header of a name wins, but one that would stand beside ours confuses people. A header
   // without a name, which only other protocols can have, would break the client's parser.
   if (property.name.empty() || is_server_header(property.name)) return;
-  append_escaped(out, property.name, version);
+  std::string scratch;
+  append_escaped(out, property.utf8_name(scratch), version);
   out += ':';
   if (property.type == core::PropertyType::string) {
-    append_escaped(out, property.text, version);
+    append_escaped(out, property.utf8_text(scratch), version);
   } else {
-    std::string text;
-    property.append_text(text);
-    append_escaped(out, text, version);
+    scratch.clear();
+    property.append_text(scratch);
+    append_escaped(out, scratch, version);
   }
   out += '\n';
 }
 
-void append_properties(std::string& out, const core::Message& message, Version version) {
-  if (message.property_encoding() != core::Encoding::native) return;
+/// `asked`: the subscriber's own word about transformations stands instead of the sender's.
+void append_properties(std::string& out, const core::Message& message, Version version,
+                       bool asked) {
   core::PropertyReader reader(message);
-  while (const auto property = reader.next()) append_property(out, *property, version);
+  while (const auto property = reader.next()) {
+    if (asked && property->name == kTransformation) continue;
+    append_property(out, *property, version);
+  }
+}
+
+/// reference/stomp.md §11. Bytes are what they are, whatever was asked for.
+void append_transformation(std::string& out, const FrameBody& body, std::string_view asked,
+                           Version version) {
+  if (!asked.empty()) {
+    append_header(out, "transformation:", body.transformation.empty() ? asked : body.transformation,
+                  version);
+  }
+  if (!body.error.empty()) append_header(out, "transformation-error:", body.error, version);
 }
 
 bool needs_content_length(const core::Message& message, std::string_view body) noexcept {
@@ -154,9 +172,11 @@ void append_error(std::string& out, const ErrorFrame& frame, Version version) {
   out += kFrameEnd;
 }
 
-void append_common_headers(std::string& out, const core::Message& message,
-                           const core::Destination* place, Version version,
-                           const TemporaryNames* own) {
+std::string_view append_common_headers(std::string& out, const core::Message& message,
+                                       const core::Destination* place, const MessageView& view,
+                                       std::string& scratch) {
+  const Version version = view.version;
+  const TemporaryNames* const own = view.own;
   out += "destination:";
   if (place != nullptr) {
     append_destination(out, place->kind, place->name, version, own);
@@ -198,24 +218,21 @@ void append_common_headers(std::string& out, const core::Message& message,
   if (!message.content_type().empty()) {
     append_header(out, "content-type:", message.content_type(), version);
   }
-  append_properties(out, message, version);
-  if (const auto body = plain_body(message); needs_content_length(message, body)) {
-    append_number_header(out, "content-length:", body.size());
+  const std::string_view asked =
+      message.body_kind() == core::BodyKind::bytes ? std::string_view{} : view.transformation;
+  append_properties(out, message, version, !asked.empty());
+  const FrameBody body = frame_body(message, read_transformation(asked), scratch);
+  append_transformation(out, body, asked, version);
+  if (needs_content_length(message, body.body)) {
+    append_number_header(out, "content-length:", body.body.size());
   }
+  return body.body;
 }
 
 bool names_a_temporary(const core::Message& message, const core::Destination* place) noexcept {
   return core::is_temporary(message.destination_kind()) ||
          (place != nullptr && core::is_temporary(place->kind)) ||
          is_temporary(message.reply_to()) || is_temporary(message.original_destination());
-}
-
-std::string_view plain_body(const core::Message& message) noexcept {
-  const bool plain =
-      message.body_kind() == core::BodyKind::text || message.body_kind() == core::BodyKind::bytes;
-  if (!plain || message.body_encoding() != core::Encoding::native || message.compressed())
-    return {};
-  return message.body();
 }
 
 }  // namespace pabal::stomp

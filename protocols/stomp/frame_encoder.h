@@ -38,16 +38,23 @@ void append_receipt(std::string& out, std::string_view receipt_id, Version versi
                     std::string_view vote = {});
 void append_error(std::string& out, const ErrorFrame& frame, Version version);
 
-/// The headers of a MESSAGE that are the same for every receiver, each with its line end. `place`:
-/// core::Delivery::destination, may be null. With `own`, the receiver's own temporaries appear
-/// under their alias.
-void append_common_headers(std::string& out, const core::Message& message,
-                           const core::Destination* place, Version version,
-                           const TemporaryNames* own);
+/// How the receivers of a MESSAGE differ.
+struct MessageView {
+  Version version{};
+  /// The header `transformation` of the subscription; empty: it had none.
+  std::string_view transformation{};
+  /// With it, the receiver's own temporaries appear under their alias.
+  const TemporaryNames* own = nullptr;
+};
+
+/// The headers of a MESSAGE that are the same for every receiver with this view, each with its line
+/// end, and its body: a view of the message or of `scratch`. `place`: core::Delivery::destination,
+/// may be null.
+std::string_view append_common_headers(std::string& out, const core::Message& message,
+                                       const core::Destination* place, const MessageView& view,
+                                       std::string& scratch);
 /// Whether append_common_headers() could differ between receivers.
 [[nodiscard]] bool names_a_temporary(const core::Message& message,
                                      const core::Destination* place) noexcept;
-/// What goes into the MESSAGE as its body: only text and bytes have a plain form.
-[[nodiscard]] std::string_view plain_body(const core::Message& message) noexcept;
 
 }  // namespace pabal::stomp

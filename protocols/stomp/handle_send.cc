@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "protocols/content/binary_correlation.h"
+#include "protocols/content/xstream.h"
 #include "protocols/stomp/headers.h"
 #include "protocols/stomp/stomp_session.h"
 #include "protocols/stomp/text.h"
+#include "protocols/stomp/transformation.h"
 
 namespace pabal::stomp {
 namespace {
@@ -36,11 +38,6 @@ class FirstOnly {
   std::span<const Header> headers_;
   std::unordered_set<std::string_view> seen_;
 };
-
-/// Transformations that would have to build another kind of message.
-bool is_unsupported_transformation(std::string_view value) noexcept {
-  return value.starts_with("jms-") && (value.ends_with("xml") || value.ends_with("json"));
-}
 
 core::Destination whole_of(const std::vector<NamedDestination>& parts) {
   std::vector<core::Destination> names;
@@ -160,6 +157,7 @@ bool StompSession::read_send_header(SendHeader kind, const Header& header, SendF
       break;
     case SendHeader::transformation:
       fields.transformation = &header.value;
+      builder.add_string(header.name, value);
       break;
     case SendHeader::group_id:
       builder.group_id = value;
@@ -217,6 +215,40 @@ void StompSession::build_composite(std::string_view text, Command& command) {
   }
 }
 
+/// False: the command is refused. Source: reference/stomp.md §4, §11.
+bool StompSession::read_body(const Frame& frame, const SendFields& fields, Command& command) {
+  core::MessageBuilder& builder = cache_.builder();
+  builder.body = frame.body;
+  builder.body_kind = frame.has_content_length ? core::BodyKind::bytes : core::BodyKind::text;
+  if (fields.message_type != nullptr) {
+    if (*fields.message_type != "text" && *fields.message_type != "bytes") {
+      refuse(command, "Unsupported message type '" + std::string(*fields.message_type) + "'");
+      return false;
+    }
+    builder.body_kind =
+        *fields.message_type == "text" ? core::BodyKind::text : core::BodyKind::bytes;
+  }
+  // With content-length the body stays bytes, whatever the header says.
+  if (fields.transformation == nullptr || frame.has_content_length) return true;
+  const Transformation asked = read_transformation(*fields.transformation);
+  if (makes_an_object(asked)) {
+    refuse(command, "transformation '" + std::string(*fields.transformation) +
+                        "' is not supported: Java objects are not made here");
+    return false;
+  }
+  if (!makes_a_map(asked)) return true;
+  const auto notation =
+      asked == Transformation::map_json ? content::Notation::json : content::Notation::xml;
+  if (const char* why = content::read_xstream(frame.body, notation, cache_.map())) {
+    builder.add_string("transformation-error", why);  // it stays a text, as with ActiveMQ
+    return true;
+  }
+  builder.body = cache_.map();
+  builder.body_kind = core::BodyKind::map;
+  builder.body_encoding = core::Encoding::openwire;
+  return true;
+}
+
 void StompSession::build_message(const Frame& frame, const SendFields& fields, Command& command,
                                  core::TimePoint now) {
   if (fields.destination == nullptr) {
@@ -236,24 +268,8 @@ void StompSession::build_message(const Frame& frame, const SendFields& fields, C
     return;
   }
   if (!read_identity(fields, command)) return;
-  // reference/stomp.md §11: with content-length the body stays bytes, whatever the header says.
-  if (fields.transformation != nullptr && !frame.has_content_length &&
-      is_unsupported_transformation(*fields.transformation)) {
-    refuse(command,
-           "transformation '" + std::string(*fields.transformation) + "' is not supported yet");
-    return;
-  }
   core::MessageBuilder& builder = cache_.builder();
-  builder.body = frame.body;
-  builder.body_kind = frame.has_content_length ? core::BodyKind::bytes : core::BodyKind::text;
-  if (fields.message_type != nullptr) {
-    if (*fields.message_type != "text" && *fields.message_type != "bytes") {
-      refuse(command, "Unsupported message type '" + std::string(*fields.message_type) + "'");
-      return;
-    }
-    builder.body_kind =
-        *fields.message_type == "text" ? core::BodyKind::text : core::BodyKind::bytes;
-  }
+  if (!read_body(frame, fields, command)) return;
   if (fields.expires) {
     builder.expiration = *fields.expires;
   } else if (fields.expires_in) {

@@ -119,10 +119,8 @@ void StompSession::read_subscribe(const Frame& frame, Command& command, core::Ti
       request->options.ack_mode = core::AckMode::explicit_;
     }
   }
-  if (const auto* transformation = frame.find("transformation");
-      transformation != nullptr && *transformation != "jms-byte") {
-    refuse(command, "transformation '" + std::string(*transformation) + "' is not supported yet");
-    return;
+  if (const auto* transformation = frame.find("transformation")) {
+    request->transformation = *transformation;
   }
 
   request->options.prefetch = 0;
@@ -277,6 +275,7 @@ void StompSession::apply_subscribe(Command& command, core::Engine& engine, core:
   subscription.explicit_acks = options.ack_mode == core::AckMode::explicit_;
   subscription.cumulative = request.cumulative;
   subscription.destinations = std::move(*destinations);
+  subscription.transformation = std::move(request.transformation);
   subscription.frame_start = "MESSAGE\n";
   if (request.id) {
     subscription.frame_start += "subscription:";

@@ -306,13 +306,19 @@ void StompSession::encode_delivery(const core::Delivery& delivery, protocols::Ou
   }
   if (delivery.first_of_group) out += "JMSXGroupFirstForConsumer:true\n";
   const core::Destination* place = delivery.destination.get();
+  MessageView view{version_, subscription->transformation};
   if (!temporaries_.empty() && names_a_temporary(message, place)) {
-    append_common_headers(out, message, place, version_, &temporaries_);
+    view.own = &temporaries_;
+    std::string scratch;
+    const std::string_view body = append_common_headers(out, message, place, view, scratch);
+    out += '\n';
+    out += body;
   } else {
-    out += cache_.common_headers(delivery.message, delivery.destination, version_);
+    const auto common = cache_.common_part(delivery.message, delivery.destination, view);
+    out += common.headers;
+    out += '\n';
+    out += common.body;
   }
-  out += '\n';
-  out += plain_body(message);
   out += kFrameEnd;
 }
 

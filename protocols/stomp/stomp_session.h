@@ -96,6 +96,7 @@ class StompSession final : public protocols::Session {
   struct SendFields;
   bool read_send_header(SendHeader kind, const Header& header, SendFields& fields, Command& command,
                         core::TimePoint now);
+  bool read_body(const Frame& frame, const SendFields& fields, Command& command);
   bool read_identity(const SendFields& fields, Command& command);
   void build_message(const Frame& frame, const SendFields& fields, Command& command,
                      core::TimePoint now);

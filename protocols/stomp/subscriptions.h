@@ -21,7 +21,8 @@ struct Subscription {
   std::vector<core::Destination> destinations;  ///< of a composite: several
   bool explicit_acks = false;
   bool cumulative = false;
-  std::string frame_start;  ///< "MESSAGE\nsubscription:…\n", escaped
+  std::string transformation;  ///< the header of that name, if it asks for any
+  std::string frame_start;     ///< "MESSAGE\nsubscription:…\n", escaped
   core::DeliveryId last_sent{};
   UnackedDeliveries unacked;  ///< only 1.0 and 1.1, with explicit acks
 };

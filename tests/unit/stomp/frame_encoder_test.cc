@@ -21,7 +21,8 @@ core::MessageRef build(const core::MessageBuilder& builder) {
 
 std::string headers_of(const core::Message& message, Version version) {
   std::string text;
-  append_common_headers(text, message, nullptr, version, nullptr);
+  std::string scratch;
+  append_common_headers(text, message, nullptr, {version}, scratch);
   return text;
 }
 
@@ -93,9 +94,62 @@ TEST(FrameEncoderTest, BodiesWithoutAPlainFormAreEmpty) {
     builder.body_kind = kind;
     builder.body = opaque;
     const auto message = build(builder);
-    EXPECT_EQ(plain_body(*message), "");
+    std::string headers, scratch;
+    EXPECT_EQ(append_common_headers(headers, *message, nullptr, {Version::v1_2}, scratch), "");
     EXPECT_EQ(headers_of(*message, Version::v1_2).find("content-length"), std::string::npos);
   }
+}
+
+TEST(FrameEncoderTest, BodiesOfOpenWireAreText) {
+  core::MessageBuilder builder;
+  builder.destination_name = "q";
+  builder.body_kind = core::BodyKind::text;
+  builder.body_encoding = core::Encoding::openwire;
+  const std::string emoji = "\0\0\0\6\xED\xA0\xBD\xED\xB8\x80"s;
+  builder.body = emoji;
+  builder.set_encoded_properties(core::Encoding::openwire,
+                                 "\0\0\0\1\0\1s\x09\0\6\xED\xA0\xBD\xED\xB8\x80"s);
+  std::string headers, scratch;
+  EXPECT_EQ(append_common_headers(headers, *build(builder), nullptr, {Version::v1_2}, scratch),
+            "😀");
+  EXPECT_NE(headers.find("\ns:😀\n"), std::string::npos) << headers;
+  EXPECT_EQ(headers.find("content-length"), std::string::npos);
+  const std::string nul = "\0\0\0\4\xC0\x80hi"s;  // which would end the frame
+  builder.body = nul;
+  headers.clear();
+  EXPECT_EQ(append_common_headers(headers, *build(builder), nullptr, {Version::v1_2}, scratch),
+            "\0hi"s);
+  EXPECT_NE(headers.find("\ncontent-length:3\n"), std::string::npos);
+}
+
+TEST(FrameEncoderTest, AMapIsShownToWhoAsks) {
+  core::MessageBuilder builder;
+  builder.destination_name = "q";
+  builder.body_kind = core::BodyKind::map;
+  builder.body_encoding = core::Encoding::openwire;
+  const std::string map = "\0\0\0\1\0\1i\x05\0\0\0\3"s;
+  builder.body = map;
+  builder.add_string("transformation", "the sender's");
+  const auto message = build(builder);
+  const auto shown = [&](std::string_view asked) {
+    std::string headers, scratch;
+    const auto body =
+        append_common_headers(headers, *message, nullptr, {Version::v1_2, asked}, scratch);
+    const auto at = headers.find("transformation:");
+    return headers.substr(at, headers.find('\n', at) - at) + "|" + std::string(body);
+  };
+  const std::string json = R"(|{"map":{"entry":{"string":"i","int":3}}})";
+  EXPECT_EQ(shown("jms-map-json"), "transformation:jms-map-json" + json);
+  EXPECT_EQ(shown("jms-json"), "transformation:jms-map-json" + json);
+  EXPECT_TRUE(shown("jms-xml").starts_with("transformation:jms-map-xml|<map>\n"));
+  EXPECT_EQ(shown("whatever"), "transformation:whatever|");
+  EXPECT_EQ(shown(""), "transformation:the sender's|");
+  builder.body = "damaged";
+  std::string headers, scratch;
+  EXPECT_EQ(append_common_headers(headers, *build(builder), nullptr, {Version::v1_2, "jms-json"},
+                                  scratch),
+            "");
+  EXPECT_NE(headers.find("\ntransformation-error:"), std::string::npos);
 }
 
 TEST(FrameEncoderTest, ForeignIdsAreEscaped) {
@@ -126,7 +180,8 @@ TEST(FrameCacheTest, AnswersPerMessageAndVersion) {
   for (int round = 0; round < 3; ++round) {
     for (const auto& message : messages) {
       for (const Version version : {Version::v1_0, Version::v1_2, Version::v1_2}) {
-        ASSERT_EQ(cache.common_headers(message, nullptr, version), headers_of(*message, version));
+        ASSERT_EQ(cache.common_part(message, nullptr, {version}).headers,
+                  headers_of(*message, version));
       }
     }
   }
