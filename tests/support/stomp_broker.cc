@@ -3,11 +3,17 @@
 #include <utility>
 
 namespace pabal::tests {
+namespace {
+
+/// The sessions', and one for what a test connects itself.
+constexpr std::size_t kHomes = 2;
+
+}  // namespace
 
 StompBroker::StompBroker(store::MemoryStoreOptions store, core::EngineLimits limits,
                          stomp::SessionOptions options)
     : store_(std::make_unique<store::MemoryStore>(store)), limits_(limits), options_(options) {
-  engine_ = std::make_unique<core::Engine>(*store_, limits_, 1);
+  engine_ = std::make_unique<core::Engine>(*store_, limits_, kHomes);
   store_->set_listener(this);
 }
 
@@ -102,7 +108,7 @@ void StompBroker::restart() {
   pages_.clear();
   engine_.reset();
   store_->restart();
-  engine_ = std::make_unique<core::Engine>(*store_, limits_, 1);
+  engine_ = std::make_unique<core::Engine>(*store_, limits_, kHomes);
 }
 
 void StompBroker::tick() {
