@@ -4,13 +4,14 @@
 #   build     what the broker is made of
 #   test      what `make test` needs besides
 #   analysis  clang with its sanitizer run-times, formatting, static analysis
-#   bench     the peers of the comparison; their services are kept from starting
+#   bench     the peers of the comparison
+# The services of brokers among them are kept from starting.
 set -euo pipefail
 
 declare -A sets=(
   [build]="g++ cmake ninja-build ccache libboost1.81-dev libpoco-dev libleveldb-dev libssl-dev zlib1g-dev"
   [test]="libgtest-dev libgmock-dev libbenchmark-dev python3 python3-stomp
-          python3-paho-mqtt libpaho-mqttpp-dev libpaho-mqtt-dev mosquitto-clients
+          python3-paho-mqtt libpaho-mqttpp-dev libpaho-mqtt-dev mosquitto-clients mosquitto
           ruby ruby-stomp nodejs npm ca-certificates util-linux
           openjdk-17-jdk-headless libgeronimo-jms-1.1-spec-java junit4
           libactivemq-java libspring-jms-java libmqtt-client-java libhawtbuf-java libslf4j-java
@@ -43,7 +44,9 @@ for set in "$@"; do
   for package in ${sets[$set]}; do
     if ! installed "$package"; then
       missing+=("$package")
-      if [ "$set" = bench ]; then services=yes; fi
+      case $package in
+        activemq | rabbitmq-server | mosquitto) services=yes ;;
+      esac
     fi
   done
 done
