@@ -102,8 +102,8 @@ std::optional<std::string_view> content_of(const core::Message& message, std::st
 
 std::optional<std::string_view> plain_body(const core::Message& message, std::string& scratch) {
   const BodyKind kind = message.body_kind();
-  if (kind != BodyKind::text && kind != BodyKind::bytes) return std::string_view{};
   if (message.body_encoding() == Encoding::native) return message.body();
+  if (kind != BodyKind::text && kind != BodyKind::bytes) return std::string_view{};
   auto content = content_of(message, scratch);
   if (!content || kind == BodyKind::bytes || content->empty()) return content;
   PrimitiveReader reader(*content);

@@ -17,7 +17,7 @@ namespace pabal::content {
 std::optional<std::string_view> content_of(const core::Message& message, std::string& scratch);
 
 /// Of a text or bytes message: the text as UTF-8, well-formed if it came by OpenWire; the bytes.
-/// Of others nothing.
+/// Of others what did not come by OpenWire as it is, or nothing.
 std::optional<std::string_view> plain_body(const core::Message& message, std::string& scratch);
 
 /// More of a map or stream is not made JSON of.

@@ -107,6 +107,7 @@ Payload payload_of(const core::Message& message, std::string& room) {
   Payload payload;
   std::optional<std::string_view> bytes{std::string_view{}};
   switch (message.body_kind()) {
+    case BodyKind::none:
     case BodyKind::text:
     case BodyKind::bytes:
       bytes = content::plain_body(message, room);
@@ -125,7 +126,6 @@ Payload payload_of(const core::Message& message, std::string& room) {
       payload.content_type = "application/x-java-serialized-object";
       payload.message_class = "object";
       break;
-    case BodyKind::none:
     case BodyKind::blob:
       break;
   }

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from broker import SOURCE_DIR, STOP_SECONDS, WAIT_SECONDS, Broker, _die_with_parent, wait_for
+from broker import SOURCE_DIR, STOP_SECONDS, WAIT_SECONDS, Broker, die_with_parent, wait_for
 
 FAST = 'initialReconnectDelay=20&maxReconnectDelay=200'
 
@@ -91,7 +91,7 @@ class Mosquitto:
         assert self._process is None
         self._process = subprocess.Popen(
             [shutil.which('mosquitto') or '/usr/sbin/mosquitto', '-c', self._config],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=_die_with_parent)
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
             try:
@@ -126,7 +126,7 @@ class Listener:
         # stdbuf: or the line about the subscription would come with the end.
         self._process = subprocess.Popen(
             ['stdbuf', '-oL', 'mosquitto_sub', '-d', '-p', str(port), *map(str, arguments)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=_die_with_parent)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=die_with_parent)
         for line in self._process.stdout:
             if line.startswith('Subscribed'):
                 return

@@ -378,8 +378,8 @@ TEST_F(ConfigReaderTest, ProtocolsThatAreNotBuiltAreReportedAndNotOpened) {
     EXPECT_EQ(loaded->config.listeners[0].name, "openwire");
     EXPECT_EQ(count(*loaded, Severity::warning), 0) << uri;
   }
-  const auto alone = load(connector("openwire://h:1?wireFormat.maxFrameSize=1000000&"
-                                    "wireFormat.maxInactivityDuration=5000&"
+  const auto alone = load(connector("openwire://h:1?wireFormat.maxFrameSize=1000000&amp;"
+                                    "wireFormat.maxInactivityDuration=5000&amp;"
                                     "wireFormat.maxInactivityDurationInitalDelay=700"));
   ASSERT_TRUE(alone);
   const ListenerConfig& listener = alone->config.listeners.at(0);
