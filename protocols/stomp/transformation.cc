@@ -45,7 +45,6 @@ Transformation read_transformation(std::string_view header) noexcept {
 FrameBody frame_body(const core::Message& message, Transformation asked, std::string& scratch) {
   using enum Transformation;
   switch (message.body_kind()) {
-    case core::BodyKind::none:
     case core::BodyKind::text:
     case core::BodyKind::bytes: {
       const auto body = content::plain_body(message, scratch);
@@ -55,6 +54,7 @@ FrameBody frame_body(const core::Message& message, Transformation asked, std::st
       return map_body(message, asked, scratch);
     case core::BodyKind::object:
       return asked == none ? FrameBody{} : FrameBody{.error = "Java objects are not read"};
+    case core::BodyKind::none:
     case core::BodyKind::stream:
     case core::BodyKind::blob:
       break;
