@@ -31,8 +31,8 @@ bool print_commands(std::span<const Command* const> commands, std::string_view f
 }
 
 void print_overview(std::span<const Command* const> commands, std::ostream& out) {
-  out << "Pabal is a message broker for STOMP and MQTT clients. This one program is the broker and "
-         "its tools.\n\nUsage: pabal COMMAND [OPTION…]\n\nCommands:\n";
+  out << "Pabal is a message broker for STOMP, MQTT and ActiveMQ's Java clients. This one "
+         "program is the broker and its tools.\n\nUsage: pabal COMMAND [OPTION…]\n\nCommands:\n";
   (void)print_commands(commands, {}, out);
   out << "\nA first message:\n"
          "  pabal serve -d /tmp/pabal &\n"
