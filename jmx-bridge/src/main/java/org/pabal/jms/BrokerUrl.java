@@ -1,11 +1,11 @@
 package org.pabal.jms;
 
-import java.net.URI;
-import java.net.URISyntaxException;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.pabal.jms.stomp.BrokerAddress;
 
 /**
@@ -13,7 +13,7 @@ import org.pabal.jms.stomp.BrokerAddress;
  *
  * <pre>
  *   url      = address / "failover:" [ "//" ] "(" address *( "," address ) ")" [ "?" options ]
- *                      / "failover:" address *( "," address )
+ *                      / "failover:" [ "//" ] address *( "," address )
  *   address  = ( "stomp" / "stomp+ssl" ) "://" host [ ":" port ] [ "?" options ]
  * </pre>
  */
@@ -21,6 +21,10 @@ final class BrokerUrl {
   private static final int PORT = 61613;
   private static final int TLS_PORT = 61612;
   private static final String FAILOVER = "failover:";
+  // Not java.net.URI, which takes no host with an underscore, as containers have.
+  private static final Pattern ADDRESS = Pattern.compile(
+      "(stomp|stomp\\+ssl)://(\\[[^\\]]+]|[^\\[\\]/:?#@(),\\s]+)(?::(\\d{1,9}))?/?(?:\\?(.*))?");
+  private static final Pattern SECRET = Pattern.compile("(?i)(password=)[^&,)]*");
 
   private final Settings settings = new Settings();
   private final List<BrokerAddress> addresses = new ArrayList<>();
@@ -33,7 +37,8 @@ final class BrokerUrl {
     try {
       reader.read(url.trim());
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException("broker URL '" + url + "': " + e.getMessage(), e);
+      throw new IllegalArgumentException("broker URL '"
+          + SECRET.matcher(url).replaceAll("$1***") + "': " + e.getMessage(), e);
     }
     return reader.settings;
   }
@@ -49,7 +54,7 @@ final class BrokerUrl {
   }
 
   private void readFailover(String rest) {
-    String list = rest.startsWith("//(") ? rest.substring(2) : rest;
+    String list = rest.startsWith("//") ? rest.substring(2) : rest;
     if (list.startsWith("(")) {
       int end = list.lastIndexOf(')');
       if (end < 0) {
@@ -68,26 +73,25 @@ final class BrokerUrl {
   }
 
   private void readAddress(String text) {
-    URI uri;
-    try {
-      uri = new URI(text);
-    } catch (URISyntaxException e) {
-      throw new IllegalArgumentException(e.getMessage(), e);
-    }
-    boolean tls = "stomp+ssl".equals(uri.getScheme());
-    if (!tls && !"stomp".equals(uri.getScheme())) {
+    if (!text.startsWith("stomp://") && !text.startsWith("stomp+ssl://")) {
       throw new IllegalArgumentException("expected stomp://, stomp+ssl:// or failover:");
     }
-    String host = uri.getHost();
-    if (host == null) {
-      throw new IllegalArgumentException("no host in '" + text + "'");
+    Matcher parts = ADDRESS.matcher(text);
+    if (!parts.matches()) {
+      throw new IllegalArgumentException("expected scheme://host:port?options; user and password are"
+          + " the options jms.userName and jms.password");
     }
+    boolean tls = parts.group(1).equals("stomp+ssl");
+    String host = parts.group(2);
     if (host.startsWith("[")) {
       host = host.substring(1, host.length() - 1);
     }
-    int port = uri.getPort() >= 0 ? uri.getPort() : tls ? TLS_PORT : PORT;
+    int port = parts.group(3) != null ? Integer.parseInt(parts.group(3)) : tls ? TLS_PORT : PORT;
+    if (port < 1 || port > 65_535) {
+      throw new IllegalArgumentException("no port: " + port);
+    }
     addresses.add(new BrokerAddress(host, port, tls));
-    readOptions(uri.getRawQuery());
+    readOptions(parts.group(4));
   }
 
   private void readOptions(String query) {

@@ -45,9 +45,14 @@ final class Delivery {
     return wire.isOpen();
   }
 
-  /** The broker's name of the message, which stays when it is delivered again. */
-  String messageId() {
-    return frame.header("message-id");
+  /**
+   * What stays when the broker delivers it again: the copy of a message, which may have come to several
+   * queues, for one consumer.
+   */
+  record Name(PabalMessageConsumer consumer, String destination, String messageId) {}
+
+  Name name() {
+    return new Name(consumer, frame.header("destination"), frame.header("message-id"));
   }
 
   /** Earlier deliveries, those within this client too. */

@@ -42,6 +42,8 @@ final class Link {
   }
 
   private static final System.Logger LOG = System.getLogger("org.pabal.jms");
+  // So often a broker may end the connection with an ERROR while the same request waits.
+  private static final int REFUSALS_MAX = 3;
 
   private final Settings settings;
   private final Owner owner;
@@ -116,17 +118,19 @@ final class Link {
   /**
    * Asks until an answer came, on the next wire if one is lost in between. For what may be asked twice.
    *
-   * @throws WireClosedException never with `failover:`
+   * @throws WireClosedException without `failover:`; with it only if brokers ended the connection
+   *     again and again with an ERROR, as they do with a frame that is too large: it may be this one
    */
   void askUntilAnswered(Function<Wire, Frame> frame, int timeoutMillis)
       throws JMSException, IOException {
-    while (true) {
+    for (int refusals = 0; ; ) {
       try {
         Wire now = await();
         answer(now.request(frame.apply(now)), timeoutMillis);
         return;
       } catch (WireClosedException e) {
-        if (!reconnects()) {
+        refusals += e.hasReason() ? 1 : 0;
+        if (!reconnects() || refusals == REFUSALS_MAX) {
           throw e;
         }
       }
@@ -149,6 +153,32 @@ final class Link {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw Errors.withCause(new JMSException("interrupted while waiting for the broker"), e);
+    }
+  }
+
+  /**
+   * As answer(), but an interrupt does not end the waiting, only stays: for what would have an unknown
+   * outcome otherwise. It ends with the wire at the latest.
+   */
+  static Frame certainAnswer(CompletableFuture<Frame> request) throws IOException, JMSException {
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          return request.get();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        } catch (ExecutionException e) {
+          if (e.getCause() instanceof IOException cause) {
+            throw cause;
+          }
+          throw Errors.toJms(e.getCause());
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 
@@ -199,7 +229,7 @@ final class Link {
         // Lost between its last answer and now, when lost() still took it for nobody's.
         lost(next, new IOException("the connection was lost at once"));
       }
-    } catch (IOException | JMSException e) {
+    } catch (IOException | JMSException | RuntimeException e) {
       JMSException cause = Errors.toJms(e);
       synchronized (lock) {
         failure = cause;
@@ -214,6 +244,7 @@ final class Link {
 
   private Wire connectPatiently(int attemptsMax, boolean again) throws IOException, JMSException {
     double delay = settings.initialReconnectDelay;
+    String said = null;
     for (int attempt = 1; ; ++attempt) {
       try {
         Wire next = connectOnce();
@@ -231,7 +262,11 @@ final class Link {
         if (hopeless || attemptsMax >= 0 && attempt > attemptsMax) {
           throw e;
         }
-        LOG.log(System.Logger.Level.DEBUG, "attempt {0}: {1}", attempt, e.getMessage());
+        // Once each: what keeps it from going on must not be a secret.
+        boolean known = String.valueOf(e.getMessage()).equals(said);
+        said = String.valueOf(e.getMessage());
+        LOG.log(known ? System.Logger.Level.DEBUG : System.Logger.Level.WARNING,
+            "attempt {0} to connect: {1}", attempt, said);
       }
       pause((long) delay);
       delay = settings.useExponentialBackOff
@@ -298,8 +333,15 @@ final class Link {
     if (last == null) {
       return;
     }
+    // On a thread of its own: even writing it may wait, behind somebody whose frame a broker that has
+    // no room, or hangs, does not take.
+    CompletableFuture<Frame> farewell = new CompletableFuture<>();
+    Thread thread = new Thread(() -> last.request(new Frame("DISCONNECT")).whenComplete(
+        (receipt, error) -> farewell.complete(receipt)), "pabal-jms-disconnect");
+    thread.setDaemon(true);
+    thread.start();
     try {
-      answer(last.request(new Frame("DISCONNECT")), settings.closeTimeout);
+      answer(farewell, settings.closeTimeout);
     } catch (IOException | JMSException e) {
       LOG.log(System.Logger.Level.DEBUG, "at DISCONNECT: {0}", e.getMessage());
     }

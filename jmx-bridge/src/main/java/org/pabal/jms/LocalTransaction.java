@@ -92,21 +92,27 @@ final class LocalTransaction {
   }
 
   /**
-   * Returns when all of it is durable. In any case it is over then.
+   * Returns when all of it is durable. In any case it is over then. An interrupt while sends wait rolls it
+   * back; one behind COMMIT waits for the outcome.
    *
    * @throws TransactionRolledBackException if it is rolled back, or its outcome is unknown: the
    *     connection was lost between COMMIT and its receipt
    */
   void commit() throws JMSException {
     try {
-      awaitSends();
+      try {
+        awaitSends();
+      } catch (JMSException e) {
+        abortQuietly();
+        throw rolledBack("the transaction was rolled back: " + e.getMessage(), e);
+      }
       IOException cause = doomedBy;
       if (cause != null) {
         abortQuietly();
         throw rolledBack("the transaction was rolled back: " + cause.getMessage(), cause);
       }
       if (wire != null) {
-        Link.answer(wire.request(new Frame("COMMIT").with("transaction", name)), 0);
+        Link.certainAnswer(wire.request(new Frame("COMMIT").with("transaction", name)));
       }
     } catch (WireClosedException e) {
       throw rolledBack("the connection was lost during the commit: whether it took effect is"
@@ -122,7 +128,7 @@ final class LocalTransaction {
   void rollback() throws JMSException {
     try {
       if (wire != null && wire.isOpen()) {
-        Link.answer(wire.request(new Frame("ABORT").with("transaction", name)), 0);
+        Link.certainAnswer(wire.request(new Frame("ABORT").with("transaction", name)));
       }
     } catch (WireClosedException e) {
       // That is a rollback too.

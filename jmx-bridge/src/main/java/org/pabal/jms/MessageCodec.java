@@ -40,7 +40,7 @@ final class MessageCodec {
       "ack", "content-length", "receipt", "transaction", "expires", "expiration", "priority",
       "timestamp", "persistent", "redelivered", "correlation-id", "reply-to", "type", "receipt-id",
       "producer-id", "producer-sequence", "amq-msg-type", "transformation", "content-type", "id",
-      "selector", "JMSXUserID", "JMSXDeliveryCount");
+      "selector", "browser", "JMSXUserID", "JMSXDeliveryCount");
   // Those of them that are worth knowing all the same.
   private static final Set<String> SHOWN = Set.of("content-type", "JMSXUserID");
 
@@ -230,8 +230,8 @@ final class MessageCodec {
     try {
       reading.run();
       return true;
-    } catch (IllegalArgumentException e) {
-      return false;
+    } catch (RuntimeException e) {
+      return false;  // anybody may have sent it
     }
   }
 

@@ -49,6 +49,7 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
   private final Map<String, Browse> browses = new ConcurrentHashMap<>();
   private final Map<String, PabalDestination> temporaries = new ConcurrentHashMap<>();
   private final Deque<ProducerIdentity> freeIdentities = new ConcurrentLinkedDeque<>();
+  private final Problems problems = new Problems();
   private volatile Link link;
   private String clientId;
   private boolean used;
@@ -150,6 +151,8 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
     for (PabalSession session : sessions) {
       session.closeWithConnection();
     }
+    browses.values().forEach(browse ->
+        browse.interrupted("the connection was closed while browsing"));
     link.close();
   }
 
@@ -174,6 +177,10 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
     use();
     link.await();
     sessions.add(session);
+    if (closed) {  // meanwhile, and without this one
+      session.closeWithConnection();
+      checkOpen();
+    }
     return session;
   }
 
@@ -287,12 +294,26 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
     consumers.remove(consumer.subscriptionId());
   }
 
+  /** For tests. */
+  int consumerCount() {
+    return consumers.size();
+  }
+
   void add(String subscription, Browse browse) {
     browses.put(subscription, browse);
   }
 
   void removeBrowse(String subscription) {
     browses.remove(subscription);
+  }
+
+  /** Ends those of a session that closes. */
+  void endBrowses(PabalSession session) throws JMSException {
+    for (Browse browse : browses.values()) {
+      if (browse.session() == session) {
+        browse.end();
+      }
+    }
   }
 
   void remove(PabalSession session) {
@@ -341,10 +362,7 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
       LOG.log(System.Logger.Level.WARNING, "nobody listens for: {0}", problem.getMessage());
       return;
     }
-    // Not on the reading thread: the listener may close the connection, and wait for that.
-    Thread thread = new Thread(() -> listener.onException(problem), "pabal-jms-exception");
-    thread.setDaemon(true);
-    thread.start();
+    problems.tell(listener, problem);
   }
 
   /** What the link and its wires have to say. */
@@ -396,7 +414,8 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
     @Override
     public void interrupted(Wire lost) {
       sessions.forEach(session -> session.interrupted(lost));
-      browses.values().forEach(Browse::interrupted);
+      browses.values().forEach(browse ->
+          browse.interrupted("the connection was lost while browsing"));
     }
 
     @Override
@@ -405,7 +424,7 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
       inOrder.sort(java.util.Comparator.comparingLong(PabalMessageConsumer::number));
       for (PabalMessageConsumer consumer : inOrder) {
         try {
-          consumer.subscribe(wire);
+          consumer.subscribeAgain(wire);
         } catch (JMSException e) {
           throw new IOException(e);
         }

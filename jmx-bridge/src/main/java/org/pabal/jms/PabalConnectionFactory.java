@@ -101,7 +101,11 @@ public final class PabalConnectionFactory
     settings.password = secret != null ? secret : password != null ? password : settings.password;
     settings.clientId = clientId != null ? clientId : settings.clientId;
     settings.trustedPackages = trustedPackages != null ? trustedPackages : settings.trustedPackages;
-    settings.sslContext = sslContext;
+    try {
+      settings.sslContext = sslContext != null ? sslContext : settings.stores.context();
+    } catch (java.io.IOException e) {
+      throw Errors.toJms(e);
+    }
     return new PabalConnection(settings);
   }
 

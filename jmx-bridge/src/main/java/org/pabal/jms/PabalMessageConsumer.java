@@ -32,7 +32,7 @@ public final class PabalMessageConsumer implements QueueReceiver, TopicSubscribe
 
   private final Object subscribing = new Object();
   private Wire subscribedOn;
-  private boolean ended;
+  private volatile boolean ended;
 
   /** @param durableName null: not durable */
   PabalMessageConsumer(PabalSession session, PabalDestination destination, String selector,
@@ -119,6 +119,11 @@ public final class PabalMessageConsumer implements QueueReceiver, TopicSubscribe
     return destination;
   }
 
+  /** For tests: how many messages have been sent ahead. */
+  int waitingCount() {
+    return session.waitingCount(this);
+  }
+
   String subscriptionId() {
     return "sub-" + number;
   }
@@ -155,6 +160,18 @@ public final class PabalMessageConsumer implements QueueReceiver, TopicSubscribe
     }
   }
 
+  /**
+   * On the wire that replaces a lost one. A consumer that is being created does that itself: if the broker
+   * refuses it, it is nobody else's business.
+   */
+  void subscribeAgain(Wire wire) throws IOException, JMSException {
+    synchronized (subscribing) {
+      if (subscribedOn != null) {
+        subscribe(wire);
+      }
+    }
+  }
+
   private int prefetch() {
     Settings settings = session.connection().settings();
     return durableName != null ? settings.durableTopicPrefetch
@@ -183,11 +200,9 @@ public final class PabalMessageConsumer implements QueueReceiver, TopicSubscribe
     }
   }
 
-  /** Without a word to the broker: its connection ends. */
+  /** Without a word to the broker: its connection ends. Does not wait for a subscribe() that waits. */
   void end() {
-    synchronized (subscribing) {
-      ended = true;
-      session.connection().remove(this);
-    }
+    ended = true;
+    session.connection().remove(this);
   }
 }

@@ -89,8 +89,10 @@ public final class PabalObjectMessage extends PabalMessage implements ObjectMess
       in.setObjectInputFilter(trust::check);
       return (Serializable) in.readObject();
     } catch (java.io.InvalidClassException e) {
-      throw Errors.withCause(new MessageFormatException("its class is not trusted ("
-          + e.getMessage() + "): see the option jms.trustedPackages"), e);
+      boolean filtered = String.valueOf(e.getMessage()).contains("filter status");
+      throw Errors.withCause(new MessageFormatException(filtered
+          ? "its class is not trusted (" + e.getMessage() + "): see the option jms.trustedPackages"
+          : "cannot be deserialized: " + e), e);
     } catch (IOException | ClassNotFoundException e) {
       throw Errors.withCause(new MessageFormatException("cannot be deserialized: " + e), e);
     }

@@ -25,7 +25,7 @@ public final class PabalQueueBrowser implements QueueBrowser {
     this.selector = selector == null || selector.isBlank() ? null : selector;
     if (this.selector != null) {
       // JMS 1.1: createBrowser refuses a selector that is none; only the broker knows.
-      Browse trial = new Browse(session.connection());
+      Browse trial = new Browse(session);
       trial.begin(queue, this.selector);
       trial.end();
     }
@@ -47,7 +47,8 @@ public final class PabalQueueBrowser implements QueueBrowser {
   @Override
   public Enumeration<?> getEnumeration() throws JMSException {
     checkOpen();
-    Browse browse = new Browse(session.connection());
+    browses.removeIf(Browse::hasEnded);
+    Browse browse = new Browse(session);
     browse.begin(queue, selector);
     browses.add(browse);
     return browse;

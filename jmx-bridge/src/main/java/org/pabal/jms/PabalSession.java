@@ -135,6 +135,7 @@ public class PabalSession implements QueueSession, TopicSession {
         ofReceipts().rollback();
       }
       deliveries.closeConsumers();
+      connection.endBrowses(this);
     } finally {
       connection.remove(this);
       if (identity != null) {
@@ -489,6 +490,10 @@ public class PabalSession implements QueueSession, TopicSession {
           new JMSException("not acknowledged, and so delivered again: " + e.getMessage()), e);
     }
     deliveries.settledAll();
+  }
+
+  int waitingCount(PabalMessageConsumer consumer) {
+    return deliveries.waitingCount(consumer);
   }
 
   void arrived(PabalMessageConsumer consumer, Wire wire, Frame message) {

@@ -43,7 +43,7 @@ final class SessionDeliveries {
   private final Set<Delivery> delivered = new LinkedHashSet<>();
   /// Automatic acknowledgements whose answer was lost with the wire. The application has had these
   /// messages: if they come again they are acknowledged, not delivered.
-  private final Set<String> inDoubt = new LinkedHashSet<>();
+  private final Set<Delivery.Name> inDoubt = new LinkedHashSet<>();
   private long arrivals;
   private Thread listenerThread;
 
@@ -216,6 +216,12 @@ final class SessionDeliveries {
     }
   }
 
+  int waitingCount(PabalMessageConsumer consumer) {
+    synchronized (mutex) {
+      return consumer.waiting.size();
+    }
+  }
+
   void interrupted(Wire lost) {
     synchronized (mutex) {
       consumers.forEach(consumer -> consumer.waiting.removeIf(d -> d.wire() == lost));
@@ -279,7 +285,7 @@ final class SessionDeliveries {
   private PabalMessage accept(Delivery delivery) throws JMSException {
     boolean had;
     synchronized (mutex) {
-      had = delivery.deliveries() > 0 && inDoubt.remove(delivery.messageId());
+      had = delivery.deliveries() > 0 && inDoubt.remove(delivery.name());
     }
     if (had || delivery.isExpired(System.currentTimeMillis())) {
       drop(delivery, had);
@@ -331,9 +337,10 @@ final class SessionDeliveries {
         if (!idle) {
           deliver(delivery);
         }
-      } catch (JMSException e) {
+      } catch (JMSException | RuntimeException e) {
+        // Whatever it is, this thread goes on: without it all delivery would end in silence.
         idle = false;
-        session.connection().report(e);
+        session.connection().report(Errors.toJms(e));
       } finally {
         delivering.unlock();
       }
@@ -438,7 +445,7 @@ final class SessionDeliveries {
         && !session.connection().settings().sendAcksAsync;
     try {
       if (waits) {
-        Link.answer(delivery.wire().request(delivery.answer("ACK")), 0);
+        Link.certainAnswer(delivery.wire().request(delivery.answer("ACK")));
       } else {
         delivery.wire().send(delivery.answer("ACK"));
       }
@@ -447,7 +454,7 @@ final class SessionDeliveries {
         if (inDoubt.size() == IN_DOUBT_MAX) {
           inDoubt.remove(inDoubt.iterator().next());
         }
-        inDoubt.add(delivery.messageId());
+        inDoubt.add(delivery.name());
       }
     } catch (IOException | JMSException e) {
       // The application has the message, and no call of its own would be the right one to fail.
@@ -467,7 +474,7 @@ final class SessionDeliveries {
       }
     }
     try {
-      Link.answer(delivery.wire().request(delivery.answer("ACK")), 0);
+      Link.certainAnswer(delivery.wire().request(delivery.answer("ACK")));
     } catch (WireClosedException e) {
       throw Errors.withCause(new JMSException("not acknowledged: the connection was lost, and what"
           + " it brought comes again"), e);
@@ -524,8 +531,8 @@ final class SessionDeliveries {
 
   private void reject(Delivery delivery, int max) throws JMSException {
     try {
-      Link.answer(delivery.wire().request(delivery.answer("NACK")
-          .with("cause", "rolled back or recovered after " + max + " redeliveries")), 0);
+      Link.certainAnswer(delivery.wire().request(delivery.answer("NACK")
+          .with("cause", "rolled back or recovered after " + max + " redeliveries")));
     } catch (WireClosedException e) {
       LOG.log(System.Logger.Level.DEBUG, "it comes again: {0}", e.getMessage());
     } catch (IOException e) {

@@ -38,7 +38,8 @@ final class Settings {
   int maxFrameSize = 128 << 20;
   boolean verifyHostName = true;
   String host;
-  SSLContext sslContext;
+  SSLContext sslContext;  // null: of the stores, or the Java installation's
+  final TlsStores stores = new TlsStores();
 
   // of failover:
   boolean failover;
@@ -80,11 +81,15 @@ final class Settings {
     OPTIONS.put("heartBeat", Settings::setHeartBeat);
     OPTIONS.put("maxFrameSize", (s, v) -> s.maxFrameSize = number(v, 1));
     OPTIONS.put("verifyHostName", (s, v) -> s.verifyHostName = bool(v));
+    OPTIONS.put("ssl.trustStore", (s, v) -> s.stores.trustStore = v);
+    OPTIONS.put("ssl.trustStorePassword", (s, v) -> s.stores.trustStorePassword = v);
+    OPTIONS.put("ssl.keyStore", (s, v) -> s.stores.keyStore = v);
+    OPTIONS.put("ssl.keyStorePassword", (s, v) -> s.stores.keyStorePassword = v);
     OPTIONS.put("host", (s, v) -> s.host = v);
     OPTIONS.put("initialReconnectDelay", (s, v) -> s.initialReconnectDelay = number(v, 1));
     OPTIONS.put("maxReconnectDelay", (s, v) -> s.maxReconnectDelay = number(v, 1));
     OPTIONS.put("useExponentialBackOff", (s, v) -> s.useExponentialBackOff = bool(v));
-    OPTIONS.put("backOffMultiplier", (s, v) -> s.backOffMultiplier = Double.parseDouble(v));
+    OPTIONS.put("backOffMultiplier", (s, v) -> s.backOffMultiplier = factor(v));
     OPTIONS.put("maxReconnectAttempts", (s, v) -> s.maxReconnectAttempts = number(v, -1));
     OPTIONS.put("startupMaxReconnectAttempts",
         (s, v) -> s.startupMaxReconnectAttempts = number(v, -1));
@@ -136,10 +141,26 @@ final class Settings {
   }
 
   private static int number(String value, int min) {
-    int number = Integer.parseInt(value);
-    if (number < min) {
-      throw new IllegalArgumentException("expected: at least " + min);
+    try {
+      int number = Integer.parseInt(value);
+      if (number >= min) {
+        return number;
+      }
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("expected: a whole number", e);
     }
-    return number;
+    throw new IllegalArgumentException("expected: at least " + min);
+  }
+
+  private static double factor(String value) {
+    try {
+      double factor = Double.parseDouble(value);
+      if (factor >= 1 && factor <= 1000) {
+        return factor;
+      }
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("expected: a number", e);
+    }
+    throw new IllegalArgumentException("expected: 1 to 1000");
   }
 }

@@ -26,6 +26,7 @@ public class BrokerUrlTest {
     assertEquals(new BrokerAddress("h", 61613, false), only("stomp://h"));
     assertEquals(new BrokerAddress("h", 61612, true), only("stomp+ssl://h"));
     assertEquals(new BrokerAddress("::1", 5, false), only("stomp://[::1]:5"));
+    assertEquals(new BrokerAddress("message_broker", 61613, false), only("stomp://message_broker"));
   }
 
   private static BrokerAddress only(String url) {
@@ -39,7 +40,8 @@ public class BrokerUrlTest {
     List<BrokerAddress> both =
         List.of(new BrokerAddress("a", 1, false), new BrokerAddress("b", 2, true));
     for (String url : List.of("failover:(stomp://a:1,stomp+ssl://b:2)",
-        "failover://(stomp://a:1,stomp+ssl://b:2)", "failover:stomp://a:1,stomp+ssl://b:2")) {
+        "failover://(stomp://a:1,stomp+ssl://b:2)", "failover:stomp://a:1,stomp+ssl://b:2",
+        "failover://stomp://a:1,stomp+ssl://b:2")) {
       assertEquals(both, BrokerUrl.parse(url).addresses);
       assertTrue(BrokerUrl.parse(url).failover);
     }
@@ -55,10 +57,27 @@ public class BrokerUrlTest {
   public void whatMakesNoSenseIsRefused() {
     for (String url : List.of("tcp://h:61616", "stomp://", "failover:(stomp://a", "failover:()",
         "stomp://h?unknown=1", "stomp://h?jms.useAsyncSend=yes", "stomp://h?heartBeat=5",
-        "stomp://h?jms.prefetchPolicy.all=0", "stomp://h?timeout", "failover:(stomp://a)x=1")) {
+        "stomp://h?jms.prefetchPolicy.all=0", "stomp://h?timeout", "failover:(stomp://a)x=1",
+        "stomp://h:0", "stomp://h:65536", "stomp://h:99999999999", "stomp://h:", "stomp://u:p@h",
+        "stomp://a,stomp://b", "stomp://h/path", "stomp:h", "stomp://h?backOffMultiplier=0.5",
+        "stomp://h?backOffMultiplier=NaN", "stomp://h?jms.sendTimeout=soon",
+        "failover:(stomp://h:70000)")) {
       IllegalArgumentException e =
           assertThrows(url, IllegalArgumentException.class, () -> BrokerUrl.parse(url));
       assertTrue(e.getMessage(), e.getMessage().contains(url));
     }
+  }
+
+  @Test
+  public void refusalsSayWhatIsExpectedAndNoSecrets() {
+    assertTrue(refusal("stomp://h?jms.sendTimeout=soon").contains("a whole number"));
+    assertTrue(refusal("tcp://h:61616").contains("expected stomp://"));
+    String text = refusal("stomp://h?jms.userName=me&jms.password=geheim&unknown=1");
+    assertFalse(text, text.contains("geheim"));
+    assertTrue(text, text.contains("'unknown'"));
+  }
+
+  private static String refusal(String url) {
+    return assertThrows(IllegalArgumentException.class, () -> BrokerUrl.parse(url)).getMessage();
   }
 }

@@ -2,6 +2,7 @@ package org.pabal.jms;
 
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertThrows;
+import static org.junit.Assert.assertTrue;
 
 import java.io.FileInputStream;
 import java.io.IOException;
@@ -9,9 +10,12 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.KeyStore;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import javax.jms.JMSException;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
@@ -131,5 +135,59 @@ public class TlsTest extends BrokerTest {
     relay(context);
     assertThrows(JMSException.class, () -> factory(context, "").createConnection());
     factory(context, "&verifyHostName=false").createConnection().close();
+  }
+
+  @Test
+  public void storesOfTheUrl() throws Exception {
+    relay(context("localhost"));
+    String store = folder.getRoot() + "/localhost.p12";
+    PabalConnection connection = factory(null,
+        "&ssl.trustStore=" + store + "&ssl.trustStorePassword=changeit&ssl.keyStore=" + store
+            + "&ssl.keyStorePassword=changeit").createConnection();
+    connection.close();
+    for (String wrong : List.of("&ssl.trustStore=/nowhere/at.all",
+        "&ssl.trustStorePassword=wrong&ssl.trustStore=" + store)) {
+      JMSException e = assertThrows(JMSException.class,
+          () -> factory(null, wrong).createConnection());
+      assertTrue(e.getMessage(), e.getMessage().contains("ssl.trustStore="));
+    }
+  }
+
+  @Test
+  public void aSilentBrokerIsNoticedWhileAWriteIsStuck() throws Exception {
+    SSLContext context = context("localhost");
+    CountDownLatch over = new CountDownLatch(1);
+    server = (SSLServerSocket) context.getServerSocketFactory()
+        .createServerSocket(0, 10, InetAddress.getLoopbackAddress());
+    start(() -> {
+      Socket client = server.accept();
+      while (client.getInputStream().read() > 0) {
+        // CONNECT, up to its NUL
+      }
+      client.getOutputStream().write("CONNECTED\nversion:1.2\nheart-beat:500,500\n\n\0"
+          .getBytes(StandardCharsets.US_ASCII));
+      try {
+        over.await();  // and reads no more
+      } catch (InterruptedException e) {
+        throw new IOException(e);
+      }
+    });
+    PabalConnection connection = factory(context, "").createConnection();
+    CountDownLatch told = new CountDownLatch(1);
+    connection.setExceptionListener(e -> told.countDown());
+    PabalSession session = auto(connection);
+    var producer = session.createProducer(queue());
+    producer.setDeliveryMode(javax.jms.DeliveryMode.NON_PERSISTENT);
+    try {
+      assertThrows(JMSException.class, () -> {
+        while (true) {
+          producer.send(session.createTextMessage("x".repeat(1 << 20)));
+        }
+      });
+      assertTrue(told.await(WAIT, TimeUnit.MILLISECONDS));
+    } finally {
+      over.countDown();
+      connection.close();
+    }
   }
 }

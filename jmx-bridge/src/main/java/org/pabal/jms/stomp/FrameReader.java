@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.Set;
 
 /**
  * Bytes to frames. The grammar, of STOMP 1.2:
@@ -19,6 +20,8 @@ import java.io.InputStream;
 final class FrameReader {
   private static final int LINE_BYTES_MAX = 1 << 20;
   private static final int HEADERS_MAX = 10_000;
+  private static final int COMMAND_BYTES_MAX = 64;
+  private static final Set<String> COMMANDS = Set.of("CONNECTED", "MESSAGE", "RECEIPT", "ERROR");
 
   private final InputStream in;
   private final int frameBytesMax;
@@ -38,21 +41,31 @@ final class FrameReader {
   Frame read() throws IOException {
     String command;
     do {
-      command = Utf8.decode(readLine());
+      command = Utf8.decode(readLine(COMMAND_BYTES_MAX, true));
     } while (command.isEmpty());
+    if (!COMMANDS.contains(command)) {
+      throw noStomp(command);
+    }
     boolean escaped = !command.equals("CONNECTED");
     Frame frame = new Frame(command);
+    long bytes = 0;
     for (int headers = 0; ; ++headers) {
-      byte[] header = readLine();
+      byte[] header = readLine(LINE_BYTES_MAX, false);
       if (header.length == 0) {
         break;
       }
-      if (headers == HEADERS_MAX) {
-        throw new IOException("a frame with more than " + HEADERS_MAX + " headers");
+      bytes += header.length;
+      if (headers == HEADERS_MAX || bytes > Math.max(frameBytesMax, LINE_BYTES_MAX)) {
+        throw new IOException("a frame with " + headers + " headers of " + bytes + " bytes");
       }
       addHeader(frame, Utf8.decode(header), escaped);
     }
     return frame.withBody(readBody(frame.header("content-length")));
+  }
+
+  /** The likeliest reason is a URL with the port of another protocol. */
+  private static IOException noStomp(String command) {
+    return new IOException("the peer does not speak STOMP, it said '" + command + "'");
   }
 
   private static void addHeader(Frame frame, String header, boolean escaped) throws IOException {
@@ -65,11 +78,14 @@ final class FrameReader {
     frame.withFirst(escaped ? unescape(name) : name, escaped ? unescape(value) : value);
   }
 
-  private byte[] readLine() throws IOException {
+  /** @param command whether it is a word; what cannot be one is not waited for to end */
+  private byte[] readLine(int bytesMax, boolean command) throws IOException {
     line.reset();
     for (int c = readByte(); c != '\n'; c = readByte()) {
-      if (line.size() == LINE_BYTES_MAX) {
-        throw new IOException("a line of more than " + LINE_BYTES_MAX + " bytes");
+      boolean senseless = command && (c < ' ' && c != '\r' || c > '~');
+      if (senseless || line.size() == bytesMax) {
+        throw command ? noStomp(Utf8.decode(line.toByteArray()))
+            : new IOException("a line of more than " + bytesMax + " bytes");
       }
       line.write(c);
     }

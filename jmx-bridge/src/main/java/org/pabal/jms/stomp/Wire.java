@@ -38,8 +38,11 @@ public final class Wire implements Closeable {
 
   // A broker that is silent for so many times its interval is taken for dead.
   private static final int SILENCE_FACTOR = 2;
+  // A longer interval of heart-beats is as good as none.
+  private static final int INTERVAL_MAX = 24 * 3600 * 1000;
 
   private final Socket socket;
+  private final Socket transport;  // below TLS, else the same
   private final FrameReader reader;
   private final OutputStream out;
   private final ReentrantLock writing = new ReentrantLock();
@@ -48,10 +51,13 @@ public final class Wire implements Closeable {
   private volatile long lastWrite = System.nanoTime();
   private volatile boolean open = true;
   private volatile boolean closedByUs;
+  // What the broker said last, if it was an ERROR that answers no request. Of the reading thread.
+  private BrokerErrorException lastError;
   private Frame connected;
   private Listener listener;
 
-  private Wire(Socket socket, WireOptions options) throws IOException {
+  private Wire(Socket transport, Socket socket, WireOptions options) throws IOException {
+    this.transport = transport;
     this.socket = socket;
     this.reader = new FrameReader(
         new BufferedInputStream(socket.getInputStream(), 64 * 1024), options.frameBytesMax());
@@ -67,34 +73,30 @@ public final class Wire implements Closeable {
    */
   public static Wire open(BrokerAddress address, WireOptions options, Map<String, String> headers,
       Listener listener) throws IOException {
-    Socket socket = connect(address, options);
+    Socket transport = new Socket();
     try {
-      Wire wire = new Wire(socket, options);
+      connect(transport, address, options);
+      Socket socket = address.tls() ? startTls(transport, address, options) : transport;
+      Wire wire = new Wire(transport, socket, options);
       wire.listener = listener;
       wire.handshake(options, headers);
       return wire;
     } catch (IOException | RuntimeException e) {
-      socket.close();
+      transport.close();
       throw e;
     }
   }
 
-  private static Socket connect(BrokerAddress address, WireOptions options) throws IOException {
-    Socket socket = new Socket();
-    try {
-      socket.setTcpNoDelay(true);
-      socket.setSoTimeout(options.connectTimeout());
-      socket.connect(new InetSocketAddress(address.host(), address.port()),
-          options.connectTimeout());
-      if (socket.getLocalPort() == socket.getPort()
-          && socket.getLocalAddress().equals(socket.getInetAddress())) {
-        // TCP can connect a socket of the loopback to itself while nobody listens there.
-        throw new IOException("nobody listens at " + address);
-      }
-      return address.tls() ? startTls(socket, address, options) : socket;
-    } catch (IOException | RuntimeException e) {
-      socket.close();
-      throw e;
+  private static void connect(Socket socket, BrokerAddress address, WireOptions options)
+      throws IOException {
+    socket.setTcpNoDelay(true);
+    socket.setSoTimeout(options.connectTimeout());
+    socket.connect(new InetSocketAddress(address.host(), address.port()),
+        options.connectTimeout());
+    if (socket.getLocalPort() == socket.getPort()
+        && socket.getLocalAddress().equals(socket.getInetAddress())) {
+      // TCP can connect a socket of the loopback to itself while nobody listens there.
+      throw new IOException("nobody listens at " + address);
     }
   }
 
@@ -150,7 +152,7 @@ public final class Wire implements Closeable {
 
   /** STOMP 1.2 "Heart-beating": zero if either side does not want, else the longer of both. */
   private static int agreed(int sends, int wants) {
-    return sends == 0 || wants == 0 ? 0 : Math.max(sends, wants);
+    return sends <= 0 || wants <= 0 ? 0 : Math.min(Math.max(sends, wants), INTERVAL_MAX);
   }
 
   private static int[] heartBeats(String header) throws IOException {
@@ -190,7 +192,7 @@ public final class Wire implements Closeable {
       writeNow(FrameWriter.encode(frame));
     } catch (IOException e) {
       // The reader notices and reports; nobody else does, so that it happens once.
-      socket.close();
+      transport.close();
       throw new WireClosedException(e);
     }
   }
@@ -238,12 +240,16 @@ public final class Wire implements Closeable {
         dispatch(reader.read());
       } catch (IOException e) {
         cause = e;
+      } catch (RuntimeException | Error e) {
+        // A frame that does not fit into memory, for one. Without this thread nobody would hear of it.
+        cause = new IOException("reading failed: " + e, e);
       }
     }
     end(cause);
   }
 
   private void dispatch(Frame frame) {
+    lastError = null;
     switch (frame.command()) {
       case "MESSAGE" -> listener.onMessage(this, frame);
       case "RECEIPT" -> {
@@ -258,6 +264,7 @@ public final class Wire implements Closeable {
         if (answer != null) {
           answer.completeExceptionally(error);
         } else {
+          lastError = error;
           listener.onError(this, error);
         }
       }
@@ -293,17 +300,22 @@ public final class Wire implements Closeable {
   private void end(IOException cause) {
     open = false;
     try {
+      transport.close();
       socket.close();
     } catch (IOException e) {
       cause.addSuppressed(e);
     }
     List<CompletableFuture<Frame>> unanswered = new ArrayList<>(pending.values());
     pending.clear();
-    WireClosedException lost = new WireClosedException(cause);
-    if (!closedByUs) {
-      listener.onLost(this, lost);
+    // STOMP 1.2 "ERROR": who sends one may close the connection; then it says why.
+    WireClosedException lost = new WireClosedException(lastError != null ? lastError : cause);
+    try {
+      if (!closedByUs) {
+        listener.onLost(this, lost);
+      }
+    } finally {
+      unanswered.forEach(answer -> answer.completeExceptionally(lost));
     }
-    unanswered.forEach(answer -> answer.completeExceptionally(lost));
   }
 
   /** Ends the connection at once, without DISCONNECT; what waits for receipts fails. */
@@ -311,10 +323,20 @@ public final class Wire implements Closeable {
   public void close() {
     closedByUs = true;
     open = false;
+    // The farewell of TLS would wait for a write that a silent broker holds up.
+    boolean idle = writing.tryLock();
     try {
+      if (!idle) {
+        transport.close();
+      }
       socket.close();
+      transport.close();
     } catch (IOException e) {
       // A socket that cannot be closed is not there any more.
+    } finally {
+      if (idle) {
+        writing.unlock();
+      }
     }
   }
 }

@@ -10,4 +10,9 @@ public final class WireClosedException extends IOException {
     super("the connection to the broker was lost"
         + (cause == null || cause.getMessage() == null ? "" : ": " + cause.getMessage()), cause);
   }
+
+  /** Whether the broker said, with an ERROR before, why it ended the connection. */
+  public boolean hasReason() {
+    return getCause() instanceof BrokerErrorException;
+  }
 }
