@@ -90,13 +90,19 @@ bool append_value(std::string& out, const Property& value) {
 std::optional<std::string_view> content_of(const core::Message& message, std::string& scratch) {
   std::string_view body = message.body();
   if (!message.compressed() || body.empty()) return body;
-  // Source: reference/openwire.md §5.5: bytes have their length before the stream.
+  // Source: reference/openwire.md §5.5: bytes have their length before the stream. It counts: of no
+  // bytes at all the Java client compresses a buffer of zeros.
+  std::size_t length = SIZE_MAX;
   if (message.body_kind() == BodyKind::bytes) {
     if (body.size() < kCountBytes) return std::nullopt;
+    length = 0;
+    for (const char byte : body.substr(0, kCountBytes))
+      length = length << 8 | static_cast<unsigned char>(byte);
     body.remove_prefix(kCountBytes);
   }
   scratch.clear();
   if (!inflate(body, kInflatedBytesMax, scratch)) return std::nullopt;
+  if (scratch.size() > length) scratch.resize(length);
   return scratch;
 }
 

@@ -79,6 +79,10 @@ TEST(BodyTest, CompressedBodiesAreInflated) {
   EXPECT_EQ(plain(message(BodyKind::bytes, Encoding::openwire,
                           std::string("\0\0\0\3", 4) + deflated("\0\1\2"sv), true)),
             "\0\1\2"sv);
+  // As the Java client sends no bytes.
+  EXPECT_EQ(plain(message(BodyKind::bytes, Encoding::openwire,
+                          std::string("\0\0\0\0", 4) + deflated(std::string(1028, '\0')), true)),
+            "");
   EXPECT_EQ(
       json(message(BodyKind::map, Encoding::openwire, deflated("\0\0\0\1\0\1i\x02\3"sv), true)),
       R"({"i":3})");
