@@ -3,7 +3,8 @@
 
     junit_test.py [--activemq] CLASSPATH CLASS...
 
-The tests get $PABAL_TEST_PORT, and $PABAL_TEST_CONTROL: a port that takes the lines `kill` (kill -9) and
+The tests get $PABAL_TEST_PORT (of STOMP), $PABAL_TEST_OPENWIRE (of OpenWire; only of a Pabal), and
+$PABAL_TEST_CONTROL: a port that takes the lines `kill` (kill -9) and
 `start` (the same data and port) and answers each with `ok` when it is done. With --activemq the broker
 is an ActiveMQ, which $PABAL_TEST_PEER says.
 """
@@ -86,13 +87,16 @@ def main():
     arguments = sys.argv[1:]
     activemq = arguments[0] == '--activemq'
     classpath, *classes = arguments[activemq:]
-    port = steady_port()
-    with ActiveMq(classpath, port) if activemq else Broker(options={'stomp.port': port}) as broker, \
+    port, openwire = steady_port(), steady_port()
+    options = {'stomp.port': port, 'openwire.port': openwire}
+    with ActiveMq(classpath, port) if activemq else Broker(options=options) as broker, \
             socket.create_server(('127.0.0.1', 0)) as control:
         environment = {**os.environ, 'PABAL_TEST_PORT': str(port),
                        'PABAL_TEST_CONTROL': str(control.getsockname()[1])}
         if activemq:
             environment['PABAL_TEST_PEER'] = 'activemq'
+        else:
+            environment['PABAL_TEST_OPENWIRE'] = str(openwire)
         java = subprocess.Popen([*JAVA, '-cp', classpath, 'org.junit.runner.JUnitCore', *classes],
                                 env=environment, preexec_fn=die_with_parent)
         try:

@@ -29,9 +29,21 @@ inline constexpr std::size_t kXStreamBytesMax = 1'048'576;
 inline constexpr std::size_t kXStreamElementsMax = 65'536;
 
 /// Appends the map with these bytes (core/primitive_values.h). False: it is none, or too long.
-bool append_xstream(std::string& out, std::string_view map, Notation notation);
+bool append_xstream(std::string& out, std::string_view map, Notation notation,
+                    std::size_t bytes_max = kXStreamBytesMax);
 
 /// Makes of such a text the bytes of a map, in `map`. Nullptr, or why it is none.
-const char* read_xstream(std::string_view text, Notation notation, std::string& map);
+const char* read_xstream(std::string_view text, Notation notation, std::string& map,
+                         std::size_t bytes_max = kXStreamBytesMax);
+
+// The rows of values of stream messages, which XStream has no shape for, in one like it:
+//
+//   {"stream":{"value":[{"int":3},{"string":"Kim"},{"null":""}]}}
+
+/// Appends the stream with these bytes as that. False: it is none, or too long.
+bool append_json_stream(std::string& out, std::string_view stream, std::size_t bytes_max);
+
+/// Makes of such a text the bytes of a stream, in `stream`. Nullptr, or why it is none.
+const char* read_json_stream(std::string_view text, std::string& stream, std::size_t bytes_max);
 
 }  // namespace pabal::content

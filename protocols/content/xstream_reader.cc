@@ -90,7 +90,25 @@ class Builder {
     return nullptr;
   }
 
+  const char* stream(const Element& element, std::string& out) {
+    if (!is_blank(element.text)) return "a stream that is a text";
+    for (const Element& each : element.children) {
+      if (each.name != "value" || each.children.size() != 1 || !is_blank(each.text)) {
+        return "each part of a stream is one value";
+      }
+      const auto type = type_of(each.children.front().name);
+      if (type == PropertyType::map || type == PropertyType::list) {
+        return "a value of a type that a stream message cannot have";
+      }
+      if (const char* why = value(each.children.front(), out, kDepthOfStream)) return why;
+    }
+    return nullptr;
+  }
+
  private:
+  /// Strings are written there as within a list. Source: core/primitive_values.h.
+  static constexpr int kDepthOfStream = 2;
+
   const char* list(const Element& element, std::string& out, int depth) {
     if (depth > core::kPrimitiveNestingMax) return "maps and lists are nested too deeply";
     if (!is_blank(element.text)) return "a list that is a text";
@@ -159,8 +177,9 @@ class Builder {
 
 }  // namespace
 
-const char* read_xstream(std::string_view text, Notation notation, std::string& map) {
-  if (text.size() > kXStreamBytesMax) return "it is larger than what is converted";
+const char* read_xstream(std::string_view text, Notation notation, std::string& map,
+                         std::size_t bytes_max) {
+  if (text.size() > bytes_max) return "it is larger than what is converted";
   if (!core::is_utf8(text)) return "it is not UTF-8";
   Element root;
   const char* why =
@@ -169,6 +188,16 @@ const char* read_xstream(std::string_view text, Notation notation, std::string& 
   if (type_of(root.name) != PropertyType::map) return "it is no map";
   map.clear();
   return Builder().map(root, map, 1);
+}
+
+const char* read_json_stream(std::string_view text, std::string& stream, std::size_t bytes_max) {
+  if (text.size() > bytes_max) return "it is larger than what is converted";
+  if (!core::is_utf8(text)) return "it is not UTF-8";
+  Element root;
+  if (const char* why = read_json_elements(text, root)) return why;
+  if (root.name != "stream") return "it is no stream";
+  stream.clear();
+  return Builder().stream(root, stream);
 }
 
 }  // namespace pabal::content

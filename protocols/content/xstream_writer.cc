@@ -75,6 +75,22 @@ class JsonWriter {
     return true;
   }
 
+  bool stream(std::string_view bytes) {
+    PrimitiveReader reader(bytes);
+    out_ += "{\"stream\":{\"value\":[";
+    for (bool first = true; !reader.rest().empty(); first = false) {
+      Property value;
+      if (!reader.value(value)) return false;
+      if (!first) out_ += ',';
+      out_ += '{';
+      name(value.type);
+      if (!this->value(value)) return false;
+      out_ += '}';
+    }
+    out_ += "]}}";
+    return !reader.failed();
+  }
+
  private:
   bool entry(PrimitiveReader& reader) {
     Property value;
@@ -267,8 +283,9 @@ class XmlWriter {
 
 }  // namespace
 
-bool append_xstream(std::string& out, std::string_view map, Notation notation) {
-  if (map.size() > kXStreamBytesMax) return false;
+bool append_xstream(std::string& out, std::string_view map, Notation notation,
+                    std::size_t bytes_max) {
+  if (map.size() > bytes_max) return false;
   const std::string_view bytes = map.empty() ? std::string_view("\0\0\0\0", 4) : map;
   if (notation == Notation::json) {
     out += "{\"map\":";
@@ -279,6 +296,10 @@ bool append_xstream(std::string& out, std::string_view map, Notation notation) {
   if (!XmlWriter(out).map(bytes, 0)) return false;
   out.pop_back();  // no line end behind the last
   return true;
+}
+
+bool append_json_stream(std::string& out, std::string_view stream, std::size_t bytes_max) {
+  return stream.size() <= bytes_max && JsonWriter(out).stream(stream);
 }
 
 }  // namespace pabal::content

@@ -64,6 +64,7 @@ struct SubscribeRequest {
   std::vector<NamedDestination> destinations;  ///< of a composite: several
   bool cumulative = false;                     ///< ack:client
   std::string transformation;                  ///< the header of that name
+  std::optional<std::uint32_t> window;  ///< nothing but the prefetch of that `id` is to change
 };
 
 struct UnsubscribeRequest {

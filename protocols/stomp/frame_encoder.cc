@@ -4,6 +4,7 @@
 
 #include "protocols/content/binary_correlation.h"
 #include "protocols/stomp/headers.h"
+#include "protocols/stomp/jms_types.h"
 #include "protocols/stomp/text.h"
 #include "protocols/stomp/transformation.h"
 
@@ -84,8 +85,32 @@ void append_transformation(std::string& out, const FrameBody& body, std::string_
   if (!body.error.empty()) append_header(out, "transformation-error:", body.error, version);
 }
 
+/// The properties, and what there is to say about the body, which it answers.
+FrameBody append_properties_for(std::string& out, const core::Message& message,
+                                const MessageView& view, std::string& scratch) {
+  const Transformation transformation = read_transformation(view.transformation);
+  if (transformation == Transformation::jms_pabal) {
+    append_typed_properties(out, message, view.version);
+    const FrameBody body = frame_body(message, transformation, scratch);
+    if (!body.jms_kind.empty()) {
+      out += kJmsBody;
+      append_header(out, ":", body.jms_kind, view.version);
+    }
+    append_transformation(out, body, {}, view.version);
+    return body;
+  }
+  const std::string_view asked =
+      message.body_kind() == core::BodyKind::bytes ? std::string_view{} : view.transformation;
+  append_properties(out, message, view.version, !asked.empty());
+  const FrameBody body = frame_body(message, read_transformation(asked), scratch);
+  append_transformation(out, body, asked, view.version);
+  return body;
+}
+
 bool needs_content_length(const core::Message& message, std::string_view body) noexcept {
   if (message.body_kind() == core::BodyKind::bytes) return true;
+  // An object has one, and null has none.
+  if (message.body_kind() == core::BodyKind::object) return !body.empty();
   // A text with a NUL would otherwise end the frame early.
   return !body.empty() && std::memchr(body.data(), '\0', body.size()) != nullptr;
 }
@@ -218,11 +243,7 @@ std::string_view append_common_headers(std::string& out, const core::Message& me
   if (!message.content_type().empty()) {
     append_header(out, "content-type:", message.content_type(), version);
   }
-  const std::string_view asked =
-      message.body_kind() == core::BodyKind::bytes ? std::string_view{} : view.transformation;
-  append_properties(out, message, version, !asked.empty());
-  const FrameBody body = frame_body(message, read_transformation(asked), scratch);
-  append_transformation(out, body, asked, version);
+  const FrameBody body = append_properties_for(out, message, view, scratch);
   if (needs_content_length(message, body.body)) {
     append_number_header(out, "content-length:", body.body.size());
   }

@@ -9,6 +9,7 @@
 #include "protocols/content/binary_correlation.h"
 #include "protocols/content/xstream.h"
 #include "protocols/stomp/headers.h"
+#include "protocols/stomp/jms_types.h"
 #include "protocols/stomp/stomp_session.h"
 #include "protocols/stomp/text.h"
 #include "protocols/stomp/transformation.h"
@@ -58,6 +59,9 @@ struct StompSession::SendFields {
   std::optional<std::int64_t> expires_in;
   const std::string_view* producer_id = nullptr;
   const std::string_view* producer_sequence = nullptr;
+  const std::string_view* jms_body = nullptr;
+  PropertyTypes types;
+  bool typed = false;  ///< headers may be other properties than strings of their name
 };
 
 void StompSession::read_send(const Frame& frame, Command& command, core::TimePoint now) {
@@ -71,7 +75,11 @@ void StompSession::read_send(const Frame& frame, Command& command, core::TimePoi
     const Header& header = frame.headers[i];
     const SendHeader kind = classify_send_header(header.name);
     if (kind == SendHeader::property) {
-      builder.add_string(header.name, header.value);
+      if (!fields.typed) [[likely]] {
+        builder.add_string(header.name, header.value);
+      } else {
+        fields.types.add(builder, header.name, header.value);
+      }
     } else if (!read_send_header(kind, header, fields, command, now)) {
       return;
     }
@@ -170,9 +178,19 @@ bool StompSession::read_send_header(SendHeader kind, const Header& header, SendF
     }
     case SendHeader::scheduled:
       // With the scheduler off it is a property like others, which only the engine knows.
-      builder.add_string(header.name, value);
+      fields.types.add(builder, header.name, value);
       if (!command.schedule) command.schedule = std::make_shared<core::ScheduleRequest>();
       (void)command.schedule->read(header.name, value);
+      break;
+    case SendHeader::jms_body:
+      fields.jms_body = &header.value;
+      break;
+    case SendHeader::jms_types:
+      fields.types = PropertyTypes(value);
+      fields.typed = true;
+      break;
+    case SendHeader::jms_property:
+      fields.types.add(builder, header.name, value);
       break;
     case SendHeader::transaction:  // both were read with the frame
     case SendHeader::receipt:
@@ -227,6 +245,13 @@ bool StompSession::read_body(const Frame& frame, const SendFields& fields, Comma
     }
     builder.body_kind =
         *fields.message_type == "text" ? core::BodyKind::text : core::BodyKind::bytes;
+  }
+  if (fields.jms_body != nullptr) {
+    if (!read_jms_body(builder, *fields.jms_body, frame.body, frame.has_content_length,
+                       cache_.map())) {
+      builder.add_string(kJmsBody, *fields.jms_body);  // its receiver may know better
+    }
+    return true;
   }
   // With content-length the body stays bytes, whatever the header says.
   if (fields.transformation == nullptr || frame.has_content_length) return true;

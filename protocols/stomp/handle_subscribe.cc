@@ -48,6 +48,10 @@ constexpr ConsumerOptionName kConsumerOptions[] = {
     {"", "maximumPendingMessageLimit", ConsumerOption::unsupported_limit},
 };
 
+/// Pabal's own. With it, and without a destination, SUBSCRIBE changes how many deliveries of the
+/// subscription with that `id` may be out: for clients whose users keep more unacknowledged.
+constexpr std::string_view kWindow = "JMS_Pabal_Prefetch";
+
 constexpr std::string_view kHeaderPrefix = "activemq.";
 constexpr std::string_view kOptionPrefix = "consumer.";
 constexpr std::string_view kProducerPrefix = "producer.";
@@ -95,6 +99,7 @@ void StompSession::read_subscribe(const Frame& frame, Command& command, core::Ti
   auto request = std::make_unique<SubscribeRequest>();
   const auto* destination_text = frame.find("destination");
   if (destination_text == nullptr) {
+    if (const auto* window = frame.find(kWindow)) return read_window(frame, *window, command);
     refuse(command, "SUBSCRIBE received without a Destination specified!");
     return;
   }
@@ -130,6 +135,20 @@ void StompSession::read_subscribe(const Frame& frame, Command& command, core::Ti
   }
   if (!read_destination_options(*request, parts->front().options, command)) return;
   finish_subscribe(std::move(request), command);
+}
+
+void StompSession::read_window(const Frame& frame, std::string_view window, Command& command) {
+  const auto* id = frame.find("id");
+  const auto prefetch = parse_number<std::uint32_t>(trim(window));
+  if (id == nullptr || !prefetch || *prefetch == 0) {
+    refuse(command, "Invalid " + std::string(kWindow) + ": " + std::string(window),
+           "expected: a number of messages, and the id of a subscription");
+    return;
+  }
+  auto request = std::make_unique<SubscribeRequest>();
+  request->id = *id;
+  request->window = std::min(*prefetch, options_.prefetch_max);
+  command.subscribe = std::move(request);
 }
 
 /// False: the command is refused. Unlike a header, which may be anybody's, an option is meant for
@@ -250,6 +269,12 @@ void StompSession::finish_subscribe(std::unique_ptr<SubscribeRequest> request, C
 
 void StompSession::apply_subscribe(Command& command, core::Engine& engine, core::TimePoint now) {
   SubscribeRequest& request = *command.subscribe;
+  if (request.window) {
+    const Subscription* known = subscriptions_.find_named(*request.id);
+    if (known == nullptr) return fail(command, "No subscription matched.");
+    (void)engine.set_credit(known->id, *request.window, 0, now);
+    return confirm(command, core::kNoTicket);
+  }
   core::SubscribeOptions& options = request.options;
   const bool durable = !options.durable_name.empty();
   if (durable && !has_client_id_) {

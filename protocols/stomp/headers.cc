@@ -44,6 +44,10 @@ SendHeader classify_send_header(std::string_view name) noexcept {
       if (name == "content-length") return content_length;
       if (name == "correlation-id") return correlation_id;
       if (name == "transformation") return transformation;
+      if (name == "JMS_Pabal_Body") return jms_body;
+      break;
+    case 15:
+      if (name == "JMS_Pabal_Types") return jms_types;
       break;
     case 17:
       if (name == "producer-sequence") return producer_sequence;
@@ -59,6 +63,7 @@ SendHeader classify_send_header(std::string_view name) noexcept {
       break;
   }
   if (name.starts_with("AMQ_SCHEDULED_")) return scheduled;
+  if (name.starts_with("JMS_Pabal_Property_")) return jms_property;
   return property;
 }
 

@@ -30,6 +30,9 @@ enum class SendHeader : std::uint8_t {
   producer_id,
   producer_sequence,
   foreign_id,
+  jms_body,  ///< these three: stomp/jms_types.h
+  jms_types,
+  jms_property,
 };
 
 /// By length first: most names differ there.

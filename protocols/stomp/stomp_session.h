@@ -105,6 +105,7 @@ class StompSession final : public protocols::Session {
                            Command& command);
   bool read_destination_options(SubscribeRequest& request, std::string_view options,
                                 Command& command);
+  void read_window(const Frame& frame, std::string_view window, Command& command);
   void finish_subscribe(std::unique_ptr<SubscribeRequest> request, Command& command);
 
   /// Turns the command into a refusal: its frame changes nothing, the peer gets an ERROR.

@@ -2,6 +2,7 @@
 
 #include "protocols/content/body.h"
 #include "protocols/content/xstream.h"
+#include "protocols/stomp/jms_types.h"
 
 namespace pabal::stomp {
 namespace {
@@ -27,6 +28,30 @@ FrameBody map_body(const core::Message& message, Transformation asked, std::stri
   return made;
 }
 
+FrameBody jms_body(const core::Message& message, std::string& scratch) {
+  std::string inflated;
+  const core::BodyKind kind = message.body_kind();
+  FrameBody made;
+  if (kind == core::BodyKind::map || kind == core::BodyKind::stream) {
+    const auto content = content::content_of(message, inflated);
+    scratch.clear();
+    const bool shown =
+        content && (kind == core::BodyKind::map
+                        ? content::append_xstream(scratch, *content, content::Notation::json,
+                                                  kJmsContentBytesMax)
+                        : content::append_json_stream(scratch, *content, kJmsContentBytesMax));
+    if (shown) made.body = scratch;
+    if (!shown) made.error = kNotShown;
+  } else {
+    const auto body = kind == core::BodyKind::object ? content::content_of(message, scratch)
+                                                     : content::plain_body(message, scratch);
+    if (body) made.body = *body;
+    if (!body) made.error = kNotShown;
+  }
+  made.jms_kind = jms_body_kind(message, made.body);
+  return made;
+}
+
 }  // namespace
 
 Transformation read_transformation(std::string_view header) noexcept {
@@ -39,11 +64,13 @@ Transformation read_transformation(std::string_view header) noexcept {
   if (header == "jms-object-xml") return object_xml;
   if (header == "jms-advisory-json") return advisory_json;
   if (header == "jms-advisory-xml") return advisory_xml;
+  if (header == "jms-pabal") return jms_pabal;
   return none;
 }
 
 FrameBody frame_body(const core::Message& message, Transformation asked, std::string& scratch) {
   using enum Transformation;
+  if (asked == jms_pabal) return jms_body(message, scratch);
   switch (message.body_kind()) {
     case core::BodyKind::text:
     case core::BodyKind::bytes: {

@@ -23,6 +23,7 @@ enum class Transformation : std::uint8_t {
   object_xml,
   advisory_json,
   advisory_xml,
+  jms_pabal,  ///< everything, with its types: stomp/jms_types.h
 };
 
 Transformation read_transformation(std::string_view header) noexcept;
@@ -32,10 +33,12 @@ struct FrameBody {
   std::string_view body{};
   /// What was done, for the header; empty: what the subscriber asked for.
   std::string_view transformation{};
+  /// With jms_pabal: what it is, for that header.
+  std::string_view jms_kind{};
   std::string_view error{};  ///< why there is no body though the message has one; else empty
 };
 
-/// Text as UTF-8, bytes as they are, a map if so asked; of others nothing.
+/// Text as UTF-8, bytes as they are, a map if so asked; of others nothing, but with jms_pabal.
 FrameBody frame_body(const core::Message& message, Transformation asked, std::string& scratch);
 
 /// Whether a SEND with it means a map; which is read with content::read_xstream.

@@ -7,11 +7,11 @@ import java.util.Map;
 
 /**
  * Bodies of maps and streams as JSON that people and other STOMP clients can read. A map has the shape
- * of ActiveMQ's `jms-map-json`; a stream is a list of the same values:
+ * of ActiveMQ's `jms-map-json`, and a stream one like it:
  *
  * <pre>
  *   {"map":{"entry":[{"string":"count","int":3},{"string":["name","Kim"]}]}}
- *   {"stream":[{"int":3},{"string":"Kim"},{"byte-array":"AAEC"},{"null":""}]}
+ *   {"stream":{"value":[{"int":3},{"string":"Kim"},{"byte-array":"AAEC"},{"null":""}]}}
  * </pre>
  */
 final class BodyJson {
@@ -40,7 +40,7 @@ final class BodyJson {
   }
 
   static String write(List<Object> stream) {
-    StringBuilder out = new StringBuilder("{\"stream\":[");
+    StringBuilder out = new StringBuilder("{\"stream\":{\"value\":[");
     String separator = "";
     for (Object value : stream) {
       out.append(separator).append('{');
@@ -48,7 +48,7 @@ final class BodyJson {
       appendValue(out, value);
       out.append('}');
     }
-    return out.append("]}").toString();
+    return out.append("]}}").toString();
   }
 
   /** `"type":value`. */
@@ -109,25 +109,33 @@ final class BodyJson {
   /** @throws IllegalArgumentException if it is none */
   static void readMap(String json, Map<String, Object> map) {
     try {
-      Object entries = ((Map<?, ?>) ((Map<?, ?>) Json.parse(json)).get("map")).get("entry");
-      // XStream writes a list of one as its only element.
-      for (Object entry : entries instanceof List<?> list ? list : List.of(entries)) {
+      for (Object entry : parts(json, "map", "entry")) {
         readEntry((Map<?, ?>) entry, map);
       }
-    } catch (ClassCastException | NullPointerException e) {
+    } catch (ClassCastException | NullPointerException | IndexOutOfBoundsException e) {
       throw new IllegalArgumentException("not a map", e);
     }
+  }
+
+  /** What is in `{"kind":{"each":[…]}}`; XStream writes a list of one as its only element. */
+  private static List<?> parts(String json, String kind, String each) {
+    Object body = ((Map<?, ?>) Json.parse(json)).get(kind);
+    if (body.equals("")) {
+      return List.of();
+    }
+    Object parts = ((Map<?, ?>) body).get(each);
+    return parts instanceof List<?> list ? list : List.of(parts);
   }
 
   private static void readEntry(Map<?, ?> entry, Map<String, Object> map) {
     Object name = entry.get("string");
     if (name instanceof List<?> pair) {
-      map.put((String) pair.get(0), pair.get(1));
+      map.put((String) pair.get(0), (String) pair.get(1));
       return;
     }
     for (Map.Entry<?, ?> each : entry.entrySet()) {
       if (!each.getKey().equals("string")) {
-        map.put((String) name, valueOf((String) each.getKey(), (String) each.getValue()));
+        map.put(java.util.Objects.requireNonNull((String) name), valueOf((String) each.getKey(), (String) each.getValue()));
       }
     }
   }
@@ -135,7 +143,7 @@ final class BodyJson {
   /** @throws IllegalArgumentException if it is none */
   static void readStream(String json, List<Object> stream) {
     try {
-      for (Object each : (List<?>) ((Map<?, ?>) Json.parse(json)).get("stream")) {
+      for (Object each : parts(json, "stream", "value")) {
         Iterator<? extends Map.Entry<?, ?>> value = ((Map<?, ?>) each).entrySet().iterator();
         Map.Entry<?, ?> only = value.next();
         stream.add(valueOf((String) only.getKey(), (String) only.getValue()));

@@ -44,6 +44,7 @@ final class Browse implements Enumeration<Object> {
           .with("browser", "true")
           .with("ack", "client-individual")
           .with("selector", selector)
+          .with("transformation", wire.isPabal() ? MessageCodec.TRANSFORMATION : null)
           .with("activemq.prefetchSize",
               Integer.toString(connection.settings().queueBrowserPrefetch))), 0);
     } catch (IOException | JMSException e) {

@@ -3,6 +3,7 @@ package org.pabal.jms;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import javax.jms.DeliveryMode;
@@ -24,10 +25,15 @@ import org.pabal.jms.stomp.Utf8;
  *   JMS_Pabal_Property_type:…          the property `type`, whose name STOMP uses
  * </pre>
  *
+ * <p>A Pabal reads them too, and says them of what came by another protocol: so a map of the stock ActiveMQ
+ * client is a map here, and the other way round, with all types.
+ *
  * <p>Stateless but for what a connection knows; any thread.
  */
 final class MessageCodec {
   static final String MESSAGE_ID = "JMS_Pabal_MessageID";
+  /** On SUBSCRIBE, to a Pabal: messages of all protocols with these headers. */
+  static final String TRANSFORMATION = "jms-pabal";
   private static final String BODY = "JMS_Pabal_Body";
   private static final String TYPES = "JMS_Pabal_Types";
   private static final String PROPERTY = "JMS_Pabal_Property_";
@@ -80,9 +86,9 @@ final class MessageCodec {
     return frame;
   }
 
-  private static void encodeProperties(PabalMessage message, Frame frame)
-      throws MessageFormatException {
+  private static void encodeProperties(PabalMessage message, Frame frame) {
     StringBuilder types = new StringBuilder();
+    Map<String, String> headers = new LinkedHashMap<>();
     for (Map.Entry<String, Object> property : message.properties().entrySet()) {
       String name = property.getKey();
       if (name.startsWith("JMS_Pabal_") || name.equals("JMSXUserID")) {
@@ -96,14 +102,20 @@ final class MessageCodec {
         text = Base64.getEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
       }
       if (!type.equals("string")) {
-        types.append(types.isEmpty() ? "" : ",").append(name.replaceAll("[,=%]", "%")).append('=')
-            .append(type);
+        types.append(types.isEmpty() ? "" : ",").append(inList(name)).append('=').append(type);
       }
-      frame.with(STOMP_HEADERS.contains(name) ? PROPERTY + name : name, text);
+      headers.put(STOMP_HEADERS.contains(name) ? PROPERTY + name : name, text);
     }
+    // Before the properties, so that the broker knows what they are as it reads them.
     if (!types.isEmpty()) {
       frame.with(TYPES, types.toString());
     }
+    headers.forEach(frame::with);
+  }
+
+  /** A property's name as the list of types has it. */
+  private static String inList(String name) {
+    return name.replace(',', '%').replace('=', '%');
   }
 
   private static void encodeBody(PabalMessage message, Frame frame) {
@@ -213,17 +225,22 @@ final class MessageCodec {
         return object;
       case "map":
         PabalMapMessage map = new PabalMapMessage();
-        return reads(() -> BodyJson.readMap(Utf8.decode(frame.body()), map.values()))
+        return isUnreadable(frame) || reads(() -> BodyJson.readMap(Utf8.decode(frame.body()), map.values()))
             ? map : plain(frame);
       case "stream":
         PabalStreamMessage stream = new PabalStreamMessage();
-        return reads(() -> BodyJson.readStream(Utf8.decode(frame.body()), stream.values()))
+        return isUnreadable(frame) || reads(() -> BodyJson.readStream(Utf8.decode(frame.body()), stream.values()))
             ? stream : plain(frame);
       case "text":
         return new PabalTextMessage(bytes ? Utf8.decode(frame.body()) : null);
       default:
         return plain(frame);
     }
+  }
+
+  /** The broker could not show it; the property transformation-error says why. */
+  private static boolean isUnreadable(Frame frame) {
+    return frame.has("transformation-error") && frame.body().length == 0;
   }
 
   private static boolean reads(Runnable reading) {
@@ -246,7 +263,7 @@ final class MessageCodec {
     String list = frame.header(TYPES);
     if (list != null) {
       for (String entry : list.split(",")) {
-        int equals = entry.indexOf('=');
+        int equals = entry.lastIndexOf('=');
         if (equals > 0) {
           types.put(entry.substring(0, equals), entry.substring(equals + 1));
         }
@@ -261,7 +278,7 @@ final class MessageCodec {
         continue;
       }
       if (!name.isEmpty()) {
-        String type = name.equals("JMSXGroupSeq") ? "int" : types.get(name.replaceAll("[,=%]", "%"));
+        String type = name.equals("JMSXGroupSeq") ? "int" : types.get(inList(name));
         message.properties().put(name, property(type, header.getValue()));
       }
     }

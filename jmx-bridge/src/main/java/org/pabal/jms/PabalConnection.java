@@ -28,6 +28,7 @@ import javax.jms.TopicSession;
 import org.pabal.jms.stomp.BrokerErrorException;
 import org.pabal.jms.stomp.Frame;
 import org.pabal.jms.stomp.Wire;
+import org.pabal.jms.stomp.WireClosedException;
 
 /**
  * A connection: one STOMP connection at a time, shared by its sessions. It is in use, and its client id
@@ -346,14 +347,41 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
         : new PabalTemporaryTopic(name, this);
   }
 
+  /**
+   * A Pabal removes it at once; another broker, which STOMP has no word for it to, when the connection ends.
+   *
+   * @throws javax.jms.IllegalStateException if somebody receives from it
+   */
   void deleteTemporary(PabalDestination destination) throws JMSException {
     checkOpen();
+    List<PabalMessageConsumer> closed = new ArrayList<>();
     for (PabalMessageConsumer consumer : consumers.values()) {
       if (consumer.destination().equals(destination)) {
-        throw new javax.jms.IllegalStateException(destination + " still has consumers");
+        if (!consumer.session().isClosed(consumer)) {
+          throw new javax.jms.IllegalStateException(destination + " still has consumers");
+        }
+        closed.add(consumer);
       }
     }
     temporaries.remove(destination.toStomp());
+    Wire wire = link.current();
+    if (wire == null || !wire.isPabal()) {
+      return;  // a wire that is lost took it along
+    }
+    // Those stay for what they received, until that is committed; it can be without them.
+    for (PabalMessageConsumer consumer : closed) {
+      consumer.unsubscribe();
+    }
+    try {
+      Link.answer(wire.request(new Frame("UNSUBSCRIBE").with("destination", destination.toStomp())
+          .with("delete", "true")), 0);
+    } catch (WireClosedException e) {
+      // That deletes it as well.
+    } catch (IOException e) {
+      if (!String.valueOf(e.getMessage()).contains("without a subscription id")) {  // an older one
+        throw Errors.toJms(e);
+      }
+    }
   }
 
   void report(JMSException problem) {

@@ -25,8 +25,9 @@ public final class PabalMessageConsumer implements QueueReceiver, TopicSubscribe
   private final boolean noLocal;
   private final String durableName;
   private final long number;
-  // All three belong to the session, under its mutex.
+  // All of these belong to the session, under its mutex.
   final ArrayDeque<Delivery> waiting = new ArrayDeque<>();
+  final AckWindow window;
   MessageListener listener;
   boolean closed;
 
@@ -43,6 +44,7 @@ public final class PabalMessageConsumer implements QueueReceiver, TopicSubscribe
     this.noLocal = noLocal;
     this.durableName = durableName;
     this.number = session.connection().nextNumber();
+    this.window = new AckWindow(subscriptionId(), prefetch());
   }
 
   // --- JMS -------------------------------------------------------------------------------------
@@ -152,6 +154,7 @@ public final class PabalMessageConsumer implements QueueReceiver, TopicSubscribe
           .with("destination", destination.toStomp())
           .with("ack", "client-individual")
           .with("selector", selector)
+          .with("transformation", wire.isPabal() ? MessageCodec.TRANSFORMATION : null)
           .with("activemq.prefetchSize", Integer.toString(prefetch()))
           .with("activemq.noLocal", noLocal ? "true" : null)
           .with("activemq.subscriptionName", durableName);

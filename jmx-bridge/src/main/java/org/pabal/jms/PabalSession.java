@@ -451,6 +451,11 @@ public class PabalSession implements QueueSession, TopicSession {
     deliveries.checkOpen(consumer);
   }
 
+  /** Whether the application has closed it; it may be known for what it received. */
+  boolean isClosed(PabalMessageConsumer consumer) {
+    return deliveries.isClosed(consumer);
+  }
+
   MessageListener listenerOf(PabalMessageConsumer consumer) throws JMSException {
     checkOpen(consumer);
     return consumer.listener;

@@ -87,6 +87,12 @@ final class SessionDeliveries {
     consumer.end();
   }
 
+  boolean isClosed(PabalMessageConsumer consumer) {
+    synchronized (mutex) {
+      return consumer.closed;
+    }
+  }
+
   void checkOpen(PabalMessageConsumer consumer) throws JMSException {
     synchronized (mutex) {
       if (consumer.closed) {
@@ -268,9 +274,7 @@ final class SessionDeliveries {
         }
         session.connection().checkAlive();
         if (session.connection().isStarted() && !consumer.waiting.isEmpty()) {
-          Delivery delivery = consumer.waiting.pollFirst();
-          delivered.add(delivery);
-          return delivery;
+          return handOut(consumer);
         }
         long left = deadline == Long.MAX_VALUE ? 0 : deadline - System.nanoTime();
         if (deadline != Long.MAX_VALUE && left <= 0) {
@@ -283,6 +287,7 @@ final class SessionDeliveries {
 
   /** The message, if the application is to see it. */
   private PabalMessage accept(Delivery delivery) throws JMSException {
+    adjustWindow(delivery);
     boolean had;
     synchronized (mutex) {
       had = delivery.deliveries() > 0 && inDoubt.remove(delivery.name());
@@ -302,7 +307,7 @@ final class SessionDeliveries {
   /** Not for the application: it has had it, or it came too late. */
   private void drop(Delivery delivery, boolean had) {
     synchronized (mutex) {
-      delivered.remove(delivery);
+      takeBack(delivery);
     }
     try {
       // Expired is for the broker to handle as it handles its own expired messages: with NACK it can.
@@ -382,9 +387,46 @@ final class SessionDeliveries {
       if (consumer == null) {
         return null;
       }
-      Delivery delivery = consumer.waiting.pollFirst();
-      delivered.add(delivery);
-      return delivery;
+      return handOut(consumer);
+    }
+  }
+
+  /** Under mutex. */
+  private Delivery handOut(PabalMessageConsumer consumer) {
+    Delivery delivery = consumer.waiting.pollFirst();
+    delivered.add(delivery);
+    if (session.mode() == PabalSession.INDIVIDUAL_ACKNOWLEDGE) {
+      consumer.window.taken(delivery);
+    }
+    return delivery;
+  }
+
+  /** Under mutex. False if it was not in the application's hands. */
+  private boolean takeBack(Delivery delivery) {
+    if (!delivered.remove(delivery)) {
+      return false;
+    }
+    if (session.mode() == PabalSession.INDIVIDUAL_ACKNOWLEDGE) {
+      delivery.consumer().window.returned(delivery);
+    }
+    return true;
+  }
+
+  /** Tells the broker what handOut() and takeBack() found; not under mutex. */
+  private void adjustWindow(Delivery delivery) {
+    if (session.mode() != PabalSession.INDIVIDUAL_ACKNOWLEDGE) {
+      return;
+    }
+    Frame frame;
+    synchronized (mutex) {
+      frame = delivery.consumer().window.takeFrame(delivery);
+    }
+    try {
+      if (frame != null) {
+        delivery.wire().send(frame);
+      }
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.DEBUG, "the next connection has a new window: {0}", e.getMessage());
     }
   }
 
@@ -469,11 +511,12 @@ final class SessionDeliveries {
    */
   void acknowledge(Delivery delivery) throws JMSException {
     synchronized (mutex) {
-      if (!delivered.remove(delivery)) {
+      if (!takeBack(delivery)) {
         return;
       }
     }
     try {
+      adjustWindow(delivery);
       Link.certainAnswer(delivery.wire().request(delivery.answer("ACK")));
     } catch (WireClosedException e) {
       throw Errors.withCause(new JMSException("not acknowledged: the connection was lost, and what"
@@ -512,7 +555,7 @@ final class SessionDeliveries {
     int max = session.connection().settings().maximumRedeliveries;
     synchronized (mutex) {
       for (Delivery delivery : backwards) {
-        if (!delivered.remove(delivery) || !delivery.isLive()) {
+        if (!takeBack(delivery) || !delivery.isLive()) {
           continue;
         }
         delivery.countRedelivery();

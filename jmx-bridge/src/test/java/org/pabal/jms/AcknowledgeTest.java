@@ -250,6 +250,45 @@ public class AcknowledgeTest extends BrokerTest {
   }
 
   @Test
+  public void individualModeReceivesMoreThanThePrefetchBeforeItAcknowledges() throws Exception {
+    org.junit.Assume.assumeTrue("STOMP has no word for it", TestBroker.isPabal());
+    for (int prefetch : List.of(1, 2, 7)) {
+      Queue queue = new PabalQueue(name() + prefetch);
+      String[] texts = new String[30];
+      for (int i = 0; i < texts.length; ++i) {
+        texts[i] = "n" + i;
+      }
+      send(queue, texts);
+      PabalConnection connection =
+          started(TestBroker.url() + "?jms.prefetchPolicy.all=" + prefetch);
+      PabalSession session = (PabalSession)
+          connection.createSession(false, PabalSession.INDIVIDUAL_ACKNOWLEDGE);
+      PabalMessageConsumer consumer = session.createConsumer(queue);
+      List<Message> held = new java.util.ArrayList<>();
+      for (String text : texts) {
+        TextMessage message = receive(consumer);
+        assertEquals(text, message.getText());
+        held.add(message);
+        assertTrue("sent ahead", consumer.waitingCount() <= 3 * prefetch);
+      }
+      // Some come again from within the client, some are acknowledged, and more arrive.
+      for (Message message : held.subList(0, 20)) {
+        message.acknowledge();
+      }
+      session.recover();
+      send(queue, "one more");
+      List<String> again = new java.util.ArrayList<>();
+      for (int i = 20; i <= texts.length; ++i) {
+        again.add(receiveText(consumer));
+      }
+      assertEquals("n20", again.get(0));
+      assertEquals("one more", again.get(10));
+      connection.close();
+      assertEquals(11, rest(queue).size());
+    }
+  }
+
+  @Test
   public void dupsOkAcknowledgesWithoutWaiting() throws Exception {
     send(queue(), "1", "2", "3");
     PabalConnection connection = started();

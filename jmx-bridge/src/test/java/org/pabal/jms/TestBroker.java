@@ -19,6 +19,11 @@ final class TestBroker {
     return "stomp://127.0.0.1:" + port();
   }
 
+  /** For the stock client of ActiveMQ; only of a Pabal. */
+  static String openWireUrl() {
+    return "tcp://127.0.0.1:" + System.getenv("PABAL_TEST_OPENWIRE");
+  }
+
   static String failoverUrl() {
     return "failover:(" + url() + ")?initialReconnectDelay=5&maxReconnectDelay=50";
   }

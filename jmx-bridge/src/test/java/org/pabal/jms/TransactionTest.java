@@ -142,6 +142,21 @@ public class TransactionTest extends BrokerTest {
   }
 
   @Test
+  public void aTemporaryQueueCanBeDeletedBeforeTheCommit() throws Exception {
+    PabalConnection connection = started();
+    var replies = auto(connection).createTemporaryQueue();
+    send(auto(connection), replies, "reply");
+    PabalSession session = transacted(connection);
+    MessageConsumer consumer = session.createConsumer(replies);
+    assertEquals("reply", receiveText(consumer));
+    send(session, queue(), "after the reply");
+    consumer.close();
+    replies.delete();
+    session.commit();
+    assertEquals(List.of("after the reply"), rest(queue()));
+  }
+
+  @Test
   public void closingTheSessionRollsBack() throws Exception {
     send(queue(), "1");
     Queue out = new PabalQueue(name() + ".out");
