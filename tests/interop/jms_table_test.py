@@ -11,11 +11,14 @@ import unittest
 from broker import SOURCE_DIR
 
 HERE = os.path.join(SOURCE_DIR, 'tests', 'interop')
+PLAIN = os.path.join(HERE, 'jms')
+STOCK = os.path.join(HERE, 'openwire')
+OWN = os.path.join(SOURCE_DIR, 'jmx-bridge', 'src', 'test', 'java', 'org', 'pabal', 'jms')
 
 
 def tests(folder):
     found = set()
-    for path in glob.glob(os.path.join(HERE, folder, '*Test.java')):
+    for path in glob.glob(os.path.join(folder, '*Test.java')):
         with open(path, encoding='utf-8') as file:
             names = re.findall(r'@Test\s+public void (\w+)\(', file.read())
         kind = os.path.basename(path)[:-len('.java')]
@@ -30,10 +33,10 @@ class JmsTableTest(unittest.TestCase):
             self.named = set(re.findall(r'`(\w+Test\.[\w*]+)`', file.read()))
 
     def test_what_is_named_is_there(self):
-        self.assertEqual(self.named - tests('jms') - tests('openwire'), set())
+        self.assertEqual(self.named - tests(PLAIN) - tests(STOCK) - tests(OWN), set())
 
     def test_what_is_there_is_named(self):
-        plain = {name for name in tests('jms') if not name.endswith('*')}
+        plain = {name for name in tests(PLAIN) if not name.endswith('*')}
         unnamed = {name for name in plain - self.named if not name.startswith('SpringTest.')}
         self.assertEqual(unnamed, set())
 

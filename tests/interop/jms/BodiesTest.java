@@ -272,11 +272,10 @@ public class BodiesTest extends JmsTest {
 
   @Test
   public void objectIsCopiedWhenItIsSet() throws JMSException {
-    BrokerUnderTest.assumeNotPabalJms("what can change is not of the classes that it trusts");
-    StringBuilder value = new StringBuilder("before");
+    int[] value = {1, 2};
     ObjectMessage message = session.createObjectMessage(value);
-    value.append(" and after"); // javadoc of ObjectMessage: what is sent is a snapshot.
-    assertEquals("before", through(message).getObject().toString());
+    value[0] = 3; // javadoc of ObjectMessage: what is sent is a snapshot.
+    assertArrayEquals(new int[] {1, 2}, (int[]) through(message).getObject());
   }
 
   @Test

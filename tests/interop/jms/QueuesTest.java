@@ -12,6 +12,7 @@ import java.util.Enumeration;
 import java.util.List;
 import java.util.NoSuchElementException;
 import javax.jms.Connection;
+import javax.jms.Destination;
 import javax.jms.InvalidDestinationException;
 import javax.jms.JMSException;
 import javax.jms.Message;
@@ -248,11 +249,13 @@ public class QueuesTest extends JmsTest {
 
   @Test
   public void aTemporaryQueueEndsWithItsConnection() throws Exception {
-    BrokerUnderTest.assumeNotPabalJms("others know a temporary queue by JMSReplyTo only");
     Connection connection = started();
-    TemporaryQueue temporary = auto(connection).createTemporaryQueue();
-    Connection other = started();
-    Session session = auto(other);
+    Session owner = auto(connection);
+    Message request = owner.createMessage();
+    request.setJMSReplyTo(owner.createTemporaryQueue());
+    owner.createProducer(queue(owner)).send(request);
+    Session session = auto(started());
+    Destination temporary = receive(session.createConsumer(queue(session))).getJMSReplyTo();
     send(session, temporary, "one");
     connection.close();
     until(
