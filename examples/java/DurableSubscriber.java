@@ -18,6 +18,10 @@ import javax.naming.InitialContext;
  */
 public class DurableSubscriber {
   public static void main(String[] arguments) throws Exception {
+    if (arguments.length < 1 || arguments.length != (arguments[0].equals("forget") ? 1 : 2)) {
+      System.err.println("usage: DurableSubscriber listen COUNT | publish 'news' | forget");
+      System.exit(2);
+    }
     InitialContext names = new InitialContext();
     ConnectionFactory factory = (ConnectionFactory) names.lookup("ConnectionFactory");
     Topic news = (Topic) names.lookup("news");

@@ -21,6 +21,10 @@ import javax.naming.InitialContext;
  */
 public class QueueWorker {
   public static void main(String[] arguments) throws Exception {
+    if (arguments.length != 2) {
+      System.err.println("usage: QueueWorker send 'two horses' | work COUNT | results COUNT");
+      System.exit(2);
+    }
     InitialContext names = new InitialContext();
     ConnectionFactory factory = (ConnectionFactory) names.lookup("ConnectionFactory");
     Queue orders = (Queue) names.lookup("orders");

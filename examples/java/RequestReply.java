@@ -23,6 +23,10 @@ import javax.naming.InitialContext;
  */
 public class RequestReply {
   public static void main(String[] arguments) throws Exception {
+    if (arguments.length != 2) {
+      System.err.println("usage: RequestReply serve COUNT | ask 'how far to Uiju?'");
+      System.exit(2);
+    }
     InitialContext names = new InitialContext();
     Object factory = names.lookup("ConnectionFactory");
     Queue questions = (Queue) names.lookup("questions");

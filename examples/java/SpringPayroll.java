@@ -21,6 +21,10 @@ public class SpringPayroll implements SessionAwareMessageListener<TextMessage> {
   private static CountDownLatch paid;
 
   public static void main(String[] arguments) throws Exception {
+    if (arguments.length != 2) {
+      System.err.println("usage: SpringPayroll CONFIGURATION COUNT");
+      System.exit(2);
+    }
     // Started from its source, this class is known to its own class loader only.
     Thread.currentThread().setContextClassLoader(SpringPayroll.class.getClassLoader());
     int count = Integer.parseInt(arguments[1]);

@@ -19,6 +19,10 @@ import org.apache.activemq.ActiveMQXAConnectionFactory;
  */
 public class XaTransfer {
   public static void main(String[] args) throws JMSException, XAException {
+    if (args.length != 4 && !(args.length == 3 && args[1].equals("recover"))) {
+      System.err.println("usage: XaTransfer URL move FROM TO | prepare FROM TO | recover commit|rollback");
+      System.exit(2);
+    }
     XAConnection connection = new ActiveMQXAConnectionFactory(args[0]).createXAConnection();
     try {
       connection.start();
