@@ -89,6 +89,12 @@ enum class Admission : std::uint8_t {
   refused,  ///< the disk is full, or waiting would be in vain: store_full with the store's own text
 };
 
+/// Who writes what is pushed.
+enum class Writer : std::uint8_t {
+  store,   ///< a thread of the store
+  caller,  ///< better he who pushes, who has nothing else to do: that saves two wake-ups
+};
+
 /// Asks for stored messages of one list and priority, unacknowledged by `reader`, in order.
 struct PageRequest {
   std::uint64_t id = 0;  ///< comes back with the page
@@ -220,7 +226,8 @@ class Store {
 
   /// Queues a batch for the next group, whole or not at all, taking the contents of `ops`. A batch
   /// that is one acknowledgement adjacent to the preceding one may be merged with it. Writing it
-  /// may wait for push(). Inside the engine; never blocks.
+  /// may wait for push(); writing one that is one acknowledgement, a little longer, for something
+  /// else to go with it, unless somebody wants it. Inside the engine; never blocks.
   virtual Ticket append(std::span<StoreOp> ops) = 0;
 
   /// Takes the reference of `list` out of the plain send that append() gave `ticket`, if its group
@@ -230,10 +237,16 @@ class Store {
   virtual bool cancel(Ticket ticket, ListId list) = 0;
 
   /// Whoever has entered the engine is through with his turn: what was appended is to be written
-  /// now, if it was not cancelled meanwhile. True: durable() has grown by cancellation, and nobody
-  /// else will tell those who wait for it. Outside the engine, any thread; never blocks on I/O. A
-  /// store that begins by itself has nothing to do here.
-  virtual bool push() { return false; }
+  /// now, if it was not cancelled meanwhile. `wanted`: he holds an answer until this is durable;
+  /// kNoTicket: none. True: durable() has grown, by cancellation or here, and nobody else will tell
+  /// those who wait for it. Outside the engine, any thread; blocks on I/O at most as long as a
+  /// quick disk takes for one group, and only if he is to write. A store that begins by itself has
+  /// nothing to do here.
+  virtual bool push(Ticket wanted, Writer writer) {
+    (void)wanted;
+    (void)writer;
+    return false;
+  }
 
   /// The last ticket given. Inside the engine.
   [[nodiscard]] virtual Ticket submitted() const noexcept = 0;

@@ -22,6 +22,9 @@ constexpr std::size_t kReportSubscriptionsMax = 100;
 constexpr std::size_t kReportBlockedMax = 100;
 /// So much more than its longest body may a WebSocket message be.
 constexpr std::uint64_t kWebSocketSlackBytes = 1 << 20;
+/// Long enough for the next send of a client that waits for each; a crash between is rare, and
+/// delivers again what was acknowledged in so short a time.
+constexpr std::chrono::milliseconds kAcknowledgementsWait{5};
 
 stomp::SessionOptions session_options(const Config& config, const StompSettings& settings) {
   stomp::SessionOptions options;
@@ -95,6 +98,7 @@ store::JournalStoreOptions journal_options(const StoreSettings& settings) {
   options.unapplied_bytes_max = settings.unapplied_bytes_max;
   options.index_flush_journal_bytes = settings.index_flush_journal_bytes;
   options.index_memory_bytes_max = settings.index_memory_bytes_max;
+  options.acknowledgements_wait = kAcknowledgementsWait;
   return options;
 }
 
@@ -121,10 +125,9 @@ struct Broker::OpenListener {
 
   /// Connections that come from now on get this.
   void set(const Config& config, const ListenerConfig& listener) {
-    versions.push_back(std::make_unique<const Version>(
-        Version{session_options(config, listener.stomp),
-                mqtt_options(config, listener.mqtt, broker_id),
-                openwire_options(config, listener.openwire)}));
+    versions.push_back(std::make_unique<const Version>(Version{
+        session_options(config, listener.stomp), mqtt_options(config, listener.mqtt, broker_id),
+        openwire_options(config, listener.openwire)}));
     options = versions.back().get();
     endpoint.connections_max = listener.connections_max;
     endpoint.connect_timeout = listener.stomp.connect_timeout;

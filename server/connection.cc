@@ -312,7 +312,7 @@ void Connection::flush() {
     writing_ = taken < offered;
   }
   report_written();
-  if (output_.holding()) loop_.watch_durable(*this);
+  if (output_.holding()) loop_.watch_durable(*this, output_.held_until());
   update_backlog();
   if (output_.close_requested()) {
     if (phase_ == Phase::open) close_soon(kFlushPatience);

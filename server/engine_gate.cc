@@ -105,8 +105,8 @@ void EngineGate::set_holding(core::HomeId home, bool holding) noexcept {
   if (flag.load(std::memory_order_relaxed) != holding) flag.store(holding);
 }
 
-void EngineGate::push(core::HomeId home) noexcept {
-  if (!store_->push()) return;
+void EngineGate::push(core::HomeId home, core::Ticket wanted, core::Writer writer) noexcept {
+  if (!store_->push(wanted, writer)) return;
   // This loop looks at durable() by itself before it sleeps.
   for (std::size_t i = 0; i < homes_.size(); ++i) {
     if (i != core::raw(home) && homes_[i]->holding.load() && homes_[i]->waker) homes_[i]->waker();

@@ -91,8 +91,9 @@ class EngineGate final : public core::StoreListener {
     return core::from_millis(next_timer_.load(std::memory_order_relaxed));
   }
 
-  /// The turn of the loop of `home` is over: the store may begin with what it brought.
-  void push(core::HomeId home) noexcept;
+  /// The turn of the loop of `home` is over: the store may begin with what it brought. `wanted`:
+  /// the highest ticket that a reply of this loop waits for; kNoTicket: none.
+  void push(core::HomeId home, core::Ticket wanted, core::Writer writer) noexcept;
   [[nodiscard]] core::Ticket durable() const noexcept { return store_->durable(); }
   /// Longest stay inside so far.
   [[nodiscard]] std::chrono::nanoseconds longest_entry() const noexcept {

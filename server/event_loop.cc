@@ -10,6 +10,8 @@ namespace {
 using core::milliseconds;
 
 constexpr milliseconds kTickInterval{200};
+/// So often in a row only one connection waited for the store.
+constexpr int kLonePushes = 16;
 /// Entries of one turn: writing deliveries settles them, which makes room for more deliveries. A
 /// few rounds settle most of it at once; after that the other sockets have their turn.
 constexpr int kRoundsPerTurn = 4;
@@ -54,11 +56,17 @@ void EventLoop::run() {
   next_tick_ = steady_now();
   bool busy = true;
   while (!stopped_) {
-    if (!busy) context_.run_one();
+    if (!busy) wait();
     context_.poll();
     turn();
     busy = must_enter() || gate_.durable() != durable_;
   }
+}
+
+void EventLoop::wait() {
+  const auto began = IdleShare::Clock::now();
+  context_.run_one();
+  idle_.waited(began);
 }
 
 void EventLoop::turn() {
@@ -74,12 +82,25 @@ void EventLoop::turn() {
     flush_touched();
   }
   flush_touched();
-  gate_.push(home_);
+  push();
   rearm_touched();
   reap();
   gate_.set_holding(home_, !holding_.empty());
   check_drained();
   arm_timer();
+}
+
+/// One client that waits for each of its sends, on a loop that has little else to do, is served
+/// fastest and cheapest if the loop writes for it: waking the store's thread, and being woken by
+/// it, costs as much as the disk. Several are better served together, by the thread, while more of
+/// them come.
+void EventLoop::push() {
+  if (holding_.size() > 1) lone_pushes_ = 0;
+  const bool here = holding_.size() == 1 && ++lone_pushes_ > kLonePushes && idle_.mostly();
+  if (!here) return gate_.push(home_, wanted_, core::Writer::store);
+  const auto began = IdleShare::Clock::now();
+  gate_.push(home_, wanted_, core::Writer::caller);
+  idle_.excuse(began);
 }
 
 // --- durable -------------------------------------------------------------------------------------
@@ -94,7 +115,8 @@ void EventLoop::release_durable() {
   });
 }
 
-void EventLoop::watch_durable(Connection& connection) {
+void EventLoop::watch_durable(Connection& connection, core::Ticket until) {
+  wanted_ = std::max(wanted_, until);
   if (std::exchange(connection.lists.holding, true)) return;
   holding_.push_back(&connection);
 }

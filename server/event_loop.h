@@ -22,6 +22,7 @@
 #include "server/connection.h"
 #include "server/endpoint.h"
 #include "server/engine_gate.h"
+#include "server/idle_share.h"
 #include "server/logger.h"
 #include "server/output_queue.h"
 
@@ -92,7 +93,7 @@ class EventLoop {
   /// It is gone, as far as the engine is concerned.
   void leave(Connection& connection);
   /// Some of its output waits for the store.
-  void watch_durable(Connection& connection);
+  void watch_durable(Connection& connection, core::Ticket until);
   void written(core::ConnectionId connection, std::uint64_t number) {
     written_.push_back({connection, number});
   }
@@ -120,6 +121,8 @@ class EventLoop {
 
   void run();
   void turn();
+  void wait();
+  void push();
   void release_durable();
   void fire_timers();
   [[nodiscard]] bool must_enter();
@@ -158,6 +161,9 @@ class EventLoop {
   std::vector<WrittenReport> written_;
   std::vector<Connection*> touched_;
   std::vector<Connection*> holding_;
+  core::Ticket wanted_ = core::kNoTicket;  // the highest that any of them waits for, or waited
+  int lone_pushes_ = 0;                    // with one connection in holding_, in a row
+  IdleShare idle_;
   std::vector<Connection*> encoding_;  // were applied in the last entry
   std::vector<Connection*> departed_;  // the engine was told in the last entry
   std::vector<std::shared_ptr<Connection>> retired_;

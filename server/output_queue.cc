@@ -1,5 +1,6 @@
 #include "server/output_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pabal::server {
@@ -45,6 +46,7 @@ void OutputQueue::hold(core::Ticket until, std::string_view bytes, bool barrier)
     ready().append(bytes);
     return;
   }
+  held_until_ = std::max(held_until_, until);
   seal_bytes_behind_barrier();
   if (held_.capacity() < kOwnsBuffer) held_ = pool_.take();
   held_.append(bytes);

@@ -56,6 +56,8 @@ class OutputQueue final : public protocols::Output {
   bool release();
   /// Something waits for the store.
   [[nodiscard]] bool holding() const noexcept { return !pieces_.empty(); }
+  /// The highest that anything ever waited for.
+  [[nodiscard]] core::Ticket held_until() const noexcept { return held_until_; }
 
   /// What may be written now.
   [[nodiscard]] std::string_view front() const noexcept {
@@ -111,6 +113,7 @@ class OutputQueue final : public protocols::Output {
   std::size_t held_offset_ = 0;
   std::size_t held_in_pieces_ = 0;  // bytes of held_ after held_offset_ that pieces_ account for
   core::Ring<Piece> pieces_;
+  core::Ticket held_until_ = core::kNoTicket;
   std::uint32_t barriers_ = 0;
   bool close_requested_ = false;
   std::uint64_t stream_taken_ = 0;  // bytes that the socket took so far

@@ -42,6 +42,7 @@ class JournalCoreImpl final : public JournalCore {
         waker_(waker),
         pool_(files, paths_.journal, options),
         index_(factory, paths_.index, options.index_memory_bytes_max),
+        pending_(options.acknowledgements_wait.count() > 0),
         pager_(index_, pool_),
         reclaimer_(index_, pool_, pending_, options.segment_bytes) {}
 
@@ -55,7 +56,8 @@ class JournalCoreImpl final : public JournalCore {
   std::string refusal() const override;
   Ticket append(std::span<StoreOp> ops) override;
   bool cancel(Ticket ticket, core::ListId list) override { return pending_.cancel(ticket, list); }
-  bool push() override;
+  bool push(Ticket wanted, core::Writer writer) override;
+  bool want(Ticket ticket) override { return pending_.want(ticket); }
   Ticket submitted() const noexcept override { return pending_.submitted(); }
   Ticket durable() const noexcept override { return pending_.durable(); }
   void read(const core::PageRequest& request) override;
@@ -65,6 +67,9 @@ class JournalCoreImpl final : public JournalCore {
   bool step(Step step) override;
   bool troubled(Step step) const noexcept override;
   void allow_removal() noexcept override { pool_.allow_removal(); }
+  bool hurry() override { return pending_.hurry(); }
+  bool only_patient() override { return pending_.only_patient(); }
+  void set_lingering(bool lingering) override { pending_.set_lingering(lingering); }
   bool failed() const noexcept override { return failed_.load(); }
   Result<void> flush_now() override;
   Result<MapReport> map(const MapLimits& limits) override {
@@ -290,8 +295,9 @@ Ticket JournalCoreImpl::append(std::span<StoreOp> ops) {
   return ticket;
 }
 
-bool JournalCoreImpl::push() {
-  const auto pushed = pending_.push();
+bool JournalCoreImpl::push(Ticket wanted, core::Writer /*writer*/) {
+  if (asked_.load()) (void)pending_.hurry();  // acknowledgements make room
+  const auto pushed = pending_.push(wanted);
   if (pushed.wake) wake(Step::write);
   if (pushed.raised) tell_space();
   return pushed.raised;
@@ -300,6 +306,7 @@ bool JournalCoreImpl::push() {
 void JournalCoreImpl::read(const core::PageRequest& request) {
   pager_.add(request);
   if (core::raw(request.after) <= applied_ticket_.load()) return wake(Step::page);
+  (void)pending_.hurry();
   wake(Step::write);  // what was cancelled to the last batch is passed on by nobody else
   wake(Step::apply);
 }

@@ -40,7 +40,7 @@ class JournalCore : public core::Store {
 
   /// Does at most one piece of that work; false: there is none at the moment. `prepare` answers
   /// false while preparing fails; it is worth calling again after a second. write, sync: one
-  /// thread; apply, flush, reclaim: one thread; prepare: one; page: one.
+  /// at a time; apply, flush, reclaim: one thread; prepare: one; page: one.
   virtual bool step(Step step) = 0;
   /// Whether the last attempt of that step failed and the next should come after a pause (a
   /// second): preparing on a full disk, flushing an index that cannot be written.
@@ -50,6 +50,18 @@ class JournalCore : public core::Store {
   /// (the mount option discard) holds up the journal's syncs for as long as that takes. Where
   /// prepare runs.
   virtual void allow_removal() noexcept = 0;
+  /// As push(), for whoever does the steps himself: wakes nobody. False: no `write` is needed for
+  /// `ticket`.
+  virtual bool want(core::Ticket ticket) = 0;
+  /// With JournalStoreOptions::acknowledgements_wait: `write` leaves acknowledgements that nobody
+  /// waits for where they are, until the next call of this. Any thread; wakes nobody. False:
+  /// nothing waits.
+  virtual bool hurry() = 0;
+  /// Whether there are such, and nothing else. Any thread.
+  [[nodiscard]] virtual bool only_patient() = 0;
+  /// `write` will be called before long, and hurry() before it: for what is patient it need not be
+  /// woken. Where write runs.
+  virtual void set_lingering(bool lingering) = 0;
   /// Whether the journal failed; nothing becomes durable any more.
   [[nodiscard]] virtual bool failed() const noexcept = 0;
   /// Writes the index's changes down now, whether due or not (for a stop). Where apply runs.

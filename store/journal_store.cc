@@ -15,7 +15,11 @@ namespace pabal::store {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kPause{1000};        // before trying again what failed
+constexpr std::chrono::milliseconds kPause{1000};  // before trying again what failed
+/// So long may whoever pushes be held up by writing himself. After a time longer than that the
+/// store's thread writes for so many times as long: a slow disk takes a twentieth of his time.
+constexpr std::chrono::microseconds kQuickSync{500};
+constexpr int kSlowSyncPause = 20;
 constexpr std::chrono::milliseconds kIdle{200};          // then looks whether segments can go
 constexpr std::chrono::milliseconds kRemovalPause{500};  // between segments that are not needed
 constexpr int kGroupsPerReclaim = 32;
@@ -62,6 +66,7 @@ class JournalStoreImpl final : public JournalStore, private Waker {
     auto core = JournalCore::open(options, listener, this);
     if (!core) return core.error();
     core_ = std::move(*core);
+    patience_ = options.acknowledgements_wait;
     write_thread_ = std::thread([this] { run_write(); });
     index_thread_ = std::thread([this] { run_index(); });
     page_thread_ = std::thread([this] { run_page(); });
@@ -91,7 +96,10 @@ class JournalStoreImpl final : public JournalStore, private Waker {
   bool cancel(core::Ticket ticket, core::ListId list) override {
     return core_->cancel(ticket, list);
   }
-  bool push() override { return core_->push(); }
+  bool push(core::Ticket wanted, core::Writer writer) override {
+    if (writer == core::Writer::caller && may_write_here() && write_here(wanted)) return true;
+    return core_->push(wanted, writer);
+  }
   core::Ticket submitted() const noexcept override { return core_->submitted(); }
   core::Ticket durable() const noexcept override { return core_->durable(); }
   void read(const core::PageRequest& request) override { core_->read(request); }
@@ -124,9 +132,7 @@ class JournalStoreImpl final : public JournalStore, private Waker {
   void run_write() {
     pthread_setname_np(pthread_self(), "store");
     for (;;) {
-      while (core_->step(Step::write) || core_->step(Step::sync)) {
-        (void)core_->step(Step::sync);
-      }
+      const bool worked = write_all();
       const bool drained = core_->durable() == core_->submitted() || core_->failed();
       // On a full disk what is left cannot be written, or the index, which it must not run away
       // from, cannot be opened. Nobody was answered for it.
@@ -134,11 +140,54 @@ class JournalStoreImpl final : public JournalStore, private Waker {
       if (write_stops_.load() && (drained || stuck)) return;
       // Stopping while a segment is awaited: looks again, so as not to depend on who rings.
       if (write_stops_.load()) {
-        (void)write_bell_.wait(kIdle);
+        if (core_->only_patient()) {
+          (void)core_->hurry();
+        } else {
+          (void)write_bell_.wait(kIdle);
+        }
+      } else if (patience_.count() != 0 && (worked || core_->only_patient())) {
+        linger();
       } else {
         write_bell_.wait();
       }
     }
+  }
+
+  bool write_all() {
+    const std::lock_guard lock(write_mutex_);
+    bool worked = false;
+    while (core_->step(Step::write) || core_->step(Step::sync)) {
+      (void)core_->step(Step::sync);
+      worked = true;
+    }
+    return worked;
+  }
+
+  /// Acknowledgements that come, or are there, go with what wakes this thread; or alone, when
+  /// nothing does.
+  void linger() {
+    core_->set_lingering(true);
+    const bool rung = write_bell_.wait(patience_);
+    core_->set_lingering(false);
+    if (!rung) (void)core_->hurry();
+  }
+
+  bool may_write_here() const noexcept {
+    return Clock::now().time_since_epoch().count() >= not_here_until_.load();
+  }
+
+  /// One group, written and synced by whoever pushes it; false: that is for the thread.
+  bool write_here(core::Ticket wanted) {
+    const std::unique_lock lock(write_mutex_, std::try_to_lock);
+    if (!lock || !core_->want(wanted)) return false;
+    const auto began = Clock::now();
+    if (!core_->step(Step::write)) return false;
+    (void)core_->step(Step::sync);
+    const auto ended = Clock::now();
+    if (const auto took = ended - began; took > kQuickSync) {
+      not_here_until_.store((ended + kSlowSyncPause * took).time_since_epoch().count());
+    }
+    return true;
   }
 
   void run_index() {
@@ -207,6 +256,9 @@ class JournalStoreImpl final : public JournalStore, private Waker {
   }
 
   std::unique_ptr<JournalCore> core_;
+  std::chrono::milliseconds patience_{0};
+  std::mutex write_mutex_;  // held by whoever does the steps write and sync
+  std::atomic<Clock::rep> not_here_until_{0};
   bool closed_ = false;
   Bell write_bell_, index_bell_, page_bell_, prepare_bell_;
   std::atomic<bool> write_stops_{false}, index_stops_{false}, page_stops_{false},

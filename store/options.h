@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -22,8 +23,12 @@ struct JournalStoreOptions {
                                       << 20;  ///< how far the journal may run ahead of the index
   std::uint64_t index_flush_journal_bytes = 64ULL << 20;  ///< bounds what a restart reads
   std::uint64_t index_memory_bytes_max = 16ULL << 20;     ///< of blocks in memory
-  FileSystem* files = nullptr;                            ///< null: the operating system's
-  KeyValueFactory* index = nullptr;                       ///< null: LevelDB
+  /// How long acknowledgements that nobody waits for may wait for something else to be written and
+  /// synced with them, so that they cost no sync of their own. After a crash so much more may be
+  /// delivered again. Zero: they do not wait.
+  std::chrono::milliseconds acknowledgements_wait{0};
+  FileSystem* files = nullptr;       ///< null: the operating system's
+  KeyValueFactory* index = nullptr;  ///< null: LevelDB
 };
 
 }  // namespace pabal::store

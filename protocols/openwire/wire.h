@@ -1,7 +1,9 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -9,21 +11,27 @@
 
 namespace pabal::openwire {
 
+/// From the order of the wire to the machine's, and back. By the compiler's builtins: of a loop
+/// over bytes it makes a loop, and a frame is numbers for the most part.
+template <class Unsigned>
+constexpr Unsigned swap_if_little(Unsigned value) noexcept {
+  if constexpr (std::endian::native == std::endian::big || sizeof(Unsigned) == 1) return value;
+  if constexpr (sizeof(Unsigned) == 2) return __builtin_bswap16(value);
+  if constexpr (sizeof(Unsigned) == 4) return __builtin_bswap32(value);
+  if constexpr (sizeof(Unsigned) == 8) return __builtin_bswap64(value);
+}
+
 template <class Unsigned>
 inline Unsigned load_big(const char* bytes) noexcept {
-  Unsigned value = 0;
-  for (std::size_t i = 0; i < sizeof(Unsigned); ++i) {
-    value = static_cast<Unsigned>(value << 8 | static_cast<unsigned char>(bytes[i]));
-  }
-  return value;
+  Unsigned value;
+  std::memcpy(&value, bytes, sizeof value);
+  return swap_if_little(value);
 }
 
 template <class Unsigned>
 inline void store_big(char* to, Unsigned value) noexcept {
-  for (std::size_t i = sizeof(Unsigned); i > 0; --i) {
-    to[i - 1] = static_cast<char>(value & 0xFF);
-    value = static_cast<Unsigned>(value >> (sizeof(Unsigned) > 1 ? 8 : 0));
-  }
+  value = swap_if_little(value);
+  std::memcpy(to, &value, sizeof value);
 }
 
 template <class Unsigned>

@@ -42,6 +42,8 @@ Ticket PendingQueue::append(std::span<StoreOp> ops, bool& wake) {
   if (group_.empty()) group_.first_ticket = ticket;
   PendingBatch batch;
   batch.first_op = static_cast<std::uint32_t>(group_.ops.size());
+  const bool patient = patience_ && ops.size() == 1 && ops[0].kind == StoreOpKind::acknowledge;
+  if (!patient) urgent_ = true;
   if (!merge_acknowledgement(ops)) {
     batch.ops = static_cast<std::uint32_t>(ops.size());
     for (StoreOp& op : ops) {
@@ -59,14 +61,48 @@ Ticket PendingQueue::append(std::span<StoreOp> ops, bool& wake) {
   return Ticket{ticket};
 }
 
-PendingQueue::Pushed PendingQueue::push() {
-  if (!unpushed_.load(std::memory_order_relaxed)) return {};
+PendingQueue::Pushed PendingQueue::push(Ticket wanted) {
+  const std::uint64_t number = core::raw(wanted);
+  if (!unpushed_.load(std::memory_order_relaxed) &&
+      number <= wanted_.load(std::memory_order_relaxed)) {
+    return {};
+  }
   MutexLock lock(mutex_);
   unpushed_.store(false, std::memory_order_relaxed);
+  if (number > wanted_.load(std::memory_order_relaxed)) {
+    wanted_.store(number, std::memory_order_relaxed);
+  }
   Pushed pushed;
-  pushed.wake = !group_.empty() && std::exchange(resting_, false);
+  if (!group_.empty()) {
+    if (number >= group_.first_ticket) urgent_ = true;
+    pushed.wake = (urgent_ || !lingering_) && std::exchange(resting_, false);
+  }
   pushed.raised = std::exchange(raised_, false);
   return pushed;
+}
+
+bool PendingQueue::want(Ticket ticket) {
+  MutexLock lock(mutex_);
+  if (group_.empty() || core::raw(ticket) < group_.first_ticket) return false;
+  urgent_ = true;
+  return true;
+}
+
+bool PendingQueue::hurry() {
+  MutexLock lock(mutex_);
+  if (group_.empty()) return false;
+  urgent_ = true;
+  return true;
+}
+
+bool PendingQueue::only_patient() {
+  MutexLock lock(mutex_);
+  return !group_.empty() && !urgent_;
+}
+
+void PendingQueue::set_lingering(bool lingering) {
+  MutexLock lock(mutex_);
+  lingering_ = lingering;
 }
 
 bool PendingQueue::cancel(Ticket ticket, core::ListId list) {
@@ -107,6 +143,7 @@ bool PendingQueue::cancel(Ticket ticket, core::ListId list) {
     raise_durable(passed_last_);
     raised_ = true;
     group_.clear();
+    urgent_ = false;
   }
   return true;
 }
@@ -119,8 +156,9 @@ void PendingQueue::append_internal(InternalBatch batch) {
 
 bool PendingQueue::seal(PendingGroup& group) {
   MutexLock lock(mutex_);
-  if (group_.empty()) return false;
+  if (group_.empty() || !urgent_) return false;
   std::swap(group, group_);
+  urgent_ = false;
   if (group_.ops.capacity() > kOpsKept) group_ = {};
   live_batches_ = 0;
   sealed_outstanding_ = true;
@@ -152,14 +190,14 @@ void PendingQueue::publish(Ticket ticket, std::uint64_t bytes) {
 
 bool PendingQueue::rest() {
   MutexLock lock(mutex_);
-  if (!group_.empty() || !internal_.empty()) return false;
+  if ((!group_.empty() && urgent_) || !internal_.empty()) return false;
   resting_ = true;
   return true;
 }
 
 bool PendingQueue::rest_without_internal() {
   MutexLock lock(mutex_);
-  resting_ = group_.empty();
+  resting_ = group_.empty() || !urgent_;
   return resting_;
 }
 

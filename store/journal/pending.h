@@ -53,8 +53,16 @@ struct InternalBatch {
 
 /// Where the engine's batches wait for the store thread. The only thing that both touch; its lock
 /// is held for moves of pointers only.
+///
+/// A batch that is one acknowledgement is patient: nobody loses anything if it is not written, only
+/// a message comes again after a crash. So it waits for a batch that is not, for somebody who holds
+/// an answer until it is durable, or for hurry(); of a consumer that acknowledges one message after
+/// the other, the acknowledgement then costs no sync of its own.
 class PendingQueue {
  public:
+  /// `patience`: whether acknowledgements wait; if so, somebody calls hurry().
+  explicit PendingQueue(bool patience) noexcept : patience_(patience) {}
+
   /// Inside the engine. Takes the contents of `ops`. True in `wake`: so much waits that the store
   /// thread, which sleeps, should not wait for push().
   core::Ticket append(std::span<core::StoreOp> ops, bool& wake) PABAL_EXCLUDES(mutex_);
@@ -65,11 +73,21 @@ class PendingQueue {
     bool raised = false;  ///< cancel() has moved durable() since the last push
   };
   /// See core::Store::push. Any thread.
-  Pushed push() PABAL_EXCLUDES(mutex_);
+  Pushed push(core::Ticket wanted) PABAL_EXCLUDES(mutex_);
+  /// As push() when somebody is about to write: wakes nobody. False: `ticket` is not among what
+  /// waits.
+  bool want(core::Ticket ticket) PABAL_EXCLUDES(mutex_);
+  /// What waits with patience is written now, too. Any thread; wakes nobody. False: nothing waits.
+  bool hurry() PABAL_EXCLUDES(mutex_);
+  /// Whether all that waits is patient, and there is something.
+  [[nodiscard]] bool only_patient() PABAL_EXCLUDES(mutex_);
+  /// The store thread sleeps for a while only, and will call hurry(): what is patient need not wake
+  /// it.
+  void set_lingering(bool lingering) PABAL_EXCLUDES(mutex_);
   void append_internal(InternalBatch batch) PABAL_EXCLUDES(mutex_);
 
   /// Store thread: takes everything that is pending. `group` must be empty; its memory is reused.
-  /// False: there is nothing.
+  /// False: there is nothing, or nothing but what is patient.
   bool seal(PendingGroup& group) PABAL_EXCLUDES(mutex_);
   std::optional<InternalBatch> take_internal() PABAL_EXCLUDES(mutex_);
   /// Store thread: the last ticket of what was cancelled to the last batch and so never sealed, if
@@ -77,7 +95,8 @@ class PendingQueue {
   std::optional<core::Ticket> take_passed() PABAL_EXCLUDES(mutex_);
   /// Store thread: what was sealed is durable up to `ticket`; `bytes` of messages with it.
   void publish(core::Ticket ticket, std::uint64_t bytes) PABAL_EXCLUDES(mutex_);
-  /// Store thread: nothing to do; the next append must wake it. False: there is something.
+  /// Store thread: nothing to do; the next append must wake it. False: there is something that is
+  /// not patient.
   bool rest() PABAL_EXCLUDES(mutex_);
   /// Store thread: what the reclaimer appended waits for room; the next append must wake it all the
   /// same, because that may fit. False: there is something appended.
@@ -101,6 +120,7 @@ class PendingQueue {
   bool merge_acknowledgement(std::span<core::StoreOp> ops) PABAL_REQUIRES(mutex_);
   void raise_durable(std::uint64_t ticket) noexcept;
 
+  const bool patience_;
   Mutex mutex_;
   PendingGroup group_ PABAL_GUARDED_BY(mutex_);
   std::uint64_t live_batches_ PABAL_GUARDED_BY(mutex_) = 0;  // of group_, not cancelled
@@ -108,9 +128,12 @@ class PendingQueue {
   bool sealed_outstanding_ PABAL_GUARDED_BY(mutex_) = false;
   std::uint64_t sealed_last_ PABAL_GUARDED_BY(mutex_) = 0;
   std::uint64_t passed_last_ PABAL_GUARDED_BY(mutex_) = 0;
+  bool urgent_ PABAL_GUARDED_BY(mutex_) = false;     // of group_, something is not patient
+  bool lingering_ PABAL_GUARDED_BY(mutex_) = false;  // while resting_: it comes by itself
   bool resting_ PABAL_GUARDED_BY(mutex_) = false;
   bool raised_ PABAL_GUARDED_BY(mutex_) = false;  // by cancel(), since the last push
   std::atomic<bool> unpushed_{false};
+  std::atomic<std::uint64_t> wanted_{0};  // highest that was pushed
   std::atomic<std::uint64_t> submitted_{0};
   std::atomic<std::uint64_t> durable_{0};
   std::atomic<std::uint64_t> undurable_bytes_{0};

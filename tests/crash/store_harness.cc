@@ -272,6 +272,7 @@ bool StoreHarness::make_room(std::uint64_t bytes) {
       return true;
     }
     if (admission == core::Admission::refused) return false;
+    (void)core_->hurry();
     for (const Step step :
          {Step::write, Step::sync, Step::apply, Step::prepare, Step::flush, Step::reclaim}) {
       (void)core_->step(step);
@@ -392,12 +393,14 @@ void StoreHarness::random_passing_queue() {
 void StoreHarness::random_steps(int count) {
   constexpr Step kSteps[] = {Step::write,   Step::sync,    Step::apply,  Step::flush,
                              Step::reclaim, Step::prepare, Step::prepare};
+  if (pick(4) == 0) (void)core_->hurry();
   for (int i = 0; i < count; ++i) (void)core_->step(kSteps[pick(std::size(kSteps))]);
 }
 
 void StoreHarness::settle(bool flush) {
   for (bool worked = true; worked && running();) {
     worked = false;
+    (void)core_->hurry();
     for (const Step step :
          {Step::write, Step::sync, Step::apply, Step::flush, Step::reclaim, Step::prepare}) {
       bool did = false;

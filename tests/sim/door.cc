@@ -145,6 +145,7 @@ void World::answer(core::ConnectionId connection, std::uint64_t token, core::Tic
   const auto at = connections_.find(connection);
   if (at == connections_.end()) return;
   at->second.held.push_back({after, {token}});
+  wanted_ = std::max(wanted_, after);
 }
 
 void World::release_receipts() {

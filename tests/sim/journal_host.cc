@@ -98,6 +98,7 @@ class JournalHost final : public StoreHost {
 
   core::Store* start(core::StoreListener& listener, std::string& why) override {
     may_fail_ = false;
+    options_.acknowledgements_wait = std::chrono::milliseconds(random_.below(2));
     for (auto& weight : weights_) weight = static_cast<unsigned>(1 << random_.below(6));
     for (int deaths = 0;; ++deaths) {
       if (deaths < 3 && random_.one_in(5)) files_.die_at(random_.between(1, 30));
@@ -123,6 +124,7 @@ class JournalHost final : public StoreHost {
   }
 
   void step(Random& random) override {
+    if (random.one_in(8)) (void)core_->hurry();
     const std::size_t chosen = random.weighted(weights_);
     for (std::uint64_t times = random.one_in(4) ? random.between(2, 20) : 1; times > 0; --times) {
       if (!perform(chosen)) return;
@@ -133,6 +135,7 @@ class JournalHost final : public StoreHost {
     int steps = 0;
     for (bool busy = true; busy;) {
       busy = false;
+      (void)core_->hurry();
       for (std::size_t each = 0; each < kSteps.size(); ++each) {
         bool worked = false;
         while (perform(each)) {

@@ -23,7 +23,9 @@ class LyingStore final : public core::Store {
   bool cancel(core::Ticket ticket, core::ListId list) override {
     return store_.cancel(ticket, list);
   }
-  bool push() override { return store_.push(); }
+  bool push(core::Ticket wanted, core::Writer writer) override {
+    return store_.push(wanted, writer);
+  }
   [[nodiscard]] core::Ticket submitted() const noexcept override { return store_.submitted(); }
   [[nodiscard]] core::Ticket durable() const noexcept override {
     return sabotage_ == Sabotage::lose_early ? store_.submitted() : store_.durable();

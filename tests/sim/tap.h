@@ -40,7 +40,9 @@ class Tap final : public core::Store {
   [[nodiscard]] std::string refusal() const override { return store_.refusal(); }
   core::Ticket append(std::span<core::StoreOp> ops) override;
   bool cancel(core::Ticket ticket, core::ListId list) override;
-  bool push() override { return store_.push(); }
+  bool push(core::Ticket wanted, core::Writer writer) override {
+    return store_.push(wanted, writer);
+  }
   [[nodiscard]] core::Ticket submitted() const noexcept override { return store_.submitted(); }
   [[nodiscard]] core::Ticket durable() const noexcept override { return store_.durable(); }
   void read(const core::PageRequest& request) override;

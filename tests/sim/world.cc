@@ -217,6 +217,7 @@ void World::start() {
     liar_ = std::make_unique<LyingStore>(*store, options_.sabotage);
     store = liar_.get();
   }
+  wanted_ = core::kNoTicket;
   store_ = std::make_unique<Tap>(*store, options_.verbose);
   ++report_.starts;
   if (report_.starts > 1) {

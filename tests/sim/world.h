@@ -183,7 +183,7 @@ class World final : private core::StoreListener {
     more_work_ = engine_->run(now_);
     model_.entry_ends(store_->submitted());
     collect();
-    if (store_->push()) durable_told_ = true;
+    if (store_->push(wanted_, core::Writer::store)) durable_told_ = true;
   }
   void collect();
   void sabotage(std::vector<core::Delivery>& deliveries);
@@ -302,7 +302,8 @@ class World final : private core::StoreListener {
   bool durable_told_ = false;
   bool space_told_ = false;
   bool more_work_ = false;
-  std::optional<std::string> failure_;  ///< of the store, in this life
+  core::Ticket wanted_ = core::kNoTicket;  // the highest that an answer waits for, or waited
+  std::optional<std::string> failure_;     ///< of the store, in this life
   bool draining_ = false;
   std::uint64_t step_ = 0;
   std::uint64_t replies_ = 0;  ///< late ones

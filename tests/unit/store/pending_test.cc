@@ -71,34 +71,34 @@ class PendingQueueTest : public testing::Test {
     return queue_.seal(group) ? group.batches.size() : 0;
   }
 
-  PendingQueue queue_;
+  PendingQueue queue_{false};
   bool woken_ = false;
 };
 
 TEST_F(PendingQueueTest, WakesTheWriterAtThePush) {
   append(add(kOrders, 1));
   EXPECT_FALSE(woken_);
-  const auto pushed = queue_.push();
+  const auto pushed = queue_.push(core::kNoTicket);
   EXPECT_TRUE(pushed.wake);
   EXPECT_FALSE(pushed.raised);
-  EXPECT_FALSE(queue_.push().wake) << "it is awake already";
+  EXPECT_FALSE(queue_.push(core::kNoTicket).wake) << "it is awake already";
   EXPECT_FALSE(queue_.rest()) << "there is something to write";
 }
 
 TEST_F(PendingQueueTest, ALongTurnDoesNotKeepTheWriterWaiting) {
   append(add(kOrders, 1, 300'000));
   EXPECT_TRUE(woken_);
-  EXPECT_FALSE(queue_.push().wake);
+  EXPECT_FALSE(queue_.push(core::kNoTicket).wake);
 }
 
 TEST_F(PendingQueueTest, WhatIsConsumedWithinTheTurnIsNeverWritten) {
   const Ticket ticket = append(add(kOrders, 1));
   EXPECT_TRUE(queue_.cancel(ticket, kOrders));
   EXPECT_EQ(queue_.durable(), ticket);
-  const auto pushed = queue_.push();
+  const auto pushed = queue_.push(core::kNoTicket);
   EXPECT_FALSE(pushed.wake);
   EXPECT_TRUE(pushed.raised) << "others may wait for it";
-  EXPECT_FALSE(queue_.push().raised);
+  EXPECT_FALSE(queue_.push(core::kNoTicket).raised);
   EXPECT_EQ(sealed_batches(), 0U);
   EXPECT_EQ(queue_.undurable_bytes(), 0U);
 }
