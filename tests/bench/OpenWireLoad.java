@@ -8,8 +8,13 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import javax.jms.BytesMessage;
@@ -27,7 +32,7 @@ import org.apache.activemq.ActiveMQConnectionFactory;
  * end by lines on standard input. {@code OpenWireLoad URL|sink MODE PAIRS SIZE}; MODE is sync (persistent, each
  * send waits), transacted (persistent, 100 to a transaction) or async (not persistent). Prints how many
  * messages were sent and received between the lines. With {@code sink} nothing but the client is measured:
- * sends go to a peer in this process that answers and forgets.
+ * sends go to a peer in this process that answers, passes the message on and forgets it.
  */
 public class OpenWireLoad {
   private static final int BATCH = 100;
@@ -43,7 +48,7 @@ public class OpenWireLoad {
     String url = sink ? "tcp://127.0.0.1:" + new Sink().port() : args[0];
     List<Pair> pairs = new ArrayList<>();
     for (int i = 0; i < Integer.parseInt(args[2]); i++) {
-      pairs.add(new Pair(url, args[1], "load." + i, Integer.parseInt(args[3]), !sink));
+      pairs.add(new Pair(url, args[1], "load." + i, Integer.parseInt(args[3])));
     }
     pairs.forEach(Pair::start);
     System.out.println("ready");
@@ -74,20 +79,16 @@ public class OpenWireLoad {
     private final String mode;
     private final String queue;
     private final byte[] body;
-    private final boolean consumes;
 
-    Pair(String url, String mode, String queue, int size, boolean consumes) {
+    Pair(String url, String mode, String queue, int size) {
       this.url = url;
       this.mode = mode;
       this.queue = queue;
       this.body = new byte[size];
-      this.consumes = consumes;
     }
 
     void start() {
-      if (consumes) {
-        thread(this::consume);
-      }
+      thread(this::consume);
       thread(this::produce);
     }
 
@@ -143,18 +144,42 @@ public class OpenWireLoad {
           session.commit();
         }
         sent.incrementAndGet();
-        while (consumes && !stopped && count % BATCH == 0 && count - received.get() > AHEAD_MAX) {
+        while (!stopped && count % BATCH == 0 && count - received.get() > AHEAD_MAX) {
           Thread.sleep(1);
         }
       }
     }
   }
 
-  /** A peer that says yes to every command and keeps nothing. */
+  /**
+   * A peer that says yes to every command, passes each message on as it is to the one consumer of its queue,
+   * and keeps nothing.
+   */
   private static final class Sink {
     private static final int WIRE_FORMAT_INFO = 1;
+    private static final int CONSUMER_INFO = 5;
+    private static final int MESSAGE_DISPATCH = 21;
+    private static final int BYTES_MESSAGE = 24;
     private static final int RESPONSE = 30;
+
+    /** Of a frame: its type, the command's number, whether a response is wanted. */
+    private static final int HEAD_BYTES = 6;
+
+    /** Of a nested id with one text: that it is there, its type, that the text is there. */
+    private static final int ID_HEAD_BYTES = 3;
+
     private final ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+    private final Map<String, Consumer> consumers = new ConcurrentHashMap<>();
+
+    private static final class Consumer {
+      final DataOutputStream out;
+      final byte[] id;
+
+      Consumer(DataOutputStream out, byte[] id) {
+        this.out = out;
+        this.id = id;
+      }
+    }
 
     Sink() throws IOException {
       Thread accepting =
@@ -179,7 +204,7 @@ public class OpenWireLoad {
       return server.getLocalPort();
     }
 
-    private static void serve(Socket socket) {
+    private void serve(Socket socket) {
       try (socket) {
         socket.setTcpNoDelay(true);
         DataInputStream in =
@@ -188,24 +213,22 @@ public class OpenWireLoad {
             new DataOutputStream(new BufferedOutputStream(socket.getOutputStream(), 65536));
         out.write(wireFormatInfo());
         out.flush();
+        Set<Consumer> written = new HashSet<>();
         while (true) {
-          int size = in.readInt();
-          int type = in.readByte();
-          if (type == WIRE_FORMAT_INFO || size < 6) {
-            in.skipNBytes(size - 1);
+          byte[] frame = in.readNBytes(in.readInt());
+          if (frame.length >= HEAD_BYTES && frame[0] != WIRE_FORMAT_INFO) {
+            take(ByteBuffer.wrap(frame), out, written);
+          }
+          if (in.available() > 0) {
             continue;
           }
-          int command = in.readInt();
-          boolean wanted = in.readBoolean();
-          in.skipNBytes(size - 6);
-          if (wanted) {
-            out.writeInt(10);
-            out.writeByte(RESPONSE);
-            out.writeInt(0);
-            out.writeByte(0);
-            out.writeInt(command);
+          for (Consumer consumer : written) {
+            synchronized (consumer.out) {
+              consumer.out.flush();
+            }
           }
-          if (in.available() == 0) {
+          written.clear();
+          synchronized (out) {
             out.flush();
           }
         }
@@ -214,6 +237,70 @@ public class OpenWireLoad {
       } catch (IOException error) {
         failure.compareAndSet(null, error);
       }
+    }
+
+    private void take(ByteBuffer frame, DataOutputStream out, Set<Consumer> written)
+        throws IOException {
+      int type = frame.get();
+      int command = frame.getInt();
+      boolean wanted = frame.get() != 0;
+      if (type == CONSUMER_INFO) {
+        byte[] id = nestedId(frame);
+        frame.get(); // Whether it is a browser.
+        consumers.put(new String(destination(frame)), new Consumer(out, id));
+      } else if (type == BYTES_MESSAGE) {
+        nestedId(frame);
+        byte[] destination = destination(frame);
+        Consumer consumer = consumers.get(new String(destination));
+        if (consumer != null) {
+          dispatch(consumer, destination, frame.array());
+          written.add(consumer);
+        }
+      }
+      if (wanted) {
+        synchronized (out) {
+          out.writeInt(10);
+          out.writeByte(RESPONSE);
+          out.writeInt(0);
+          out.writeByte(0);
+          out.writeInt(command);
+        }
+      }
+    }
+
+    private static void dispatch(Consumer consumer, byte[] destination, byte[] message)
+        throws IOException {
+      synchronized (consumer.out) {
+        DataOutputStream out = consumer.out;
+        out.writeInt(HEAD_BYTES + consumer.id.length + destination.length + 1 + message.length + 4);
+        out.writeByte(MESSAGE_DISPATCH);
+        out.writeInt(0);
+        out.writeByte(0);
+        out.write(consumer.id);
+        out.write(destination);
+        out.writeByte(1);
+        out.write(message);
+        out.writeInt(0);
+      }
+    }
+
+    /** The bytes of a ConsumerId or ProducerId: a text and two numbers. */
+    private static byte[] nestedId(ByteBuffer frame) {
+      return taken(frame, ID_HEAD_BYTES + 2 + frame.getShort(frame.position() + ID_HEAD_BYTES) + 16);
+    }
+
+    /** The bytes of a queue: a text. Others are not used here. */
+    private static byte[] destination(ByteBuffer frame) {
+      if (frame.get(frame.position()) == 0) {
+        return taken(frame, 1);
+      }
+      return taken(frame, ID_HEAD_BYTES + 2 + frame.getShort(frame.position() + ID_HEAD_BYTES));
+    }
+
+    private static byte[] taken(ByteBuffer frame, int count) {
+      byte[] bytes = new byte[count];
+      frame.get(bytes);
+      return bytes;
     }
 
     /** Version 12, loose, without cache, as Pabal says it. */

@@ -1,6 +1,6 @@
 """OpenWire in the comparison: ActiveMQ and Pabal under the stock Java client, what each row runs, what
 Pabal has to reach, and the table. Messages of 1 KB. The client's own limit is taken against a peer that
-answers and forgets (OpenWireLoad.java, `sink`): where Pabal reaches 80 % of it, the client is measured and
+answers, passes on and forgets (OpenWireLoad.java, `sink`): where Pabal reaches 80 % of it, the client is measured and
 not the broker."""
 
 import os
@@ -135,7 +135,7 @@ class OpenWireRate:
             load.wait()
         if len(counts) != 2:
             raise RuntimeError('the load failed')
-        done = int(counts[0 if sink else 1])
+        done = int(counts[1])
         cpu = used / max(done, 1) * 1e6
         rate = done / seconds
         return {'key': rate, 'rate': rate, 'cpu': cpu, 'memory': memory / 1024 / 1024, 'good': done > 0,
@@ -195,7 +195,7 @@ def table(figures):
              f'Messages of {SIZE} B. Versions: '
              + '; '.join(versions.get('openwire-' + peer, name) for peer, name in PEERS) + '.', '',
              'Cells: messages per second that were sent and received; CPU of the broker for each; its',
-             'resident memory at the end. The sink answers and forgets: what the client alone can send.',
+             'resident memory at the end. The sink passes messages on and keeps nothing: what the client alone can do.',
              'Medians of three runs.', '',
              '| scenario | ' + ' | '.join(name for _, name in PEERS) + ' | Pabal is (wanted) | |',
              '|---' * (len(PEERS) + 3) + '|']
