@@ -328,9 +328,9 @@ class Encoder {
 
   template <class Struct>
   void structure(const Struct& value) {
-    out_ += static_cast<char>(type_of(value));
+    out_.number(type_of(value));
     if constexpr (std::is_same_v<Struct, WireFormatInfo>) {
-      out_ += kMagicText;
+      out_.bytes(kMagicText);
       write(value.version);
       write(value.marshalled_properties);
     } else {
@@ -344,21 +344,21 @@ class Encoder {
   template <class T>
   void write(const T& value) {
     if constexpr (std::is_same_v<T, bool>) {
-      out_ += static_cast<char>(value ? 1 : 0);
+      out_.boolean(value);
     } else if constexpr (std::is_integral_v<T>) {
-      append_big(out_, static_cast<std::make_unsigned_t<T>>(value));
+      out_.number(static_cast<std::make_unsigned_t<T>>(value));
     } else if constexpr (std::is_same_v<T, std::string_view>) {
       text(value);
     } else if constexpr (std::is_same_v<T, Text>) {
       if (value) {
         text(*value);
       } else {
-        out_ += '\0';
+        out_.boolean(false);
       }
     } else if constexpr (std::is_same_v<T, Bytes>) {
       if (!present(value.value.has_value())) return;
-      append_big(out_, static_cast<std::uint32_t>(value.value->size()));
-      out_ += *value.value;
+      out_.number(static_cast<std::uint32_t>(value.value->size()));
+      out_.bytes(*value.value);
     } else if constexpr (std::is_same_v<T, std::shared_ptr<const Command>>) {
       if (present(value != nullptr)) any(value->value);
     } else if constexpr (kIsOptional<T>) {
@@ -371,7 +371,7 @@ class Encoder {
         nested(*value);
       }
     } else {
-      out_ += '\1';
+      out_.boolean(true);
       nested(value);
     }
   }
@@ -417,7 +417,7 @@ class Encoder {
   void array(const std::vector<T>& values) {
     const auto count =
         std::min<std::size_t>(values.size(), std::numeric_limits<std::int16_t>::max());
-    append_big(out_, static_cast<std::uint16_t>(count));
+    out_.number(static_cast<std::uint16_t>(count));
     for (std::size_t i = 0; i < count; ++i) write(values[i]);
   }
 
@@ -425,7 +425,7 @@ class Encoder {
     write(value.class_name);
     write(value.message);
     if (!format_.stack_traces) return;
-    append_big(out_, static_cast<std::uint16_t>(value.stack.size()));
+    out_.number(static_cast<std::uint16_t>(value.stack.size()));
     for (const StackElement& element : value.stack) {
       write(element.class_name);
       write(element.method_name);
@@ -436,7 +436,7 @@ class Encoder {
   }
 
   bool present(bool is) {
-    out_ += static_cast<char>(is ? 1 : 0);
+    out_.boolean(is);
     return is;
   }
 
@@ -446,12 +446,12 @@ class Encoder {
       while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0U) == 0x80U) --end;
       value = value.substr(0, end);
     }
-    out_ += '\1';
-    append_big(out_, static_cast<std::uint16_t>(value.size()));
-    out_ += value;
+    out_.boolean(true);
+    out_.number(static_cast<std::uint16_t>(value.size()));
+    out_.bytes(value);
   }
 
-  std::string& out_;
+  Writer out_;
   const WireFormat& format_;
   MessageMarks* marks_;
 };

@@ -127,4 +127,44 @@ class Reader {
   Fault fault_;
 };
 
+/// Appends elements to a string. Gathers small ones first: of most, an append of its own would cost
+/// more than the element. What was gathered is in the string when this is gone.
+class Writer {
+ public:
+  explicit Writer(std::string& out) noexcept : out_(out) {}
+  ~Writer() { flush(); }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  /// Of the string, when all is in it.
+  [[nodiscard]] std::size_t size() const noexcept { return out_.size() + used_; }
+
+  template <class Unsigned>
+  void number(Unsigned value) {
+    if (sizeof gathered_ - used_ < sizeof value) flush();
+    store_big(gathered_ + used_, value);
+    used_ += sizeof value;
+  }
+  void boolean(bool value) { number(static_cast<std::uint8_t>(value ? 1 : 0)); }
+  void bytes(std::string_view value) {
+    if (sizeof gathered_ - used_ < value.size()) flush();
+    if (sizeof gathered_ < value.size()) {
+      out_.append(value);
+      return;
+    }
+    std::memcpy(gathered_ + used_, value.data(), value.size());
+    used_ += value.size();
+  }
+
+ private:
+  void flush() {
+    out_.append(gathered_, used_);
+    used_ = 0;
+  }
+
+  std::string& out_;
+  std::size_t used_ = 0;
+  char gathered_[512];
+};
+
 }  // namespace pabal::openwire
