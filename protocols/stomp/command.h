@@ -83,7 +83,8 @@ enum class XaVerb : std::uint8_t {
   fail,
   prepare,
   one_phase,
-  forget
+  forget,
+  recover
 };
 
 /// The header `xa` of a prepare's RECEIPT.
@@ -137,6 +138,8 @@ struct Answer {
   Text detail;
   core::XaCode vote = core::XaCode::ok;  ///< receipt of a prepare, which has one
   bool votes = false;
+  bool lists =
+      false;  ///< receipt of a recover: `text` names branches, `detail` says if there are more
 };
 
 /// What one decode() leaves for apply(), and that for encode_outcomes(). Reused by other sessions

@@ -174,6 +174,16 @@ void append_receipt(std::string& out, std::string_view receipt_id, Version versi
   out += kFrameEnd;
 }
 
+void append_branches(std::string& out, std::string_view receipt_id, Version version,
+                     std::string_view xids, bool more) {
+  out += "RECEIPT\n";
+  append_header(out, "receipt-id:", receipt_id, version);
+  append_header(out, "xids:", xids, version);
+  if (more) out += "more:true\n";
+  out += '\n';
+  out += kFrameEnd;
+}
+
 void append_error(std::string& out, const ErrorFrame& frame, Version version) {
   std::string body;
   if (!frame.command.empty()) {

@@ -36,6 +36,9 @@ void append_connected(std::string& out, const ConnectedFrame& frame);
 /// `vote`: the value of its header `xa`, of a transaction that was prepared; else empty.
 void append_receipt(std::string& out, std::string_view receipt_id, Version version,
                     std::string_view vote = {});
+/// The RECEIPT that lists branches; `more`: there are others behind the last.
+void append_branches(std::string& out, std::string_view receipt_id, Version version,
+                     std::string_view xids, bool more);
 void append_error(std::string& out, const ErrorFrame& frame, Version version);
 
 /// How the receivers of a MESSAGE differ.

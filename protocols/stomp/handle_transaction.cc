@@ -22,7 +22,8 @@ std::string_view missing_transaction(CommandKind kind) noexcept {
 void StompSession::read_transaction(const Frame& frame, Command& command, core::TimePoint /*now*/) {
   read_xa(frame, command);
   if (command.kind == CommandKind::refused) return;
-  const bool by_xid = command.xa != nullptr && command.xa->xid.has_value();
+  const bool by_xid =
+      command.xa != nullptr && (command.xa->xid.has_value() || command.xa->verb == XaVerb::recover);
   if (by_xid && !command.transaction.present() && command.kind != CommandKind::begin) return;
   // An empty name would stand for "no transaction" elsewhere.
   if (view(command.transaction).empty()) refuse(command, missing_transaction(command.kind));

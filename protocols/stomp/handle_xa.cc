@@ -13,6 +13,9 @@ namespace {
 /// Of branches that others finish, the oldest are not remembered for ever.
 constexpr std::size_t kEndedBranchesMax = 1000;
 
+/// That one RECEIPT lists; a client asks again for those behind the last of them.
+constexpr std::size_t kRecoveredMax = 100;
+
 struct VerbName {
   std::string_view name;
   XaVerb verb;
@@ -27,6 +30,7 @@ constexpr VerbName kVerbs[] = {
     {"prepare", XaVerb::prepare, CommandKind::commit},
     {"one-phase", XaVerb::one_phase, CommandKind::commit},
     {"forget", XaVerb::forget, CommandKind::abort},
+    {"recover", XaVerb::recover, CommandKind::commit},
 };
 
 }  // namespace
@@ -68,9 +72,30 @@ void StompSession::begin_branch(Command& command, core::Engine& engine, core::Ti
   confirm(command, core::kNoTicket);
 }
 
+/// What is in doubt, above the branch with `xid` if there is one.
+void StompSession::recover_branches(Command& command, core::Engine& engine) {
+  const core::Xid* after = command.xa->xid ? &*command.xa->xid : nullptr;
+  auto branches = engine.branches(after, kRecoveredMax + 1, true);
+  const bool more = branches.size() > kRecoveredMax;
+  if (more) branches.pop_back();
+  std::string list;
+  for (const auto& branch : branches) {
+    if (!list.empty()) list += ',';
+    list += branch.xid.to_text();
+  }
+  // One that is listed is so after a crash, too.
+  confirm(command, engine.submitted());
+  if (!command.receipt.present()) return;
+  Answer& answer = batch_->answers.back();
+  answer.lists = true;
+  if (more) answer.detail = keep("true");
+  answer.text = keep(list);
+}
+
 /// Of a transaction that this connection began, or of the branch with that XID.
 void StompSession::commit_branch(Command& command, core::Engine& engine, core::TimePoint now) {
   XaVerb verb = command.xa != nullptr ? command.xa->verb : XaVerb::none;
+  if (verb == XaVerb::recover) return recover_branches(command, engine);
   std::optional<core::Xid> xid;
   std::vector<Settled> settled;
   if (command.transaction.present()) {

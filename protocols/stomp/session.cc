@@ -174,6 +174,16 @@ void StompSession::disconnect(core::Engine& engine, core::TimePoint now) {
   if (connection_) engine.disconnect(*connection_, now);
 }
 
+void StompSession::append_receipt(std::string& out, const Answer& answer) const {
+  if (answer.lists) {
+    append_branches(out, view(answer.receipt), version_, view(answer.text),
+                    answer.detail.present());
+  } else {
+    stomp::append_receipt(out, view(answer.receipt), version_,
+                          answer.votes ? vote_text(answer.vote) : "");
+  }
+}
+
 void StompSession::confirm(const Command& command, core::Ticket after, bool barrier) {
   if (!command.receipt.present()) return;
   Answer& answer = batch_->answers.emplace_back();
@@ -225,13 +235,11 @@ void StompSession::encode_answer(const Answer& answer, protocols::Output& output
     case AnswerKind::receipt:
       if (answer.after == core::kNoTicket) {
         flush_receipts(output);
-        append_receipt(output.ready(), view(answer.receipt), version_,
-                       answer.votes ? vote_text(answer.vote) : "");
+        append_receipt(output.ready(), answer);
         break;
       }
       if (answer.barrier) flush_receipts(output);
-      append_receipt(receipts_, view(answer.receipt), version_,
-                     answer.votes ? vote_text(answer.vote) : "");
+      append_receipt(receipts_, answer);
       receipts_after_ = std::max(receipts_after_, answer.after);
       if (answer.barrier) {
         output.hold(receipts_after_, receipts_, true);
@@ -353,8 +361,8 @@ void StompSession::encode_reply(const core::Reply& reply, protocols::Output& out
   } else {
     for (const Settled& settled : parked.settled) settle(settled);
     if (parked.receipt) {
-      append_receipt(bytes, *parked.receipt, version_,
-                     parked.votes ? vote_text(reply.outcome.xa) : "");
+      stomp::append_receipt(bytes, *parked.receipt, version_,
+                            parked.votes ? vote_text(reply.outcome.xa) : "");
     }
   }
   if (!bytes.empty()) output.hold(reply.outcome.after, bytes, false);
@@ -362,7 +370,7 @@ void StompSession::encode_reply(const core::Reply& reply, protocols::Output& out
   if (last_words_) last_words_->after = std::max(last_words_->after, reply.outcome.after);
   if (parked_.empty() && last_words_) {
     bytes.clear();
-    if (last_words_->receipt) append_receipt(bytes, *last_words_->receipt, version_);
+    if (last_words_->receipt) stomp::append_receipt(bytes, *last_words_->receipt, version_);
     if (!bytes.empty()) output.hold(last_words_->after, bytes, false);
     last_words_.reset();
     state_ = State::closed;

@@ -134,6 +134,7 @@ class StompSession final : public protocols::Session {
   void read_xa(const Frame& frame, Command& command);
   void begin_branch(Command& command, core::Engine& engine, core::TimePoint now)
       PABAL_REQUIRES(core::engine_role);
+  void recover_branches(Command& command, core::Engine& engine);
   void commit_branch(Command& command, core::Engine& engine, core::TimePoint now)
       PABAL_REQUIRES(core::engine_role);
   void abort_branch(Command& command, core::Engine& engine, core::TimePoint now)
@@ -171,6 +172,7 @@ class StompSession final : public protocols::Session {
 
   // --- answers ---------------------------------------------------------------------------------
   /// A RECEIPT, if the frame asked for one.
+  void append_receipt(std::string& out, const Answer& answer) const;
   void confirm(const Command& command, core::Ticket after, bool barrier = false);
   void fail(const Command& command, std::string_view text, core::Ticket after = core::kNoTicket);
   void park(const Command& command, core::ReplyToken token, std::vector<Settled> settled = {});

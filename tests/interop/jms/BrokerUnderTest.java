@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import javax.jms.ConnectionFactory;
+import javax.jms.XAConnectionFactory;
 
 /**
  * The broker and the client under test, as system properties name them: {@code broker.url}, {@code
@@ -40,6 +41,17 @@ public final class BrokerUnderTest {
           Class.forName(client()).getConstructor(String.class).newInstance(url);
     } catch (ReflectiveOperationException error) {
       throw new IllegalStateException("no client " + client(), error);
+    }
+  }
+
+  /** The same client's for transaction managers. */
+  public static XAConnectionFactory xaFactory() {
+    String name = client().replace("ConnectionFactory", "XAConnectionFactory");
+    try {
+      return (XAConnectionFactory)
+          Class.forName(name).getConstructor(String.class).newInstance(url());
+    } catch (ReflectiveOperationException error) {
+      throw new IllegalStateException("no client " + name, error);
     }
   }
 

@@ -1,5 +1,6 @@
 #include "protocols/stomp/jms_types.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -211,6 +212,33 @@ TEST_F(JmsTypesTest, TheWindowOfASubscriptionChanges) {
     EXPECT_TRUE(answer.starts_with("ERROR\n")) << wrong << answer;
   }
   EXPECT_FALSE(broker_.peer(peer).wire->closed());
+}
+
+TEST_F(JmsTypesTest, RecoverListsBranchesInPieces) {
+  const auto heard = [&](const std::string& text) {
+    broker_.receive(jms_, frame(text));
+    return broker_.take(jms_);
+  };
+  EXPECT_EQ(header_of(heard("COMMIT\nxa:recover\nreceipt:0\n\n"), "xids"), "");
+  for (int i = 100; i < 250; ++i) {
+    const std::string xid = "7:" + std::to_string(i) + "0:";
+    heard("BEGIN\ntransaction:t\nxid:" + xid + "\n\n");
+    heard("SEND\ndestination:/queue/q\ntransaction:t\npersistent:true\n\nx");
+    // One that is not prepared is not in doubt.
+    if (i < 249) heard("COMMIT\ntransaction:t\nxa:prepare\n\n");
+  }
+  const std::string first = heard("COMMIT\nxa:recover\nreceipt:1\n\n");
+  EXPECT_EQ(header_of(first, "more"), "true");
+  const std::string list = header_of(first, "xids");
+  EXPECT_EQ(std::count(list.begin(), list.end(), ','), 99);
+  EXPECT_TRUE(list.starts_with("7\\c1000\\c,7\\c1010\\c,")) << list;
+  const std::string last = list.substr(list.rfind(',') + 1);
+  const std::string rest = heard("COMMIT\nxa:recover\nxid:" + last + "\nreceipt:2\n\n");
+  EXPECT_EQ(header_of(rest, "more"), "absent");
+  const std::string others = header_of(rest, "xids");
+  EXPECT_EQ(std::count(others.begin(), others.end(), ','), 48);
+  EXPECT_TRUE(heard("COMMIT\nxa:recover\nxid:nonsense\nreceipt:3\n\n").starts_with("ERROR\n"));
+  EXPECT_TRUE(heard("ABORT\nxa:recover\nreceipt:4\n\n").starts_with("ERROR\n"));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ import org.pabal.jms.stomp.WireClosedException;
  *
  * <p>Used by the session's thread; doom() by any.
  */
-final class LocalTransaction {
+class LocalTransaction {
   // So many sends may be unconfirmed before the next one waits for them.
   private static final int UNCONFIRMED_MAX = 1000;
 
@@ -56,14 +56,12 @@ final class LocalTransaction {
   }
 
   /** False if it is doomed: what is done in it has no effect. */
-  private boolean begin() throws JMSException {
+  boolean begin() throws JMSException {
     if (doomedBy != null) {
       return false;
     }
     if (wire == null) {
-      Wire now = connection.link().await();
-      name = "tx-" + connection.nextNumber();
-      wire = now;
+      Wire now = beginOn();
       try {
         now.send(new Frame("BEGIN").with("transaction", name));
       } catch (IOException e) {
@@ -73,6 +71,27 @@ final class LocalTransaction {
     return doomedBy == null;
   }
 
+  /** Gives it a wire, and a name there. */
+  final Wire beginOn() throws JMSException {
+    Wire now = connection.link().await();
+    name = "tx-" + connection.nextNumber();
+    wire = now;
+    return now;
+  }
+
+  final Wire wire() {
+    return wire;
+  }
+
+  final String name() {
+    return name;
+  }
+
+  /** Null: nothing in it has failed. */
+  final IOException doomedBy() {
+    return doomedBy;
+  }
+
   /** What came or was sent on `lost` has no effect any more. */
   void doom(Wire lost, IOException cause) {
     if (wire == lost && doomedBy == null) {
@@ -80,7 +99,7 @@ final class LocalTransaction {
     }
   }
 
-  private void awaitSends() throws JMSException {
+  final void awaitSends() throws JMSException {
     for (CompletableFuture<Frame> send : sends) {
       try {
         Link.answer(send, 0);

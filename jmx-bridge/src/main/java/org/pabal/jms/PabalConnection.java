@@ -38,7 +38,7 @@ import org.pabal.jms.stomp.WireClosedException;
  * {@link ExceptionListener}: a connection that is lost for good, and what the broker refuses of messages
  * that were sent without waiting.
  */
-public final class PabalConnection implements QueueConnection, TopicConnection {
+public class PabalConnection implements QueueConnection, TopicConnection {
   private static final System.Logger LOG = System.getLogger("org.pabal.jms");
 
   private final Settings settings;
@@ -51,6 +51,7 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
   private final Map<String, PabalDestination> temporaries = new ConcurrentHashMap<>();
   private final Deque<ProducerIdentity> freeIdentities = new ConcurrentLinkedDeque<>();
   private final Problems problems = new Problems();
+  private final Branches branches = new Branches();
   private volatile Link link;
   private String clientId;
   private boolean used;
@@ -174,7 +175,7 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
     return open(new PabalTopicSession(this, mode(transacted, acknowledgeMode)));
   }
 
-  private <S extends PabalSession> S open(S session) throws JMSException {
+  final <S extends PabalSession> S open(S session) throws JMSException {
     use();
     link.await();
     sessions.add(session);
@@ -317,6 +318,10 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
     }
   }
 
+  Branches branches() {
+    return branches;
+  }
+
   void remove(PabalSession session) {
     sessions.remove(session);
   }
@@ -441,6 +446,7 @@ public final class PabalConnection implements QueueConnection, TopicConnection {
 
     @Override
     public void interrupted(Wire lost) {
+      branches.forget();
       sessions.forEach(session -> session.interrupted(lost));
       browses.values().forEach(browse ->
           browse.interrupted("the connection was lost while browsing"));

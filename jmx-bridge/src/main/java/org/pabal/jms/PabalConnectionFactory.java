@@ -19,7 +19,7 @@ import javax.net.ssl.SSLContext;
  * <p>Options are in README.md; one that is not known is an error. Made like a bean, too: what is set here
  * counts before the URL. Any thread once it is set up.
  */
-public final class PabalConnectionFactory
+public class PabalConnectionFactory
     implements ConnectionFactory, QueueConnectionFactory, TopicConnectionFactory {
   /** Of a broker on this machine. */
   public static final String DEFAULT_URL = "failover:(stomp://localhost:61613)";
@@ -37,7 +37,8 @@ public final class PabalConnectionFactory
 
   /** @throws IllegalArgumentException if the URL is none, or has an option that is not known */
   public PabalConnectionFactory(String brokerUrl) {
-    setBrokerURL(brokerUrl);
+    BrokerUrl.parse(brokerUrl);
+    this.brokerUrl = brokerUrl;
   }
 
   /** @throws IllegalArgumentException as the constructor */
@@ -96,6 +97,11 @@ public final class PabalConnectionFactory
 
   @Override
   public PabalConnection createConnection(String user, String secret) throws JMSException {
+    return new PabalConnection(settings(user, secret));
+  }
+
+  /** Those of the URL, with what was set beside it. */
+  final Settings settings(String user, String secret) throws JMSException {
     Settings settings = BrokerUrl.parse(brokerUrl);
     settings.userName = user != null ? user : userName != null ? userName : settings.userName;
     settings.password = secret != null ? secret : password != null ? password : settings.password;
@@ -106,7 +112,7 @@ public final class PabalConnectionFactory
     } catch (java.io.IOException e) {
       throw Errors.toJms(e);
     }
-    return new PabalConnection(settings);
+    return settings;
   }
 
   @Override

@@ -50,12 +50,23 @@ public class PabalSession implements QueueSession, TopicSession {
     this.transaction = mode == SESSION_TRANSACTED ? new LocalTransaction(connection) : null;
     this.acknowledgements =
         mode == CLIENT_ACKNOWLEDGE ? new LocalTransaction(connection) : null;
-    this.deliveries = new SessionDeliveries(this, ofReceipts());
+    this.deliveries = new SessionDeliveries(this);
+  }
+
+  /** What is sent and received now is a part of; null: of none. */
+  LocalTransaction transaction() {
+    return transaction;
   }
 
   /** The one that received messages are acknowledged in; null: each by itself. */
-  private LocalTransaction ofReceipts() {
-    return transaction != null ? transaction : acknowledgements;
+  final LocalTransaction ofReceipts() {
+    LocalTransaction now = transaction();
+    return now != null ? now : acknowledgements;
+  }
+
+  /** All that was received and not settled belongs to that branch. */
+  final void handOver(String xid) {
+    deliveries.handOver(xid);
   }
 
   // --- life ------------------------------------------------------------------------------------
@@ -287,8 +298,9 @@ public class PabalSession implements QueueSession, TopicSession {
   void send(PabalMessage message) throws JMSException {
     checkOpen();
     Frame frame = connection.codec().encode(message);
-    if (transaction != null) {
-      transaction.send(frame);
+    LocalTransaction now = transaction();
+    if (now != null) {
+      now.send(frame);
       return;
     }
     Settings settings = connection.settings();
@@ -507,14 +519,16 @@ public class PabalSession implements QueueSession, TopicSession {
 
   void interrupted(Wire lost) {
     deliveries.interrupted(lost);
-    if (ofReceipts() != null) {
-      ofReceipts().doom(lost, new IOException("the connection was lost"));
+    LocalTransaction now = ofReceipts();
+    if (now != null) {
+      now.doom(lost, new IOException("the connection was lost"));
     }
   }
 
   void doom(Wire wire, BrokerErrorException error) {
-    if (ofReceipts() != null) {
-      ofReceipts().doom(wire, error);
+    LocalTransaction now = ofReceipts();
+    if (now != null) {
+      now.doom(wire, error);
     }
   }
 

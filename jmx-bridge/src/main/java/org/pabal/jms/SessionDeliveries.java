@@ -36,7 +36,6 @@ final class SessionDeliveries {
   private static final int IN_DOUBT_MAX = 1000;
 
   private final PabalSession session;
-  private final LocalTransaction transaction;  // of acknowledgements; null: each by itself
   private final Object mutex = new Object();
   private final ReentrantLock delivering = new ReentrantLock();
   private final List<PabalMessageConsumer> consumers = new ArrayList<>();
@@ -47,10 +46,8 @@ final class SessionDeliveries {
   private long arrivals;
   private Thread listenerThread;
 
-  /** @param transaction the one in which to acknowledge; null: none */
-  SessionDeliveries(PabalSession session, LocalTransaction transaction) {
+  SessionDeliveries(PabalSession session) {
     this.session = session;
-    this.transaction = transaction;
   }
 
   // --- consumers -------------------------------------------------------------------------------
@@ -257,6 +254,7 @@ final class SessionDeliveries {
       if (message == null) {
         continue;
       }
+      LocalTransaction transaction = session.ofReceipts();
       if (transaction != null) {
         transaction.acknowledge(delivery);
       } else if (acknowledgesItself()) {
@@ -435,27 +433,29 @@ final class SessionDeliveries {
     if (message == null) {
       return;
     }
+    LocalTransaction transaction = session.ofReceipts();
     if (transaction != null) {
       transaction.acknowledge(delivery);
     }
+    boolean acknowledgesItself = transaction == null && acknowledgesItself();
     try {
       delivery.consumer().listener.onMessage(message);
     } catch (RuntimeException | Error e) {
       // JMS 1.1 §4.5.2: a programming error. What acknowledges itself is delivered again; an Error
       // must not end the thread, and with it all delivery, in silence.
       LOG.log(System.Logger.Level.WARNING, "a listener failed with " + message, e);
-      if (acknowledgesItself()) {
+      if (acknowledgesItself) {
         redeliver(List.of(delivery));
       }
     }
-    if (acknowledgesItself()) {
+    if (acknowledgesItself) {
       settle(delivery);
     }
   }
 
   /** A listener closes what it was called by: JMS acknowledges its message all the same. */
   private void settleCurrent(PabalMessageConsumer consumer) {
-    if (!isListenerThread() || !acknowledgesItself()) {
+    if (!isListenerThread() || !acknowledgesItself() || session.ofReceipts() != null) {
       return;
     }
     Delivery current = null;
@@ -536,6 +536,21 @@ final class SessionDeliveries {
     endUnneeded();
   }
 
+  /** All that was received goes to that branch, whose end the session need not live to see. */
+  void handOver(String xid) {
+    List<Delivery> received;
+    synchronized (mutex) {
+      received = new ArrayList<>(delivered);
+      delivered.clear();
+    }
+    session.connection().branches().keep(xid, this, received);
+    try {
+      endUnneeded();
+    } catch (JMSException e) {
+      session.connection().report(e);
+    }
+  }
+
   // --- delivering again --------------------------------------------------------------------------
 
   void redeliverAll() throws JMSException {
@@ -544,6 +559,17 @@ final class SessionDeliveries {
       all = new ArrayList<>(delivered);
     }
     redeliver(all);
+    endUnneeded();
+  }
+
+  /** Of a branch that has rolled back. Those of consumers that are gone the broker has given to others. */
+  void redeliverAgain(List<Delivery> deliveries) throws JMSException {
+    List<Delivery> here;
+    synchronized (mutex) {
+      here = deliveries.stream().filter(d -> consumers.contains(d.consumer())).toList();
+      delivered.addAll(here);
+    }
+    redeliver(here);
     endUnneeded();
   }
 

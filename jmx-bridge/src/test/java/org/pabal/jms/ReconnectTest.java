@@ -5,6 +5,7 @@ import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -22,6 +23,9 @@ import javax.jms.Session;
 import javax.jms.TextMessage;
 import javax.jms.TopicSubscriber;
 import javax.jms.TransactionRolledBackException;
+import javax.transaction.xa.XAException;
+import javax.transaction.xa.XAResource;
+import javax.transaction.xa.Xid;
 import org.junit.Test;
 
 /**
@@ -118,6 +122,54 @@ public class ReconnectTest extends BrokerTest {
     assertEquals(List.of("of the second try"), rest(out));
   }
 
+  private record Branch(int getFormatId, byte[] getGlobalTransactionId, byte[] getBranchQualifier)
+      implements Xid {
+    static Branch named(String name) {
+      return new Branch(5, name.getBytes(StandardCharsets.US_ASCII), new byte[] {1});
+    }
+  }
+
+  @Test
+  public void aBranchThatIsNotPreparedRollsBackWithItsConnection() throws Exception {
+    org.junit.Assume.assumeTrue("XA needs a Pabal", TestBroker.isPabal());
+    send(queue(), "1");
+    Queue out = new PabalQueue(name() + ".out");
+    PabalXaConnection connection =
+        new PabalXAConnectionFactory(TestBroker.failoverUrl()).createXAConnection();
+    try {
+      connection.start();
+      PabalXaSession session = connection.createXASession();
+      XAResource resource = session.getXAResource();
+      MessageConsumer consumer = session.createConsumer(queue());
+      Branch lost = Branch.named("lost");
+      resource.start(lost, XAResource.TMNOFLAGS);
+      assertEquals("1", receiveText(consumer));
+      send(session, out, "of the lost branch");
+      TestBroker.restart();
+      assertEquals(XAException.XA_RBROLLBACK, assertThrows(XAException.class,
+          () -> resource.end(lost, XAResource.TMSUCCESS)).errorCode);
+      assertEquals(XAException.XAER_NOTA, assertThrows(XAException.class,
+          () -> resource.rollback(lost)).errorCode);
+
+      Branch next = Branch.named("next");
+      resource.start(next, XAResource.TMNOFLAGS);
+      TextMessage again = receive(consumer);
+      assertEquals("1", again.getText());
+      assertTrue(again.getJMSRedelivered());
+      send(session, out, "of the next branch");
+      resource.end(next, XAResource.TMSUCCESS);
+      assertEquals(XAResource.XA_OK, resource.prepare(next));
+      // What is prepared outlives both.
+      TestBroker.restart();
+      resource.commit(next, false);
+      assertEquals(0, resource.recover(XAResource.TMSTARTRSCAN).length);
+    } finally {
+      connection.close();
+    }
+    assertEquals(List.of(), rest(queue()));
+    assertEquals(List.of("of the next branch"), rest(out));
+  }
+
   @Test
   public void whatWasNotAcknowledgedComesAgainAndItsAcknowledgeFails() throws Exception {
     send(queue(), "1", "2", "3");
@@ -145,7 +197,11 @@ public class ReconnectTest extends BrokerTest {
     assertEquals("1", receiveText(subscriber));
     TestBroker.restart();
     send(session, topic(), "2");
-    assertEquals("2", receiveText(subscriber));
+    String next = receiveText(subscriber);
+    if (next.equals("1") && !TestBroker.isPabal()) {
+      next = receiveText(subscriber);  // ActiveMQ confirms what of subscriptions is not on disk yet
+    }
+    assertEquals("2", next);
   }
 
   @Test

@@ -10,6 +10,7 @@ import javax.naming.spi.InitialContextFactory;
 import org.pabal.jms.PabalConnectionFactory;
 import org.pabal.jms.PabalQueue;
 import org.pabal.jms.PabalTopic;
+import org.pabal.jms.PabalXAConnectionFactory;
 
 /**
  * JNDI out of a properties file, in the way of ActiveMQ's client:
@@ -23,8 +24,8 @@ import org.pabal.jms.PabalTopic;
  *   topic.prices                = company.prices
  * </pre>
  *
- * <p>`connection.NAME.userName`, `.password`, `.clientID` and `.brokerURL` are about one factory. Without
- * names there are ConnectionFactory, QueueConnectionFactory and TopicConnectionFactory. Any queue is found
+ * <p>`connection.NAME.userName`, `.password`, `.clientID`, `.brokerURL` and `.xa` (`true`: for a transaction
+ * manager) are about one factory. Without names there are ConnectionFactory, QueueConnectionFactory and TopicConnectionFactory. Any queue is found
  * as `dynamicQueues/NAME`, any topic as `dynamicTopics/NAME`.
  */
 public final class PabalInitialContextFactory implements InitialContextFactory {
@@ -65,8 +66,9 @@ public final class PabalInitialContextFactory implements InitialContextFactory {
     if (url == null) {
       url = environment.get(Context.PROVIDER_URL);
     }
-    PabalConnectionFactory factory = new PabalConnectionFactory(
-        url == null ? PabalConnectionFactory.DEFAULT_URL : url.toString());
+    String broker = url == null ? PabalConnectionFactory.DEFAULT_URL : url.toString();
+    PabalConnectionFactory factory = "true".equals(environment.get(prefix + "xa"))
+        ? new PabalXAConnectionFactory(broker) : new PabalConnectionFactory(broker);
     factory.setUserName((String) environment.get(prefix + "userName"));
     factory.setPassword((String) environment.get(prefix + "password"));
     factory.setClientID((String) environment.get(prefix + "clientID"));
