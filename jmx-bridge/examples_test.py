@@ -23,11 +23,11 @@ def command(broker, example, *words):
             os.path.join(EXAMPLES, example + '.java'), *words]
 
 
-def run(broker, example, *words):
+def run(broker, example, *words, code=0):
     """Runs it to its end; answers the lines that it printed."""
     done = subprocess.run(command(broker, example, *words), capture_output=True, text=True,
                           timeout=WAIT_SECONDS, check=False)
-    assert done.returncode == 0, f'{example} {words}: {done.returncode}\n{done.stderr}'
+    assert done.returncode == code, f'{example} {words}: {done.returncode}\n{done.stderr}'
     return done.stdout.splitlines()
 
 
@@ -48,6 +48,17 @@ class ExamplesTest(unittest.TestCase):
         self.assertEqual(run(self.broker, 'QueueWorker', 'work', '2'), done)
         self.restart()
         self.assertEqual(run(self.broker, 'QueueWorker', 'results', '2'), done)
+
+    def test_xa_transfer_across_kills(self):
+        run(self.broker, 'QueueWorker', 'send', 'one horse')
+        self.assertEqual(run(self.broker, 'XaTransfer', 'move', 'example.orders', 'example.on'),
+                         ['moved'])
+        self.assertEqual(run(self.broker, 'XaTransfer', 'prepare', 'example.on', 'example.done',
+                             code=1), ['prepared'])
+        self.restart()
+        self.assertEqual(run(self.broker, 'XaTransfer', 'recover', 'commit'), ['committed'])
+        self.assertEqual(run(self.broker, 'XaTransfer', 'recover', 'rollback'), [])
+        self.assertEqual(run(self.broker, 'QueueWorker', 'results', '1'), ['one horse'])
 
     def test_request_and_reply(self):
         with subprocess.Popen(command(self.broker, 'RequestReply', 'serve', '2')) as service:

@@ -2,43 +2,47 @@ import java.nio.ByteBuffer;
 import javax.jms.JMSException;
 import javax.jms.Message;
 import javax.jms.XAConnection;
+import javax.jms.XAConnectionFactory;
 import javax.jms.XASession;
+import javax.naming.InitialContext;
+import javax.naming.NamingException;
 import javax.transaction.xa.XAException;
 import javax.transaction.xa.XAResource;
 import javax.transaction.xa.Xid;
-import org.apache.activemq.ActiveMQXAConnectionFactory;
 
 /**
- * Moves a message from one queue to another in a distributed transaction, with the stock ActiveMQ client,
- * and does what a transaction manager does after a crash: it asks what is in doubt, and finishes it.
+ * Moves a message from one queue to another in a distributed transaction, and does what a transaction manager
+ * does after a crash: it asks what is in doubt, and finishes it.
  *
  * <pre>
- *   java -cp "/usr/share/java/*" examples/java/XaTransfer.java tcp://localhost:61616
+ *   java -cp examples/java/pabal:pabal-jms.jar:geronimo-jms_1.1_spec.jar examples/java/XaTransfer.java
  *       move FROM TO | prepare FROM TO (and crash) | recover commit|rollback
  * </pre>
  */
 public class XaTransfer {
-  public static void main(String[] args) throws JMSException, XAException {
-    if (args.length != 4 && !(args.length == 3 && args[1].equals("recover"))) {
-      System.err.println("usage: XaTransfer URL move FROM TO | prepare FROM TO | recover commit|rollback");
+  public static void main(String[] args) throws JMSException, NamingException, XAException {
+    if (args.length != 3 && !(args.length == 2 && args[0].equals("recover"))) {
+      System.err.println("usage: XaTransfer move FROM TO | prepare FROM TO | recover commit|rollback");
       System.exit(2);
     }
-    XAConnection connection = new ActiveMQXAConnectionFactory(args[0]).createXAConnection();
+    InitialContext names = new InitialContext();
+    XAConnectionFactory factory = (XAConnectionFactory) names.lookup("XAConnectionFactory");
+    XAConnection connection = factory.createXAConnection();
     try {
       connection.start();
       XASession session = connection.createXASession();
       XAResource broker = session.getXAResource();
-      if (args[1].equals("recover")) {
-        recover(broker, args[2].equals("commit"));
+      if (args[0].equals("recover")) {
+        recover(broker, args[1].equals("commit"));
         return;
       }
       Xid branch = new Branch(System.nanoTime());
       broker.start(branch, XAResource.TMNOFLAGS);
-      Message message = session.createConsumer(session.createQueue(args[2])).receive();
-      session.createProducer(session.createQueue(args[3])).send(message);
+      Message message = session.createConsumer(session.createQueue(args[1])).receive();
+      session.createProducer(session.createQueue(args[2])).send(message);
       broker.end(branch, XAResource.TMSUCCESS);
       broker.prepare(branch); // Both queues hold it from here on, whatever happens to anybody.
-      if (args[1].equals("prepare")) {
+      if (args[0].equals("prepare")) {
         System.out.println("prepared");
         Runtime.getRuntime().halt(1);
       }

@@ -65,15 +65,14 @@ class JavaExamplesTest(unittest.TestCase):
             self.run_to_end('QueueWorker', 'send', order)
         self.restart()
         self.run_to_end('QueueWorker', 'work', '2')
-        url = self.broker.openwire_url
         self.assertEqual(
-            self.run_to_end('XaTransfer', url, 'move', 'example.done', 'example.moved'), ['moved'])
+            self.run_to_end('XaTransfer', 'move', 'example.done', 'example.moved'), ['moved'])
         self.assertEqual(
-            self.run_to_end('XaTransfer', url, 'prepare', 'example.done', 'example.moved', code=1),
+            self.run_to_end('XaTransfer', 'prepare', 'example.done', 'example.moved', code=1),
             ['prepared'])
         self.restart()
-        self.assertEqual(self.run_to_end('XaTransfer', url, 'recover', 'rollback'), ['rolled back'])
-        self.assertEqual(self.run_to_end('XaTransfer', url, 'recover', 'commit'), [])
+        self.assertEqual(self.run_to_end('XaTransfer', 'recover', 'rollback'), ['rolled back'])
+        self.assertEqual(self.run_to_end('XaTransfer', 'recover', 'commit'), [])
         self.assertEqual(self.run_to_end('QueueWorker', 'results', '1'), ['말 세 마리 🐎: delivered'])
 
     def test_request_and_reply(self):
