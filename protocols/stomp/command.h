@@ -71,6 +71,8 @@ struct UnsubscribeRequest {
   std::optional<std::string> id;
   std::vector<NamedDestination> destinations;  ///< 1.0 without id
   std::string durable_name;
+  std::optional<core::DeliveryId>
+      seen;  ///< the last that the client's application has had; 0: none
 };
 
 /// What the header `xa` asks for, of BEGIN, COMMIT or ABORT.

@@ -52,6 +52,18 @@ constexpr ConsumerOptionName kConsumerOptions[] = {
 /// subscription with that `id` may be out: for clients whose users keep more unacknowledged.
 constexpr std::string_view kWindow = "JMS_Pabal_Prefetch";
 
+/// Pabal's own, on UNSUBSCRIBE: the `ack` of the last delivery that the client's application has
+/// had, or `none`. What was sent ahead of that returns as it was: not marked, not counted.
+constexpr std::string_view kSeen = "JMS_Pabal_Seen";
+
+/// Nullopt, as without the header, if it names none of ours: then nobody knows.
+std::optional<core::DeliveryId> read_seen(std::string_view text) noexcept {
+  if (text == "none") return core::DeliveryId{0};
+  const auto delivery = parse_number<std::uint64_t>(text.substr(text.find('-') + 1));
+  if (!delivery || text.find('-') == text.npos) return std::nullopt;
+  return core::DeliveryId(*delivery);
+}
+
 constexpr std::string_view kHeaderPrefix = "activemq.";
 constexpr std::string_view kOptionPrefix = "consumer.";
 constexpr std::string_view kProducerPrefix = "producer.";
@@ -322,6 +334,7 @@ void StompSession::apply_subscribe(Command& command, core::Engine& engine, core:
 
 void StompSession::read_unsubscribe(const Frame& frame, Command& command, core::TimePoint /*now*/) {
   auto request = std::make_unique<UnsubscribeRequest>();
+  if (const auto* seen = frame.find(kSeen)) request->seen = read_seen(*seen);
   if (const auto* name = frame.find("activemq.subscriptionName")) request->durable_name = *name;
   if (const auto* id = frame.find("id")) {
     request->id = *id;
@@ -369,7 +382,8 @@ void StompSession::apply_unsubscribe(Command& command, core::Engine& engine, cor
     fail(command, "No subscription matched.");
     return;
   }
-  const auto ended = engine.unsubscribe(subscription->id, now);
+  const auto ended = request.seen ? engine.unsubscribe(subscription->id, *request.seen, now)
+                                  : engine.unsubscribe(subscription->id, now);
   subscriptions_.end(*subscription);
   if (!ended) {
     fail(command, ended.error().text, engine.submitted());

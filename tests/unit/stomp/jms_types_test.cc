@@ -214,6 +214,35 @@ TEST_F(JmsTypesTest, TheWindowOfASubscriptionChanges) {
   EXPECT_FALSE(broker_.peer(peer).wire->closed());
 }
 
+TEST_F(JmsTypesTest, WhatWasSentAheadReturnsUnmarked) {
+  const auto heard = [&](std::size_t peer, const std::string& text) {
+    broker_.receive(peer, frame(text));
+    return broker_.take(peer);
+  };
+  const auto peer = broker_.accept();
+  heard(peer, "CONNECT\naccept-version:1.2\nhost:x\n\n");
+  for (int i = 0; i < 3; ++i) heard(peer, "SEND\ndestination:/queue/q\n\nx");
+  const std::string subscribe = "SUBSCRIBE\nid:s\ndestination:/queue/q\nack:client-individual\n\n";
+  const auto marks = [&](const std::string& seen) {
+    const std::string messages = heard(peer, subscribe);
+    const auto start = messages.find("\nack:") + 5;
+    const std::string first = messages.substr(start, messages.find('\n', start) - start);
+    const std::string& named = seen == "first" ? first : seen;
+    heard(peer, "UNSUBSCRIBE\nid:s\nJMS_Pabal_Seen:" + named + "\n\n");
+    std::size_t marked = 0;
+    for (auto at = messages.find("redelivered:true"); at != messages.npos;
+         at = messages.find("redelivered:true", at + 1)) {
+      ++marked;
+    }
+    return marked;
+  };
+  EXPECT_EQ(marks("none"), 0U);
+  EXPECT_EQ(marks("first"), 0U);  // nothing was marked by the one before
+  EXPECT_EQ(marks("none"), 1U);
+  EXPECT_EQ(marks("nonsense"), 1U);  // as without: nobody knows
+  EXPECT_EQ(marks("none"), 3U);
+}
+
 TEST_F(JmsTypesTest, RecoverListsBranchesInPieces) {
   const auto heard = [&](const std::string& text) {
     broker_.receive(jms_, frame(text));

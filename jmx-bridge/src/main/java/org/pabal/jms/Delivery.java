@@ -74,8 +74,13 @@ final class Delivery {
     return expires > 0 && expires <= nowMillis;
   }
 
+  /** Its name towards the broker, on its wire. */
+  String ackId() {
+    return frame.header("ack");
+  }
+
   /** ACK or NACK of it. */
   Frame answer(String command) {
-    return new Frame(command).with("id", frame.header("ack"));
+    return new Frame(command).with("id", ackId());
   }
 }

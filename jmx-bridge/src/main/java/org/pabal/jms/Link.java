@@ -318,8 +318,12 @@ final class Link {
     }
   }
 
-  /** Ends the link: DISCONNECT, if the broker answers in time. Who waits for a wire gets an error. */
-  void close() {
+  /**
+   * Ends the link: DISCONNECT, if the broker answers in time. Who waits for a wire gets an error.
+   *
+   * @param before frames for that wire ahead of it
+   */
+  void close(Function<Wire, List<Frame>> before) {
     Wire last;
     synchronized (lock) {
       if (closed) {
@@ -336,8 +340,17 @@ final class Link {
     // On a thread of its own: even writing it may wait, behind somebody whose frame a broker that has
     // no room, or hangs, does not take.
     CompletableFuture<Frame> farewell = new CompletableFuture<>();
-    Thread thread = new Thread(() -> last.request(new Frame("DISCONNECT")).whenComplete(
-        (receipt, error) -> farewell.complete(receipt)), "pabal-jms-disconnect");
+    Thread thread = new Thread(() -> {
+      try {
+        for (Frame frame : before.apply(last)) {
+          last.send(frame);
+        }
+      } catch (IOException e) {
+        LOG.log(System.Logger.Level.DEBUG, "before DISCONNECT: {0}", e.getMessage());
+      }
+      last.request(new Frame("DISCONNECT"))
+          .whenComplete((receipt, error) -> farewell.complete(receipt));
+    }, "pabal-jms-disconnect");
     thread.setDaemon(true);
     thread.start();
     try {

@@ -92,7 +92,7 @@ public class PabalConnection implements QueueConnection, TopicConnection {
     if (newId == null || newId.isEmpty()) {
       throw new javax.jms.InvalidClientIDException("an empty client id");
     }
-    link.close();
+    link.close(wire -> List.of());
     link = new Link(settings, new Events());
     clientId = newId;
     try {
@@ -150,12 +150,14 @@ public class PabalConnection implements QueueConnection, TopicConnection {
     }
     closed = true;
     link.beginClosing();
+    List<PabalMessageConsumer> ended = new ArrayList<>();
     for (PabalSession session : sessions) {
-      session.closeWithConnection();
+      ended.addAll(session.closeWithConnection());
     }
     browses.values().forEach(browse ->
         browse.interrupted("the connection was closed while browsing"));
-    link.close();
+    link.close(wire -> ended.stream().map(consumer -> consumer.farewell(wire))
+        .filter(java.util.Objects::nonNull).toList());
   }
 
   @Override

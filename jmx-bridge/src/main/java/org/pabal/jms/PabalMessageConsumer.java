@@ -28,6 +28,7 @@ public final class PabalMessageConsumer implements QueueReceiver, TopicSubscribe
   // All of these belong to the session, under its mutex.
   final ArrayDeque<Delivery> waiting = new ArrayDeque<>();
   final AckWindow window;
+  Delivery last;  // of those that the application has had
   MessageListener listener;
   boolean closed;
 
@@ -193,13 +194,28 @@ public final class PabalMessageConsumer implements QueueReceiver, TopicSubscribe
         return;
       }
       try {
-        Link.answer(subscribedOn.request(new Frame("UNSUBSCRIBE").with("id", subscriptionId())),
+        Link.answer(subscribedOn.request(unsubscribeFrame()),
             session.connection().settings().closeTimeout);
       } catch (WireClosedException e) {
         // That ends it as well.
       } catch (IOException e) {
         throw Errors.toJms(e);
       }
+    }
+  }
+
+  /** A Pabal is told what the application has seen: the rest is delivered to others as if never sent here. */
+  private Frame unsubscribeFrame() {
+    Delivery seen = session.lastOf(this);
+    boolean any = seen != null && seen.wire() == subscribedOn;
+    return new Frame("UNSUBSCRIBE").with("id", subscriptionId())
+        .with("JMS_Pabal_Seen", !subscribedOn.isPabal() ? null : any ? seen.ackId() : "none");
+  }
+
+  /** What to say before DISCONNECT; null: nothing. The consumer has ended. */
+  Frame farewell(Wire wire) {
+    synchronized (subscribing) {
+      return subscribedOn == wire && wire.isPabal() ? unsubscribeFrame() : null;
     }
   }
 

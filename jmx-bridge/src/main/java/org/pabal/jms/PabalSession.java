@@ -2,6 +2,7 @@ package org.pabal.jms;
 
 import java.io.IOException;
 import java.io.Serializable;
+import java.util.List;
 import javax.jms.Destination;
 import javax.jms.InvalidDestinationException;
 import javax.jms.JMSException;
@@ -155,11 +156,15 @@ public class PabalSession implements QueueSession, TopicSession {
     }
   }
 
-  /** The end of the STOMP connection, which follows, does the rest. */
-  void closeWithConnection() {
+  /**
+   * The end of the STOMP connection, which follows, does the rest.
+   *
+   * @return the consumers that end with it
+   */
+  List<PabalMessageConsumer> closeWithConnection() {
     closed = true;
     deliveries.stop();
-    deliveries.endConsumers();
+    return deliveries.endConsumers();
   }
 
   final void checkOpen() throws JMSException {
@@ -507,6 +512,10 @@ public class PabalSession implements QueueSession, TopicSession {
           new JMSException("not acknowledged, and so delivered again: " + e.getMessage()), e);
     }
     deliveries.settledAll();
+  }
+
+  Delivery lastOf(PabalMessageConsumer consumer) {
+    return deliveries.lastOf(consumer);
   }
 
   int waitingCount(PabalMessageConsumer consumer) {

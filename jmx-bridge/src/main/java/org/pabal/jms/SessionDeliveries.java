@@ -196,8 +196,11 @@ final class SessionDeliveries {
     }
   }
 
-  void endConsumers() {
-    takeConsumers().forEach(PabalMessageConsumer::end);
+  /** @return those that have ended */
+  List<PabalMessageConsumer> endConsumers() {
+    List<PabalMessageConsumer> ended = takeConsumers();
+    ended.forEach(PabalMessageConsumer::end);
+    return ended;
   }
 
   private List<PabalMessageConsumer> takeConsumers() {
@@ -216,6 +219,12 @@ final class SessionDeliveries {
         consumer.waiting.addLast(new Delivery(consumer, wire, message, ++arrivals));
         mutex.notifyAll();
       }
+    }
+  }
+
+  Delivery lastOf(PabalMessageConsumer consumer) {
+    synchronized (mutex) {
+      return consumer.last;
     }
   }
 
@@ -393,6 +402,9 @@ final class SessionDeliveries {
   private Delivery handOut(PabalMessageConsumer consumer) {
     Delivery delivery = consumer.waiting.pollFirst();
     delivered.add(delivery);
+    if (consumer.last == null || consumer.last.arrival() < delivery.arrival()) {
+      consumer.last = delivery;
+    }
     if (session.mode() == PabalSession.INDIVIDUAL_ACKNOWLEDGE) {
       consumer.window.taken(delivery);
     }
