@@ -137,6 +137,9 @@ Result<Ticket> Engine::pin(SubscriptionId subscription, DeliveryId delivery) {
 Result<Ticket> Engine::change_session(ConnectionId connection, const SessionChanges& changes) {
   return state_->change_session(connection, changes);
 }
+bool Engine::holds(SubscriptionId subscription, DeliveryId delivery) const {
+  return state_->holds(subscription, delivery);
+}
 bool Engine::is_connected(ConnectionId connection) const {
   return state_->connections.find(connection) != nullptr;
 }
@@ -177,6 +180,9 @@ Outcome Engine::rollback(TransactionId transaction, TimePoint now) {
   }
   return state_->rollback(transaction);
 }
+bool Engine::has_transaction(TransactionId transaction) const {
+  return state_->transactions.find(transaction) != nullptr;
+}
 Result<TransactionId, XaError> Engine::xa_start(ConnectionId connection, const Xid& xid,
                                                 XaStart how, TimePoint now) {
   return at(now).xa_start(connection, xid, how);
@@ -200,6 +206,10 @@ Outcome Engine::xa_forget(const Xid& xid, TimePoint now) {
 }
 Outcome Engine::xa_complete_by_hand(const Xid& xid, bool commit, TimePoint now) {
   return at(now).xa_complete_by_hand(xid, commit);
+}
+std::optional<BranchState> Engine::branch_state(const Xid& xid) const {
+  const Branch* branch = state_->branch_named(xid);
+  return branch == nullptr ? std::nullopt : std::optional(branch->state);
 }
 std::vector<BranchSnapshot> Engine::branches(const Xid* after, std::size_t limit,
                                              bool in_doubt) const {
@@ -271,6 +281,9 @@ void Engine::page_loaded(Page page, TimePoint now) {
 void Engine::space_changed(TimePoint now) {
   at(now).spill_blocked = false;
   state_->room_was_made();
+}
+void Engine::stopping() noexcept {
+  state_->stopping = true;
 }
 void Engine::tick(TimePoint now) {
   at(now).tick();

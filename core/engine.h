@@ -495,6 +495,8 @@ class Engine {
   /// Of the connection's session. Errors: not_found (it has none), invalid_argument,
   /// quota_exceeded; nothing changed then.
   Result<Ticket> change_session(ConnectionId connection, const SessionChanges& changes);
+  /// Whether the delivery is out, or was acknowledged in a transaction that has not ended.
+  [[nodiscard]] bool holds(SubscriptionId subscription, DeliveryId delivery) const;
   /// Whether the connection is there: another one may have taken its session over.
   [[nodiscard]] bool is_connected(ConnectionId connection) const;
   /// Where a delivery that is out stands; nullopt: it is not out.
@@ -526,6 +528,8 @@ class Engine {
   Outcome commit(TransactionId transaction, ReplyToken token, TimePoint now);
   /// Sends are dropped; acknowledged deliveries are out again, with the same consumer.
   Outcome rollback(TransactionId transaction, TimePoint now);
+  /// Whether the transaction, or the work of the XA branch, has not ended.
+  [[nodiscard]] bool has_transaction(TransactionId transaction) const;
 
   // --- XA transactions (X/Open XA, JTA) --------------------------------------------------------
 
@@ -554,6 +558,8 @@ class Engine {
   /// An operator's word instead of the transaction manager's, who will be told (heuristically_…)
   /// until it forgets. Of prepared branches only. Commit may be parked; there is no Reply then.
   Outcome xa_complete_by_hand(const Xid& xid, bool commit, TimePoint now);
+  /// nullopt: there is none of this name.
+  [[nodiscard]] std::optional<BranchState> branch_state(const Xid& xid) const;
   /// At most `limit` branches above `after` (null: from the first), in order; `in_doubt`: only
   /// those that xa_recover lists, prepared or heuristically completed.
   [[nodiscard]] std::vector<BranchSnapshot> branches(const Xid* after, std::size_t limit,
@@ -609,6 +615,10 @@ class Engine {
   void durable_advanced(TimePoint now);
   void page_loaded(Page page, TimePoint now);
   void space_changed(TimePoint now);
+  /// The broker is about to end. What connections leave behind from here on is marked as maybe
+  /// delivered, but not counted: it is not their failure, and clients take for poisonous what was
+  /// delivered too often.
+  void stopping() noexcept;
   /// Does what is due by time. Call it when next_timer() has come, and at least once a second.
   void tick(TimePoint now);
   /// The earliest time at which tick() has something to do that cannot wait for the next second;

@@ -45,6 +45,15 @@ std::optional<DeliveryPlace> Engine::State::stands_at(SubscriptionId id, Deliver
                        delivery.entry.sequence};
 }
 
+bool Engine::State::holds(SubscriptionId id, DeliveryId delivery_id) const {
+  const auto* subscription = subscriptions.find(id);
+  if (subscription == nullptr) return false;
+  const auto& in_flight = subscription->in_flight;
+  const auto at = position_of(in_flight, raw(delivery_id));
+  return at < in_flight.size() && in_flight[at].id == delivery_id &&
+         in_flight[at].state != InFlight::State::settled;
+}
+
 Outcome Engine::State::acknowledge(SubscriptionId id, DeliveryRange range, AckKind kind,
                                    std::string_view cause, std::optional<TransactionId> transaction,
                                    const SessionChanges* changes) {

@@ -399,6 +399,7 @@ class Engine::State {
                             std::vector<StoreOp>& operations);
   Result<Ticket> change_session(ConnectionId id, const SessionChanges& changes);
   [[nodiscard]] std::optional<DeliveryPlace> stands_at(SubscriptionId id, DeliveryId delivery);
+  [[nodiscard]] bool holds(SubscriptionId id, DeliveryId delivery) const;
   [[nodiscard]] bool may_come(ConnectionId id, std::string_view name,
                               const std::optional<DeliveryPlace>& place);
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> session_attachments(
@@ -1121,6 +1122,7 @@ class Engine::State {
   std::size_t spill_entries_min = kSpillEntriesFirst;  ///< lists with fewer are passed over
   bool spill_fruitless = false;                        ///< since the round through the lists began
   bool spill_blocked = false;                          ///< no room there at the moment
+  bool stopping = false;                               ///< Engine::stopping()
   std::uint64_t spilled_undurable_bytes = 0;
   Ticket spill_ticket = kNoTicket;      ///< the last of them
   std::uint64_t branches_in_doubt = 0;  ///< prepared, and remembered; limit: prepared_branches_max

@@ -390,7 +390,9 @@ void Engine::State::unsubscribe(Subscription& subscription, DeliveryId seen) {
     if (delivery.state != InFlight::State::out) continue;
     if (subscription.pinned > 0 && keep_pinned(subscription, delivery)) continue;
     if (delivery.reader != nullptr) {
-      give_back(delivery, counts, delivery.id <= seen);
+      const bool was_seen = delivery.id <= seen;
+      if (was_seen && stopping) delivery.entry.maybe_delivered = true;
+      give_back(delivery, counts, was_seen && !stopping);
     } else {
       unhold(*delivery.entry.message);
     }

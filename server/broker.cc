@@ -363,6 +363,8 @@ void Broker::stop() {
       closed.count_down();
     });
     closed.wait();
+    gate_.visit([](core::Engine& engine, core::TimePoint /*now*/)
+                    PABAL_REQUIRES(core::engine_role) { engine.stopping(); });
     std::vector<std::future<void>> drained;
     for (const auto& loop : loops_) {
       drained.push_back(loop->drain("the broker is stopping", config_.server.drain_timeout));
