@@ -24,8 +24,11 @@ class FrameParser {
   explicit FrameParser(std::uint32_t frame_bytes_max) noexcept
       : frame_bytes_max_(frame_bytes_max) {}
 
-  /// Of frames that begin from here on, without the four bytes of their length.
-  void set_frame_bytes_max(std::uint32_t bytes) noexcept { frame_bytes_max_ = bytes; }
+  /// Without the four bytes of their length; of the one that is being collected, too.
+  void set_frame_bytes_max(std::uint32_t bytes) {
+    frame_bytes_max_ = bytes;
+    if (size_ != 0 && !handed_out_collected_) (void)check_size(size_);
+  }
 
   void feed(std::string_view bytes) noexcept { input_ = bytes; }
   /// `frame`: from the type code on; at least one byte.

@@ -10,7 +10,8 @@
 namespace pabal::openwire {
 namespace {
 
-core::AckKind kind_of_ack(AckType type) noexcept {
+core::AckKind kind_of_ack(AckType type, bool browser) noexcept {
+  if (browser) return core::AckKind::consumed;  // whatever it is, it only moves the window
   switch (type) {
     case AckType::poison:
       return core::AckKind::poisoned;
@@ -29,7 +30,8 @@ void OpenWireSession::apply_ack(Request& request, core::Engine& engine, core::Ti
   if (state_ != State::connected) return reject(head, kIllegalState, "not connected");
   Consumer* consumer = registry_.find_consumer(ack.consumer);
   // A late one after the consumer was closed, or from before a failover, is about nothing here.
-  if (consumer == nullptr || consumer->advisory) return confirm(head, core::kNoTicket);
+  if (consumer == nullptr) return ignore_ack(request, "its consumer is not there");
+  if (consumer->advisory) return confirm(head, core::kNoTicket);
   if (ack.type == AckType::delivered) {
     extend_window(*consumer, ack.count, engine, now);
     return confirm(head, core::kNoTicket);
@@ -44,11 +46,14 @@ void OpenWireSession::apply_ack(Request& request, core::Engine& engine, core::Ti
     if (transaction == nullptr) {
       return reject(head, kJmsException, "the transaction has not been started");
     }
+    if (transaction->replayed) return confirm(head, core::kNoTicket);
   }
   const auto range = range_of(ack, *consumer);
+  const bool whole = range && (!ack.first || consumer->in_flight.find(*ack.first));
+  if (!whole && transaction != nullptr) return ignore_ack(request, "it names what is not out");
   if (!range) return confirm(head, core::kNoTicket);
   const core::Outcome outcome = engine.acknowledge(
-      consumer->id, *range, kind_of_ack(ack.type), request.text,
+      consumer->id, *range, kind_of_ack(ack.type, consumer->browser), request.text,
       transaction != nullptr ? std::optional(transaction->id) : std::nullopt, now);
   if (outcome.disposition == core::Disposition::failed) {
     const core::Error error = outcome.error.value_or(core::Error{core::Errc::bad_state, "failed"});
@@ -67,12 +72,27 @@ void OpenWireSession::apply_ack(Request& request, core::Engine& engine, core::Ti
   } else {
     shrink_window(*consumer, consumer->in_flight.settle(range->first, range->last), engine, now);
   }
+  if (consumer->in_flight.wants_pruning()) {
+    consumer->in_flight.prune([&](core::DeliveryId id) { return engine.holds(consumer->id, id); });
+  }
   confirm(head, outcome.after);
+}
+
+/// Changes nothing by itself. But a transaction must not commit what was sent in it without what
+/// was received: it can only roll back, and its commit says so.
+void OpenWireSession::ignore_ack(const Request& request, std::string_view why) {
+  const AckType type = request.ack.type;
+  const bool takes = type == AckType::standard || type == AckType::individual;
+  const CommandHead head{request.command_id, request.response_required};
+  if (!takes || !request.ack.transaction.present()) return confirm(head, core::kNoTicket);
+  const std::string text = "Unmatched acknowledge: " + std::string(why);
+  doom(request.ack.transaction, text);
+  if (request.response_required) reject(head, kJmsException, text);
 }
 
 /// In the order of dispatch, inclusive. nullopt: it is about nothing that is out.
 std::optional<core::DeliveryRange> OpenWireSession::range_of(const AckRequest& ack,
-                                                             const Consumer& consumer) const {
+                                                             Consumer& consumer) const {
   const auto last = consumer.in_flight.find(ack.last);
   if (!last) return std::nullopt;
   core::DeliveryId first = *last;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,9 @@ std::int64_t sequence_base(core::TimePoint now) noexcept {
   return core::to_millis(now) << kDeliveriesBits;
 }
 
+/// Of a ConnectionId and a client id; every consumer keeps its ConnectionId.
+constexpr std::size_t kIdBytesMax = 1024;
+
 }  // namespace
 
 void OpenWireSession::apply_command(ConnectionInfo& info, core::Engine& engine,
@@ -27,6 +31,13 @@ void OpenWireSession::apply_command(ConnectionInfo& info, core::Engine& engine,
     return close_for("a second connection on one socket", engine, now);
   }
   if (connection_) return close_for("the connection of this socket has ended", engine, now);
+  if (std::max(info.connection_id.value.size(), info.client_id.value_or("").size()) > kIdBytesMax) {
+    reads_connected_ = false;
+    parser_.set_frame_bytes_max(options_.unconnected_frame_bytes_max);
+    return reject(
+        info, kInvalidClientId,
+        "an id of a connection or client has at most " + std::to_string(kIdBytesMax) + " bytes");
+  }
   core::ConnectOptions options;
   options.home = peer_.home;
   options.client_id = core::utf8_of(info.client_id.value_or(""), cache_.text);
@@ -43,6 +54,7 @@ void OpenWireSession::apply_command(ConnectionInfo& info, core::Engine& engine,
     return reject(info, kInvalidClientId, "Broker: " + options_.broker_name + " - " + error.text);
   }
   state_ = State::connected;
+  reconnected_ = info.failover_reconnect;
   connection_ = details->id;
   origin_ = details->origin;
   connection_id_ = info.connection_id.value;

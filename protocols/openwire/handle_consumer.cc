@@ -20,6 +20,9 @@ constexpr std::size_t kReplayPage = 1000;
 /// How often a pull that wants an answer at once looks again while something is read from disk.
 constexpr core::milliseconds kPullCheckInterval{1};
 
+/// Core keeps a selector with each destination of a composite.
+constexpr std::size_t kSelectorBytesMax = std::size_t{256} * 1024;
+
 }  // namespace
 
 /// What is wrong in the info itself is answered here; false then.
@@ -51,6 +54,11 @@ bool OpenWireSession::read_consumer(const ConsumerInfo& info, core::SubscribeOpt
     interest.selector.clear();
   } else if (const auto compiled = core::Selector::compile(interest.selector); !compiled) {
     reject(info, kInvalidSelector, compiled.error().text);
+    return false;
+  }
+  if (destinations.size() > 1 &&
+      interest.selector.size() * destinations.size() > kSelectorBytesMax) {
+    reject(info, kResourceAllocation, "a selector that is too long for so many destinations");
     return false;
   }
   interest.no_local = info.no_local;
@@ -188,8 +196,9 @@ void OpenWireSession::apply_command(MessagePull& pull, core::Engine& engine, cor
   const ConsumerId& id = pull.consumer_id;
   Consumer* consumer =
       is_own(id.connection_id) ? registry_.find_consumer({id.session_id, id.value}) : nullptr;
-  if (consumer == nullptr) return reject(pull, kIllegalState, "a pull of no consumer");
+  if (!is_own(id.connection_id)) return reject(pull, kIllegalState, "a consumer of another one");
   confirm(pull, core::kNoTicket);
+  if (consumer == nullptr) return;  // it has crossed the end of its consumer
   consumer->pull = Pull{};
   pulls_.erase(consumer->key);
   if (pull.timeout < 0) {

@@ -29,6 +29,11 @@ void OpenWireSession::apply_command(DestinationInfo& info, core::Engine& engine,
 void OpenWireSession::add_destination(const CommandHead& head, const core::Destination& destination,
                                       core::Engine& engine, core::TimePoint now) {
   if (core::is_temporary(destination.kind)) {
+    // Or one client could take the names that another one is going to give.
+    const std::string own = std::string(core::utf8_of(connection_id_, cache_.text)) + ':';
+    if (!destination.name.starts_with(own)) {
+      return reject(head, kInvalidDestination, "a temporary destination is called " + own + "n");
+    }
     const auto made = engine.create_temporary(*connection_, destination);
     if (!made) return reject(head, made.error());
     if (temporaries_.insert(destination).second) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -12,6 +14,9 @@ namespace {
 
 /// Of branches in doubt, what one RECOVER answers: an array has no room for more.
 constexpr std::size_t kInDoubtMax = 32'000;
+/// Branches that one connection has begun and nobody has ended through it.
+constexpr std::size_t kBranchesMax = 10'000;
+constexpr std::size_t kBranchesFew = 64;
 
 std::string not_started(std::int64_t value) {
   return "Transaction 'TX:" + std::to_string(value) + "' has not been started.";
@@ -155,10 +160,7 @@ void OpenWireSession::apply_xa(const TransactionInfo& info, const core::Xid& xid
       } else {
         outcome = engine.xa_rollback(*connection_, xid, now);
       }
-      std::string answer;
-      answer_xa({info.command_id, info.response_required}, outcome, false, answer);
-      bytes() += answer;
-      return end_piece(outcome.after);
+      return append_xa_answer(info, outcome, false);
     }
     case TransactionVerb::recover:
       return;
@@ -168,10 +170,34 @@ void OpenWireSession::apply_xa(const TransactionInfo& info, const core::Xid& xid
 /// BEGIN for a branch that is known joins or resumes it.
 void OpenWireSession::begin_branch(const CommandHead& head, const core::Xid& xid,
                                    core::Engine& engine, core::TimePoint now) {
-  const auto known = branches_.find(xid);
+  forget_branches(engine);
+  auto known = branches_.find(xid);
+  if (known != branches_.end() && known->second.prepared &&
+      !engine.has_transaction(known->second.id)) {
+    branches_.erase(known);  // another connection has ended it: a new one of its name
+    known = branches_.end();
+  }
+  if (known != branches_.end() && !known->second.replayed &&
+      !engine.has_transaction(known->second.id)) {
+    // Rolled back with another connection. Begun anew, it would commit without what it had before.
+    known->second.joined = true;
+    doom({TransactionKey::Kind::xa, 0, std::make_shared<const core::Xid>(xid)},
+         "a connection that worked for it was lost");
+  }
   if (known != branches_.end() && known->second.joined) return confirm(head, core::kNoTicket);
+  if (known == branches_.end() && branches_.size() >= kBranchesMax) {
+    return reject(head, kXaException,
+                  xa_text("the connection works for " + std::to_string(kBranchesMax) + " branches",
+                          core::XaCode::resource_error));
+  }
   auto id = engine.xa_start(*connection_, xid, core::XaStart::fresh, now);
   if (!id && id.error().code == core::XaCode::duplicate) {
+    if (reconnected_ && engine.branch_state(xid) == core::BranchState::prepared) {
+      // A client that comes back says again all that it did in what it has not seen the end of.
+      Transaction& again = branches_[xid];
+      again.joined = again.replayed = true;
+      return confirm(head, engine.submitted());
+    }
     id = engine.xa_start(*connection_, xid, core::XaStart::join, now);
   }
   if (!id) {
@@ -181,6 +207,7 @@ void OpenWireSession::begin_branch(const CommandHead& head, const core::Xid& xid
   Transaction& branch = branches_[xid];
   branch.id = *id;
   branch.joined = true;
+  branch.replayed = false;
   confirm(head, core::kNoTicket);
 }
 
@@ -188,8 +215,27 @@ void OpenWireSession::leave_branch(const core::Xid& xid, core::Engine& engine) {
   const auto known = branches_.find(xid);
   if (known == branches_.end() || !known->second.joined) return;
   known->second.joined = false;
+  if (known->second.replayed) return;
   (void)engine.xa_end(*connection_, xid,
                       known->second.doomed_by.empty() ? core::XaEnd::success : core::XaEnd::fail);
+}
+
+void OpenWireSession::forget_branches(const core::Engine& engine) {
+  const std::size_t many = std::max(kBranchesFew, 2 * branches_looked_at_);
+  if (branches_.size() < std::min(many, kBranchesMax)) return;
+  std::erase_if(branches_, [&](const auto& each) {
+    return each.second.prepared && !engine.has_transaction(each.second.id);
+  });
+  branches_looked_at_ = branches_.size();
+}
+
+void OpenWireSession::voted(const core::Xid& xid, const core::Outcome& outcome) {
+  const auto known = branches_.find(xid);
+  if (known == branches_.end()) return;
+  known->second.prepared = outcome.xa == core::XaCode::ok;
+  if (known->second.prepared || outcome.xa == core::XaCode::protocol) return;
+  if (outcome.xa == core::XaCode::read_only) settle(known->second.settled);
+  branches_.erase(known);  // rolled back: what it acknowledged is out again
 }
 
 /// Prepare, or commit in one or two phases. What the branch acknowledged here is settled when it
@@ -197,7 +243,16 @@ void OpenWireSession::leave_branch(const core::Xid& xid, core::Engine& engine) {
 void OpenWireSession::end_branch(const CommandHead& head, const core::Xid& xid, bool prepares,
                                  bool one_phase, core::Engine& engine, core::TimePoint now) {
   leave_branch(xid, engine);
-  const auto known = branches_.find(xid);
+  auto known = branches_.find(xid);
+  if (known != branches_.end() && known->second.replayed) {
+    if (prepares && engine.branch_state(xid) == core::BranchState::prepared) {
+      core::Outcome prepared;
+      prepared.after = engine.submitted();
+      return append_xa_answer(head, prepared, prepares);
+    }
+    branches_.erase(known);
+    known = branches_.end();
+  }
   if (known != branches_.end() && !known->second.doomed_by.empty()) {
     const std::string cause = known->second.doomed_by;
     branches_.erase(known);
@@ -211,26 +266,33 @@ void OpenWireSession::end_branch(const CommandHead& head, const core::Xid& xid, 
   const core::Outcome outcome = prepares
                                     ? engine.xa_prepare(*connection_, xid, token, now)
                                     : engine.xa_commit(*connection_, xid, one_phase, token, now);
-  const bool ended = !prepares || outcome.xa == core::XaCode::read_only;
   if (outcome.disposition == core::Disposition::parked) {
     Parked parked;
     parked.kind = prepares ? Parked::Kind::prepare : Parked::Kind::xa_commit;
     parked.token = token;
     parked.asker = {head.command_id, head.response_required};
-    if (!prepares && known != branches_.end()) {
+    if (prepares) {
+      parked.transaction = {TransactionKey::Kind::xa, 0, std::make_shared<const core::Xid>(xid)};
+    } else if (known != branches_.end()) {
       parked.settled = std::move(known->second.settled);
       branches_.erase(known);
     }
     parked_.push_back(std::move(parked));
     return;
   }
-  if (outcome.disposition == core::Disposition::done && ended && known != branches_.end()) {
-    settle(known->second.settled);
-    branches_.erase(known);
+  if (prepares) {
+    voted(xid, outcome);
+  } else if (known != branches_.end()) {
+    const bool done = outcome.disposition == core::Disposition::done;
+    if (done) settle(known->second.settled);
+    if (done || !engine.has_transaction(known->second.id)) branches_.erase(known);
   }
-  std::string answer;
-  answer_xa({head.command_id, head.response_required}, outcome, prepares, answer);
-  bytes() += answer;
+  append_xa_answer(head, outcome, prepares);
+}
+
+void OpenWireSession::append_xa_answer(const CommandHead& head, const core::Outcome& outcome,
+                                       bool prepares) {
+  answer_xa({head.command_id, head.response_required}, outcome, prepares, bytes());
   end_piece(outcome.after);
 }
 

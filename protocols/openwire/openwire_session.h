@@ -65,6 +65,9 @@ class OpenWireSession final : public protocols::Session {
     std::vector<Settled> settled;
     std::string doomed_by;  ///< why a send or acknowledgement failed: it can only roll back
     bool joined = true;     ///< XA: this connection works for it; false: after END
+    bool prepared = false;  ///< XA, by this connection
+    /// XA: it was prepared before the client came back, and repeats what it did in it.
+    bool replayed = false;
   };
   /// What asks for an answer, kept apart from the request, which may be parked.
   struct Asker {
@@ -78,7 +81,7 @@ class OpenWireSession final : public protocols::Session {
     Asker asker;
     ObjectKey producer;              ///< of a send
     std::uint32_t window_bytes = 0;  ///< of a send
-    TransactionKey transaction;      ///< of a send
+    TransactionKey transaction;      ///< of a send or a prepare
     std::vector<Settled> settled;    ///< of a commit
   };
 
@@ -157,8 +160,8 @@ class OpenWireSession final : public protocols::Session {
                      core::TimePoint now) PABAL_REQUIRES(core::engine_role);
   void shrink_window(Consumer& consumer, std::size_t count, core::Engine& engine,
                      core::TimePoint now) PABAL_REQUIRES(core::engine_role);
-  std::optional<core::DeliveryRange> range_of(const AckRequest& ack,
-                                              const Consumer& consumer) const;
+  std::optional<core::DeliveryRange> range_of(const AckRequest& ack, Consumer& consumer) const;
+  void ignore_ack(const Request& request, std::string_view why);
   void settle(const std::vector<Settled>& settled);
 
   // handle_transaction.cc
@@ -174,12 +177,17 @@ class OpenWireSession final : public protocols::Session {
                     core::TimePoint now) PABAL_REQUIRES(core::engine_role);
   void end_branch(const CommandHead& head, const core::Xid& xid, bool prepares, bool one_phase,
                   core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role);
+  /// What is known here of branches that have ended elsewhere, if there is much.
+  void forget_branches(const core::Engine& engine) PABAL_REQUIRES(core::engine_role);
+  /// A prepare has got its vote.
+  void voted(const core::Xid& xid, const core::Outcome& outcome);
   /// This connection works for the branch no more.
   void leave_branch(const core::Xid& xid, core::Engine& engine) PABAL_REQUIRES(core::engine_role);
   void list_in_doubt(const CommandHead& head, core::Engine& engine)
       PABAL_REQUIRES(core::engine_role);
   void answer_xa(const Asker& asker, const core::Outcome& outcome, bool prepares,
                  std::string& bytes) const;
+  void append_xa_answer(const CommandHead& head, const core::Outcome& outcome, bool prepares);
 
   // handle_destination.cc
   void add_destination(const CommandHead& head, const core::Destination& destination,
@@ -235,6 +243,7 @@ class OpenWireSession final : public protocols::Session {
   std::optional<core::ConnectionId> connection_;
   bool left_ = false;  // the engine has ended the connection at our word
   bool taken_over_ = false;
+  bool reconnected_ = false;  // it comes in the place of one that its client has lost
   std::uint64_t origin_ = 0;
   std::uint64_t sequence_ = 0;      // of the last message
   std::int64_t sequence_base_ = 0;  // of brokerSequenceId: above those of earlier connections
@@ -247,6 +256,7 @@ class OpenWireSession final : public protocols::Session {
   Registry registry_;
   std::map<std::int64_t, Transaction> transactions_;
   std::map<core::Xid, Transaction> branches_;
+  std::size_t branches_looked_at_ = 0;  // when there were so many, the ended ones were forgotten
   std::set<core::Destination> temporaries_;
   core::Ring<Parked> parked_;  // ascending by token; bounded by the engine's parked_bytes_max
   std::set<ObjectKey> pulls_;  // consumers whose pull has a time

@@ -17,6 +17,20 @@ namespace {
 /// Producers of the engine's have names of at most so many bytes.
 constexpr std::size_t kProducerBytesMax = 255;
 
+/// As the engine's producer; the same after a restart, and with another program. Of one that is too
+/// long, the first bytes and a hash (FNV-1a) of all.
+std::string producer_name(const ProducerId& id) {
+  std::string name(id.connection_id);
+  name += ':' + std::to_string(id.session_id) + ':' + std::to_string(id.value);
+  if (name.size() <= kProducerBytesMax) return name;
+  std::uint64_t hash = 0xCBF29CE484222325ULL;
+  for (const char each : name) {
+    hash = (hash ^ static_cast<unsigned char>(each)) * 0x100000001B3ULL;
+  }
+  const std::string digits = ':' + std::to_string(hash);
+  return name.substr(0, kProducerBytesMax - digits.size()) + digits;
+}
+
 /// What a client has no business to send, or what is built for networks of brokers only. Source:
 /// reference §3, "R".
 template <class T>
@@ -247,13 +261,8 @@ void OpenWireSession::read_message(const Message& message) {
   send.schedule = std::move(incoming->schedule);
   if (reads_fault_tolerant_ && message.persistent && id.producer_sequence_id > 0) {
     // Sent again after a failover, it is taken once (reference §6.21).
-    std::string name(id.producer_id.connection_id);
-    name += ':' + std::to_string(id.producer_id.session_id) + ':' +
-            std::to_string(id.producer_id.value);
-    if (name.size() <= kProducerBytesMax) {
-      send.identity = std::make_shared<const core::ProducerSequence>(core::ProducerSequence{
-          std::move(name), static_cast<std::uint64_t>(id.producer_sequence_id)});
-    }
+    send.identity = std::make_shared<const core::ProducerSequence>(core::ProducerSequence{
+        producer_name(id.producer_id), static_cast<std::uint64_t>(id.producer_sequence_id)});
   }
   builder.origin = origin_;
   builder.sequence = ++sequence_;

@@ -1,7 +1,9 @@
 #include "protocols/openwire/registry.h"
 
 #include <functional>
+#include <limits>
 #include <string_view>
+#include <utility>
 
 namespace pabal::openwire {
 namespace {
@@ -9,6 +11,10 @@ namespace {
 std::uint64_t mixed(std::uint64_t hash, std::int64_t value) noexcept {
   hash ^= static_cast<std::uint64_t>(value) + 0x9E3779B97F4A7C15ULL + (hash << 6) + (hash >> 2);
   return hash * 0xD6E8FEB86659FD93ULL;
+}
+
+ObjectKey first_of(std::int64_t session) noexcept {
+  return {session, std::numeric_limits<std::int64_t>::min()};
 }
 
 }  // namespace
@@ -22,7 +28,7 @@ IdKey key_of(const MessageId& id) noexcept {
 
 // --- deliveries in flight ------------------------------------------------------------------------
 
-std::optional<core::DeliveryId> InFlight::find(const IdKey& key) const noexcept {
+std::optional<core::DeliveryId> InFlight::find(const IdKey& key) {
   std::size_t low = 0;
   std::size_t high = deliveries_.size();
   while (low < high) {
@@ -39,11 +45,13 @@ std::optional<core::DeliveryId> InFlight::find(const IdKey& key) const noexcept 
       return found.settled ? std::nullopt : std::optional(found.id);
     }
   }
-  for (std::size_t i = deliveries_.size(); i > 0; --i) {
-    const Delivery& delivery = deliveries_[i - 1];
-    if (!delivery.settled && delivery.key.hash == key.hash) return delivery.id;
+  if (!std::exchange(indexed_, true)) {
+    for (std::size_t at = 0; at < deliveries_.size(); ++at) {
+      if (!deliveries_[at].settled) by_hash_[deliveries_[at].key.hash] = deliveries_[at].id;
+    }
   }
-  return std::nullopt;
+  const auto named = by_hash_.find(key.hash);
+  return named == by_hash_.end() ? std::nullopt : std::optional(named->second);
 }
 
 std::optional<core::DeliveryId> InFlight::oldest() const noexcept {
@@ -72,12 +80,20 @@ std::size_t InFlight::settle(core::DeliveryId first, core::DeliveryId last) {
   for (std::size_t at = position_of(first); at < deliveries_.size() && deliveries_[at].id <= last;
        ++at) {
     if (deliveries_[at].settled) continue;
-    deliveries_[at].settled = true;
+    settle_at(at);
     ++settled;
   }
-  live_ -= settled;
   trim();
   return settled;
+}
+
+void InFlight::settle_at(std::size_t position) {
+  Delivery& delivery = deliveries_[position];
+  delivery.settled = true;
+  --live_;
+  if (!indexed_) return;
+  const auto named = by_hash_.find(delivery.key.hash);
+  if (named != by_hash_.end() && named->second == delivery.id) by_hash_.erase(named);
 }
 
 std::size_t InFlight::count(core::DeliveryId first, core::DeliveryId last) const noexcept {
@@ -100,6 +116,10 @@ core::DeliveryId InFlight::up_to(std::int64_t broker_sequence) const noexcept {
 
 void InFlight::trim() {
   while (!deliveries_.empty() && deliveries_.front().settled) deliveries_.pop_front();
+  if (indexed_ && live_ == 0) {
+    indexed_ = false;
+    by_hash_ = {};
+  }
   // One old delivery at the front must not keep all settled ones behind it.
   if (deliveries_.size() <= 64 || deliveries_.size() <= live_ * 2) return;
   core::Ring<Delivery> kept;
@@ -139,14 +159,18 @@ Consumer* Registry::find_tag(std::uint64_t tag) noexcept {
 
 std::vector<ObjectKey> Registry::consumers_of(std::optional<std::int64_t> session) const {
   std::vector<ObjectKey> keys;
-  for (const auto& [key, consumer] : consumers_) {
-    if (!session || key.session == *session) keys.push_back(key);
+  auto at = session ? consumers_.lower_bound(first_of(*session)) : consumers_.begin();
+  for (; at != consumers_.end() && (!session || at->first.session == *session); ++at) {
+    keys.push_back(at->first);
   }
   return keys;
 }
 
 void Registry::remove_producers_of(std::int64_t session) {
-  std::erase_if(producers_, [&](const auto& each) { return each.first.session == session; });
+  const auto first = producers_.lower_bound(first_of(session));
+  auto last = first;
+  while (last != producers_.end() && last->first.session == session) ++last;
+  producers_.erase(first, last);
 }
 
 const Producer* Registry::find_producer(const ObjectKey& key) const noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -27,13 +28,6 @@ struct ObjectKey {
   std::int64_t value = 0;
   friend auto operator<=>(const ObjectKey&, const ObjectKey&) = default;
 };
-struct ObjectKeyHash {
-  std::size_t operator()(const ObjectKey& key) const noexcept {
-    return static_cast<std::size_t>(static_cast<std::uint64_t>(key.session) *
-                                        0x9E3779B97F4A7C15ULL +
-                                    static_cast<std::uint64_t>(key.value));
-  }
-};
 
 /// A message id without its texts. Two ids are the same if producer and sequence are (reference
 /// §6.5); `hash` stands for both. `broker_sequence` is what this broker gave the delivery.
@@ -45,7 +39,8 @@ IdKey key_of(const MessageId& id) noexcept;
 
 /// The deliveries of one consumer that are not acknowledged, in the order of dispatch, in which
 /// their broker sequence numbers grow. Bounded by the consumer's credit. Finding one costs a binary
-/// search; one with a foreign number (an id from an earlier connection) a look at all of them.
+/// search; one with a foreign number (an id from an earlier connection: reference §6.21) a look
+/// into an index, which is made when the first of these comes.
 class InFlight {
  public:
   struct Delivery {
@@ -57,8 +52,9 @@ class InFlight {
   void add(const IdKey& key, core::DeliveryId id) {
     deliveries_.push_back({key, id, false});
     ++live_;
+    if (indexed_) by_hash_[key.hash] = id;
   }
-  [[nodiscard]] std::optional<core::DeliveryId> find(const IdKey& key) const noexcept;
+  [[nodiscard]] std::optional<core::DeliveryId> find(const IdKey& key);
   /// The oldest; nullopt: there is none.
   [[nodiscard]] std::optional<core::DeliveryId> oldest() const noexcept;
   /// Inclusive. Answers how many it was.
@@ -68,13 +64,31 @@ class InFlight {
   /// The last one whose number is not above `broker_sequence`; DeliveryId 0: there is none.
   [[nodiscard]] core::DeliveryId up_to(std::int64_t broker_sequence) const noexcept;
   [[nodiscard]] std::size_t size() const noexcept { return live_; }
+  /// Whether it has grown so much that it is worth a prune().
+  [[nodiscard]] bool wants_pruning() const noexcept { return live_ >= prune_at_; }
+  /// Forgets those that the engine does not have any more without our doing: another connection has
+  /// committed the XA branch that acknowledged them, or their queue was removed. `holds(id)`.
+  template <class Holds>
+  void prune(Holds holds) {
+    for (std::size_t at = 0; at < deliveries_.size(); ++at) {
+      if (!deliveries_[at].settled && !holds(deliveries_[at].id)) settle_at(at);
+    }
+    trim();
+    prune_at_ = std::max(kPruneFrom, 2 * live_);
+  }
 
  private:
+  static constexpr std::size_t kPruneFrom = 1024;
+
   [[nodiscard]] std::size_t position_of(core::DeliveryId id) const noexcept;
+  void settle_at(std::size_t position);
   void trim();
 
   core::Ring<Delivery> deliveries_;
   std::size_t live_ = 0;
+  std::size_t prune_at_ = kPruneFrom;
+  bool indexed_ = false;
+  std::unordered_map<std::uint64_t, core::DeliveryId> by_hash_;  // of the last with this hash
 };
 
 /// A consumer that asked for one message (MessagePull) and has not got it.
@@ -128,11 +142,12 @@ class Registry {
   void clear();
 
  private:
+  // By session: who ends one that has little must not look at what the others have.
   std::set<std::int64_t> sessions_;
   std::map<ObjectKey, std::unique_ptr<Consumer>> consumers_;
   std::unordered_map<std::uint64_t, Consumer*> tags_;
   std::uint64_t last_tag_ = 0;
-  std::unordered_map<ObjectKey, Producer, ObjectKeyHash> producers_;
+  std::map<ObjectKey, Producer> producers_;
 };
 
 }  // namespace pabal::openwire

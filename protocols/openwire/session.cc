@@ -138,6 +138,7 @@ void OpenWireSession::leave(core::Engine& engine, core::TimePoint now) {
   transactions_.clear();
   branches_.clear();
   pulls_.clear();
+  first_bytes_ = cache_.now();  // from here on it has time to say goodbye
   engine.disconnect(*connection_, now);
   announce_removed(engine, now);
 }
@@ -304,6 +305,7 @@ void OpenWireSession::encode_reply(const core::Reply& reply, protocols::Output& 
   } else {
     append_response(bytes, parked.asker);
   }
+  if (parked.kind == Parked::Kind::prepare) voted(*parked.transaction.xid, reply.outcome);
   if (!failed) settle(parked.settled);
   if (parked.window_bytes > 0) append_producer_ack(bytes, parked.producer, parked.window_bytes);
   if (!bytes.empty()) output.hold(reply.outcome.after, bytes, false);

@@ -5,7 +5,10 @@
 namespace pabal::openwire {
 
 std::size_t OpenWireFixture::accept() {
-  if (peers_.empty()) now_ = core::from_millis(1'700'000'000'000);
+  if (peers_.empty()) {
+    now_ = core::from_millis(1'700'000'000'000);
+    peers_.reserve(256);  // messages of the tests point to their peer's id
+  }
   Peer peer;
   const std::size_t number = peers_.size();
   peer.session = make_session(
@@ -15,16 +18,27 @@ std::size_t OpenWireFixture::accept() {
   return number;
 }
 
-std::size_t OpenWireFixture::connect(const std::string& connection_id,
-                                     const std::string& client_id) {
+std::size_t OpenWireFixture::greet() {
   const std::size_t number = accept();
-  peers_[number].connection_id = connection_id;
   WireFormatOffer offer;
   offer.version = 12;
   std::string greeting;
   append_offer(greeting, offer);
   receive(number, greeting);
+  return number;
+}
+
+std::size_t OpenWireFixture::connect_failover(const std::string& connection_id, bool again) {
   ConnectionInfo info;
+  info.fault_tolerant = true;
+  info.failover_reconnect = again;
+  return connect(connection_id, "", info);
+}
+
+std::size_t OpenWireFixture::connect(const std::string& connection_id, const std::string& client_id,
+                                     ConnectionInfo info) {
+  const std::size_t number = greet();
+  peers_[number].connection_id = connection_id;
   info.connection_id.value = peers_[number].connection_id;
   const std::string id = client_id.empty() ? connection_id + "-client" : client_id;
   info.client_id = id;
@@ -97,6 +111,15 @@ void OpenWireFixture::drop(std::size_t number) {
   Peer& peer = peers_[number];
   peer.gone = true;
   peer.session->disconnect(*engine_, now_);
+  settle();
+}
+
+void OpenWireFixture::restart() {
+  for (Peer& peer : peers_) peer.gone = true;
+  pages_.clear();
+  engine_.reset();
+  store_->restart();
+  engine_ = std::make_unique<core::Engine>(*store_, limits_, 1);
   settle();
 }
 
@@ -181,6 +204,14 @@ MessageAck OpenWireFixture::ack(std::size_t peer, const Received& first, const R
 
 TransactionId OpenWireFixture::transaction(std::size_t peer, std::int64_t value) const {
   return LocalTransactionId{value, {peers_[peer].connection_id}};
+}
+
+TransactionId OpenWireFixture::branch(std::string_view name) {
+  XaTransactionId xid;
+  xid.format_id = 1;
+  xid.global_transaction_id.value = name;
+  xid.branch_qualifier.value = "b";
+  return xid;
 }
 
 TransactionInfo OpenWireFixture::transaction_info(std::size_t peer, TransactionVerb verb,

@@ -37,15 +37,21 @@ class OpenWireFixture : public ::testing::Test, public core::StoreListener {
   void SetUp() override { open(); }
   void TearDown() override { store_->set_listener(nullptr); }
   void open(store::MemoryStoreOptions store = {}, core::EngineLimits limits = {}) {
+    limits_ = limits;
     store_ = std::make_unique<store::MemoryStore>(store);
     store_->set_listener(this);
-    engine_ = std::make_unique<core::Engine>(*store_, limits, 1);
+    engine_ = std::make_unique<core::Engine>(*store_, limits_, 1);
   }
 
   /// A connection that has not said anything; its number.
   std::size_t accept();
   /// … and one that has greeted and connected, with session 1.
-  std::size_t connect(const std::string& connection_id, const std::string& client_id = "");
+  std::size_t connect(const std::string& connection_id, const std::string& client_id = "",
+                      ConnectionInfo info = {});
+  /// … of a client with `failover:`; `again`: it has lost a connection.
+  std::size_t connect_failover(const std::string& connection_id, bool again);
+  /// A connection that has greeted only.
+  std::size_t greet();
 
   void receive(std::size_t peer, std::string_view bytes);
   template <class Command>
@@ -66,6 +72,8 @@ class OpenWireFixture : public ::testing::Test, public core::StoreListener {
   void advance(core::milliseconds time);
   /// The client is gone without a word.
   void drop(std::size_t peer);
+  /// The broker dies and starts again with what is durable. All connections are gone.
+  void restart();
 
   /// Everything that the broker has sent since the last call.
   std::vector<Received> take(std::size_t peer);
@@ -90,6 +98,8 @@ class OpenWireFixture : public ::testing::Test, public core::StoreListener {
   MessageAck ack(std::size_t peer, const Received& first, const Received& last,
                  AckType type = AckType::standard, std::int32_t count = 1) const;
   TransactionId transaction(std::size_t peer, std::int64_t value) const;
+  /// The branch of this name.
+  static TransactionId branch(std::string_view name);
   TransactionInfo transaction_info(std::size_t peer, TransactionVerb verb,
                                    std::optional<TransactionId> id) const;
   /// The texts of the messages that were dispatched.
@@ -106,6 +116,7 @@ class OpenWireFixture : public ::testing::Test, public core::StoreListener {
   static core::TimePoint now() { return now_; }
   inline static core::TimePoint now_;
   std::unique_ptr<store::MemoryStore> store_;
+  core::EngineLimits limits_;
   std::unique_ptr<core::Engine> engine_;
   SessionOptions options_;
   LoopCache cache_{&OpenWireFixture::now};
