@@ -15,6 +15,9 @@ PRESET ?= release
 KILL_ROUNDS ?= 200
 SIM_SEEDS ?= 10000
 CRASH_SEEDS ?= 500
+XA_ROUNDS ?= 100
+TEMPORARY_QUEUES ?= 10000
+CHURN_ROUNDS ?= 2000
 FUZZ_SECONDS ?= 300
 
 # Two tests at a time at most: several of them start brokers that sync a lot.
@@ -60,7 +63,8 @@ test-slow:
 	cmake --preset $(PRESET) -DPABAL_TESTS=ON
 	cmake --build build/$(PRESET) --parallel $(JOBS)
 	PABAL_KILL_ROUNDS=$(KILL_ROUNDS) PABAL_SIM_SEEDS=$(SIM_SEEDS) PABAL_FULL_SIZE=1 \
-	  PABAL_CRASH_SEEDS=$(CRASH_SEEDS) $(CTEST) --test-dir build/$(PRESET) --timeout 7200 $(ARGS)
+	  PABAL_XA_ROUNDS=$(XA_ROUNDS) PABAL_TEMPORARY_QUEUES=$(TEMPORARY_QUEUES) \
+	  PABAL_CHURN_ROUNDS=$(CHURN_ROUNDS) PABAL_CRASH_SEEDS=$(CRASH_SEEDS) $(CTEST) --test-dir build/$(PRESET) --timeout 7200 $(ARGS)
 
 test-asan:
 	scripts/install-packages.sh build test

@@ -23,8 +23,13 @@ import javax.jms.Queue;
 import javax.jms.Session;
 import javax.jms.TemporaryQueue;
 import javax.jms.TransactionRolledBackException;
+import javax.jms.XAConnection;
+import javax.jms.XASession;
+import javax.transaction.xa.XAResource;
 import org.apache.activemq.ActiveMQConnection;
 import org.apache.activemq.ActiveMQConnectionFactory;
+import org.apache.activemq.ActiveMQXAConnectionFactory;
+import org.apache.activemq.command.XATransactionId;
 import org.apache.activemq.transport.TransportListener;
 import org.junit.Test;
 
@@ -201,6 +206,47 @@ public class FailoverTest extends OpenWireTest {
       assertEquals(list(numbers(0, 20)), left);
     } else {
       assertTrue("" + outcome.get(), outcome.get() instanceof TransactionRolledBackException);
+    }
+  }
+
+  @Test
+  public void aPreparedBranchIsFinishedAfterTheKill() throws Exception {
+    // The client repeats all that it did in the branch, prepared as it is: no news to anybody.
+    BrokerUnderTest.assumeThatItCanBeKilled();
+    List<JMSException> heard = Collections.synchronizedList(new ArrayList<>());
+    for (boolean commits : new boolean[] {true, false}) {
+      ActiveMQXAConnectionFactory factory =
+          new ActiveMQXAConnectionFactory(failover().getBrokerURL());
+      XAConnection connection = factory.createXAConnection();
+      connection.setExceptionListener(heard::add);
+      connection.start();
+      XASession session = connection.createXASession();
+      XAResource resource = session.getXAResource();
+      Queue in = session.createQueue(name("in"));
+      Queue out = session.createQueue(name("out"));
+      send(auto(started()), in, "one");
+      XATransactionId branch = new XATransactionId();
+      branch.setFormatId(4712);
+      branch.setGlobalTransactionId(new byte[] {1, (byte) (commits ? 1 : 0)});
+      branch.setBranchQualifier(new byte[] {2});
+      resource.start(branch, XAResource.TMNOFLAGS);
+      MessageConsumer consumer = session.createConsumer(in);
+      expect(consumer, "one");
+      send(session, out, "did one");
+      resource.end(branch, XAResource.TMSUCCESS);
+      consumer.close();
+      assertEquals(XAResource.XA_OK, resource.prepare(branch));
+      BrokerUnderTest.restart();
+      if (commits) {
+        resource.commit(branch, false);
+      } else {
+        resource.rollback(branch);
+      }
+      assertEquals(0, resource.recover(XAResource.TMSTARTRSCAN).length);
+      assertEquals(Collections.emptyList(), heard);
+      connection.close();
+      assertEquals(commits ? list() : list("one"), drain(in));
+      assertEquals(commits ? list("did one") : list(), drain(out));
     }
   }
 
