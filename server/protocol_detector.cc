@@ -67,7 +67,10 @@ Detected detect(std::string_view bytes) noexcept {
                                        "ActiveMQ")},
       {Detected::mqtt, begins_like(bytes, "\x10?\0\x04MQTT"sv)},
       {Detected::mqtt, begins_like(bytes, "\x10??\0\x04MQTT"sv)},
+      {Detected::mqtt, begins_like(bytes, "\x10???\0\x04MQTT"sv)},  // a will of more than 16 KB
       {Detected::mqtt, begins_like(bytes, "\x10?\0\x06MQIsdp"sv)},
+      {Detected::mqtt, begins_like(bytes, "\x10??\0\x06MQIsdp"sv)},
+      {Detected::mqtt, begins_like(bytes, "\x10???\0\x06MQIsdp"sv)},
       {Detected::amqp, begins(bytes, "AMQP")},
       {Detected::tls, begins_like(bytes, "\x16\x03?"sv)},
       {Detected::http, begins(bytes, "GET ")},

@@ -18,7 +18,9 @@ TEST(ProtocolDetectorTest, NamesWhatItSees) {
             Detected::openwire);
   EXPECT_EQ(detect("\x10\x1B\x00\x04MQTT\x04"sv), Detected::mqtt);
   EXPECT_EQ(detect("\x10\x80\x01\x00\x04MQTT"sv), Detected::mqtt);
+  EXPECT_EQ(detect("\x10\x80\x80\x02\x00\x04MQTT"sv), Detected::mqtt);
   EXPECT_EQ(detect("\x10\x1B\x00\x06MQIsdp"sv), Detected::mqtt);
+  EXPECT_EQ(detect("\x10\x80\x01\x00\x06MQIsdp"sv), Detected::mqtt);
   EXPECT_EQ(detect("AMQP\x00\x01\x00\x00"sv), Detected::amqp);
   EXPECT_EQ(detect("\x16\x03\x01\x02\x00\x01"sv), Detected::tls);
   EXPECT_EQ(detect("GET / HTTP/1.1\r\n"), Detected::http);
