@@ -84,7 +84,7 @@ void OpenWireSession::apply(core::Engine& engine, core::TimePoint now) {
 void OpenWireSession::apply_control(Request& request, core::Engine& engine, core::TimePoint now) {
   const CommandHead head{request.command_id, request.response_required};
   std::visit(
-      [&](auto& command) {
+      [&](auto& command) PABAL_REQUIRES(core::engine_role) {
         using Type = std::decay_t<decltype(command)>;
         if constexpr (kIsApplied<Type>) {
           constexpr bool kConnects = kIsOneOf<Type, ConnectionInfo, ShutdownInfo>;
