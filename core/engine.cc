@@ -240,8 +240,12 @@ std::vector<Destination> Engine::temporaries(const Destination* after, std::size
 Result<void> Engine::create_queue(const std::string& name) {
   return state_->make_queue(name);
 }
-Result<std::uint64_t> Engine::delete_queue(const Destination& queue, bool force, TimePoint now) {
-  return at(now).delete_queue(queue, force);
+Result<std::uint64_t> Engine::delete_queue(const Destination& queue, QueueDeletion how,
+                                           TimePoint now) {
+  return at(now).delete_queue(queue, how);
+}
+Result<void> Engine::delete_topic(const Destination& topic, TimePoint now) {
+  return at(now).delete_topic(topic);
 }
 Result<void> Engine::pause_queue(const Destination& queue, bool paused, TimePoint now) {
   return at(now).pause_queue(queue, paused);
@@ -613,6 +617,7 @@ bool Engine::State::run() {
   // Before the sends that wait, which would leave nothing for as long as there are any.
   if (room_changed && tasks_await_room && tasks_turn) wake_tasks();
   if (!ready_tasks.empty()) run_tasks(steps);
+  if (!removed_lists.empty()) clear_some(steps);
   if (expiry_due && steps > 0) {
     // A part of the entry, however busy it is; more if there is nothing else to do.
     std::uint32_t part = std::max<std::uint32_t>(1, steps / 8);
@@ -656,6 +661,8 @@ bool Engine::State::run() {
       expire_durables(steps);
     } else if (expiry_due) {
       expire_due(steps);
+    } else if (!removed_lists.empty()) {
+      clear_some(steps);
     } else if (wants_to_spill()) {
       spill(steps);
     } else {
@@ -679,7 +686,7 @@ bool Engine::State::run() {
          !flight_returned.empty() || sessions_due || !ending_sessions.empty() ||
          retained.expiry_due || retained.wants_page || sends_are_due() || redeliveries_due ||
          schedule.due || !destinations_to_retry.empty() || slow_checks_due || collect_at ||
-         offline_at || expiry_due || wants_to_spill();
+         offline_at || expiry_due || !removed_lists.empty() || wants_to_spill();
 }
 
 }  // namespace pabal::core

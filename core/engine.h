@@ -175,7 +175,7 @@ struct Interest {
 
 struct SubscribeOptions {
   /// One, or the parts of a composite, which share the credit and the order of deliveries. They
-  /// have the selector and no_local in common; a durable subscription has exactly one.
+  /// have the selector and no_local in common; a subscription of a session has exactly one.
   std::vector<Interest> interests;
   AckMode ack_mode = AckMode::automatic;
   /// Credit: at most so many deliveries unacknowledged (automatic: unwritten) at a time. 0: none
@@ -584,9 +584,12 @@ class Engine {
 
   /// Errors: bad_destination, already_exists, quota_exceeded.
   Result<void> create_queue(const std::string& name);
-  /// Answers how many messages went with it. `force`: although it has messages or consumers; the
-  /// connections of those that are there for it alone are closed. Errors: not_found, in_use.
-  Result<std::uint64_t> delete_queue(const Destination& queue, bool force, TimePoint now);
+  /// Answers how many messages went with it; that it has gone, with all of them, is durable as a
+  /// whole when what is submitted now is. Errors: not_found, in_use.
+  Result<std::uint64_t> delete_queue(const Destination& queue, QueueDeletion how, TimePoint now);
+  /// What it keeps for those who subscribe later goes. Errors: not_found (a pattern),
+  /// bad_destination, store_full, in_use (it has subscriptions, those of absent clients included).
+  Result<void> delete_topic(const Destination& topic, TimePoint now);
   /// While a queue is paused nothing of it is dispatched; sends go on. Survives a restart, unless
   /// the queue is a temporary one. Errors: not_found.
   Result<void> pause_queue(const Destination& queue, bool paused, TimePoint now);

@@ -4,7 +4,7 @@
 #include "core/dead_letter.h"
 #include "core/engine_state.h"
 
-// What operators do to queues: create, delete, pause, and commands that walk through one: list,
+// What operators do to queues: create, pause, and commands that walk through one: list,
 // purge, move, copy, retry. A command takes each message and puts it elsewhere in one batch, so a
 // crash finds it in one place; what it has done when it fails or is cancelled is a whole number of
 // messages.
@@ -92,48 +92,6 @@ Result<void> Engine::State::make_queue(const std::string& name) {
   return {};
 }
 
-Result<std::uint64_t> Engine::State::delete_queue(const Destination& queue, bool force) {
-  const auto found = existing_queue(queue);
-  if (!found) return found.error();
-  MessageList& list = **found;
-  Reader& reader = list.reader();
-  for (const auto& [xid, branch] : branches) {
-    const bool holds = std::any_of(branch->held.begin(), branch->held.end(),
-                                   [&](const auto& range) { return range.reader == &reader; });
-    if (holds && !force) {
-      return Error{Errc::in_use, "the prepared XA branch " + xid.to_text() + " holds messages of " +
-                                     queue.to_text() + "; end it first, or force it"};
-    }
-  }
-  if (reader.locked > 0 && !force) {  // its consumers are still connected
-    return Error{Errc::in_use, "a prepared XA branch holds " + std::to_string(reader.locked) +
-                                   " messages of " + queue.to_text() +
-                                   "; end it first, or force it"};
-  }
-  if ((reader.active() || reader.depth > 0) && !force) {
-    return Error{Errc::in_use, queue.to_text() + " has " + std::to_string(reader.depth) +
-                                   " messages and " + std::to_string(reader.consumers()) +
-                                   " consumers; purge it and end them first, or force it"};
-  }
-  // Who came for a pattern gets the queue again, should it come again. Who came for this one alone
-  // would wait for ever on nothing.
-  std::vector<ConnectionId> stranded;
-  reader.for_each_scan([&](Scan& scan) {
-    if (!scan.is_shared()) return;
-    for (const auto& link : scan.consumers) {
-      const Subscription& subscription = *link.subscription;
-      if (subscription.interest().destination.is_pattern()) continue;
-      stranded.push_back(subscription.connection.id);
-    }
-  });
-  const std::uint64_t depth = reader.depth;
-  remove_list(list);
-  for (const auto id : stranded) {
-    order(*connections.find(id), ConnectionOrder::close, queue.to_text() + " was deleted");
-  }
-  return depth;
-}
-
 Result<void> Engine::State::pause_queue(const Destination& queue, bool paused) {
   const auto found = existing_queue(queue);
   if (!found) return found.error();
@@ -142,14 +100,16 @@ Result<void> Engine::State::pause_queue(const Destination& queue, bool paused) {
   list.paused = paused;
   mark_ready(list.reader());
   if (!list.stored) return {};
-  StoreOp operation;
-  operation.kind = paused ? StoreOpKind::put_attachment : StoreOpKind::delete_attachment;
-  operation.detail = std::make_unique<StoreOpDetail>();
-  operation.detail->key = std::string(kPausedKey) + queue.name;
-  if (paused) operation.detail->value = std::to_string(to_millis(now));
+  StoreOp operation = paused_step(queue.name, paused);
   flush_acks();
   store.append({&operation, 1});
   return {};
+}
+
+StoreOp Engine::State::paused_step(const std::string& queue, bool paused) const {
+  return attachment_step(paused ? StoreOpKind::put_attachment : StoreOpKind::delete_attachment,
+                         std::string(kPausedKey) + queue,
+                         paused ? std::to_string(to_millis(now)) : std::string());
 }
 
 void Engine::State::recover_paused(const RecoveredState& recovered) {

@@ -101,15 +101,19 @@ Reader& Engine::State::add_reader(MessageList& list, ReaderId id) {
   return reader;
 }
 
-/// Deliveries of the reader that are out can go nowhere any more, and nobody may point at it.
+/// Of a reader that goes: nobody gets it any more.
+void Engine::State::forget_entry(Reader& reader, int priority, Entry& entry) {
+  if (entry.is_volatile) {
+    release_volatile(reader, priority, entry);
+  } else {
+    unhold(*entry.message);
+  }
+}
+
+/// Deliveries of the reader that are out can go nowhere any more, and nobody may point at it. What
+/// came back to it stays.
 void Engine::State::orphan(Reader& reader) {
-  const auto forget = [&](int priority, Entry& entry) {
-    if (entry.is_volatile) {
-      release_volatile(reader, priority, entry);
-    } else {
-      unhold(*entry.message);
-    }
-  };
+  const auto forget = [&](int priority, Entry& entry) { forget_entry(reader, priority, entry); };
   while (reader.active()) {
     Scan& scan = reader.front.active() ? reader.front : *reader.selective.back();
     Subscription& subscription = *scan.consumers.back().subscription;
@@ -135,12 +139,6 @@ void Engine::State::orphan(Reader& reader) {
       if (range.reader == &reader) range.reader = nullptr;
     }
   }
-  for (auto& [key, entry] : reader.returned) forget(9 - key.first, entry);
-  reader.returned.clear();
-  for (auto& [key, waiting] : reader.delayed) {
-    if (waiting.entry.message) forget(9 - key.first, waiting.entry);
-  }
-  forget_delayed(reader);
   for (std::size_t i = expired_waiting.size(); i > 0; --i) {
     auto waiting = std::move(expired_waiting.front());
     expired_waiting.pop_front();
@@ -159,6 +157,12 @@ void Engine::State::orphan(Reader& reader) {
 
 void Engine::State::remove_reader(MessageList& list, Reader& reader, std::vector<StoreOp> along) {
   orphan(reader);
+  for (auto& [key, entry] : reader.returned) forget_entry(reader, 9 - key.first, entry);
+  reader.returned.clear();
+  for (auto& [key, waiting] : reader.delayed) {
+    if (waiting.entry.message) forget_entry(reader, 9 - key.first, waiting.entry);
+  }
+  forget_delayed(reader);
   drop_spilled(reader);
   // Non-persistent messages that it had not taken yet, and that did not expire for it. With
   // volatile_when_active they went with its last consumer.
@@ -200,19 +204,11 @@ void Engine::State::remove_reader(MessageList& list, Reader& reader, std::vector
 
 void Engine::State::remove_list(MessageList& list) {
   for (const auto& reader : list.readers) orphan(*reader);
-  for (const auto& lane : list.lanes) {
-    if (!lane) continue;
-    for (std::size_t i = 0; i < lane->volatile_entries.size(); ++i) {
-      const auto& message = lane->volatile_entries[i].message;
-      if (message) unhold(*message);
-    }
-  }
   expiry.forget(list.id);
   window_bytes -= list.window_bytes;
   if (list.window_listed) windows.remove(list.id);
   if (list.spill_listed) spillable.erase(list.id);
   if (list.spill) drop_spill(list);
-  if (list.paused) (void)pause_queue(list.destination, false);
   if (list.has_blocked) room_at(list);
   if (list.is_queue()) {
     if (const auto at = policy_queues.find(&list.policy->entry());
@@ -233,14 +229,18 @@ void Engine::State::remove_list(MessageList& list) {
     patterns.erase(list.destination.name, TopicTarget{nullptr, &list});
   }
   if (list.stored) {
-    StoreOp operation;
+    std::vector<StoreOp> operations;
+    if (list.paused) operations.push_back(paused_step(list.destination.name, false));
+    auto& operation = operations.emplace_back();
     operation.kind = StoreOpKind::delete_list;
     operation.list = list.id;
-    flush_acks();
-    store.append({&operation, 1});
+    append_all(operations);
   }
   room_was_made();
-  lists.erase(list.id);
+  const auto known = lists.find(list.id);
+  auto gone = std::move(known->second);
+  lists.erase(known);
+  bury(std::move(gone));
 }
 
 // --- windows -------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@
 //   engine_transaction.cc   begin, commit, rollback
 //   engine_walk.cc          going through a queue, taking out of turn, browsers
 //   engine_admin.cc         an operator's commands about queues
+//   engine_removal.cc       queues and topics that somebody removes
 //   engine_explain.cc       why a queue's messages, or one of them, wait
 //   engine_explain_transactions.cc  what of them has to do with transactions that have not ended
 //   engine_xa.cc            XA branches: what each call does in which state
@@ -779,8 +780,8 @@ class Engine::State {
 
   // --- engine_admin.cc
   Result<void> make_queue(const std::string& name);
-  Result<std::uint64_t> delete_queue(const Destination& queue, bool force);
   Result<void> pause_queue(const Destination& queue, bool paused);
+  [[nodiscard]] StoreOp paused_step(const std::string& queue, bool paused) const;
   void recover_paused(const RecoveredState& recovered);
   Result<MessageList*> existing_queue(const Destination& queue);
   /// What a command goes through. Errors: not_found, invalid_argument.
@@ -798,6 +799,16 @@ class Engine::State {
   TaskStep list_message(QueueTask& task, const WalkStep& step, Standing stands);
   TaskStep send_on(QueueTask& task, const WalkStep& step, MessageRef copy);
   Result<MessageRef> redirected(const QueueTask& task, const Message& message);
+
+  // --- engine_removal.cc
+  Result<std::uint64_t> delete_queue(const Destination& queue, QueueDeletion how);
+  [[nodiscard]] Result<void> check_deletion(MessageList& list, QueueDeletion how) const;
+  Result<void> delete_topic(const Destination& topic);
+  Result<void> delete_retained(const Destination& topic);
+  void bury(std::unique_ptr<MessageList> list);
+  std::uint32_t clear_removed(std::uint32_t steps);
+  void clear_some(std::uint32_t& steps);
+  bool clear_list(MessageList& list, std::uint32_t& steps);
 
   // --- engine_explain.cc
   [[nodiscard]] Result<QueueExplanation> explain(const Destination& queue);
@@ -958,6 +969,7 @@ class Engine::State {
   void remove_list(MessageList& list);
   /// Lets go of a reader that is about to disappear.
   void orphan(Reader& reader);
+  void forget_entry(Reader& reader, int priority, Entry& entry);
   Reader& add_reader(MessageList& list, ReaderId id);
   /// `along`: what changes in the store with it.
   void remove_reader(MessageList& list, Reader& reader, std::vector<StoreOp> along = {});
@@ -998,6 +1010,7 @@ class Engine::State {
   std::list<const std::string*> producers_by_use;  ///< keys of it, the one used longest ago first
 
   std::map<ListId, std::unique_ptr<MessageList>> lists;
+  Ring<std::unique_ptr<MessageList>> removed_lists;  ///< nobody's; what they hold goes in steps
   NameMap<MessageList*> queues;  ///< and temporary queues: their names never collide
   std::map<std::pair<DestinationKind, std::string_view>, MessageList*> queues_in_order;
   NameMap<MessageList*> topic_lists;                                ///< by pattern

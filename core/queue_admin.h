@@ -29,6 +29,14 @@ enum class QueueCommand : std::uint8_t {
 /// "list", "purge", …
 std::string_view to_string(QueueCommand command) noexcept;
 
+/// Which queue may be deleted.
+enum class QueueDeletion : std::uint8_t {
+  if_empty,       ///< one without messages and consumers
+  with_messages,  ///< the same whatever waits in it, if no consumer, browser or transaction has
+                  ///< part in it
+  forced,         ///< any; who consumes from it alone has his connection closed
+};
+
 /// A place in the order of a queue: priority 9 first, then by sequence. Behind everything: {-1, 0}.
 struct QueuePosition {
   int priority = kPriorities - 1;

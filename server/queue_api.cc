@@ -357,7 +357,10 @@ ApiAnswer post_delete(EngineGate& gate, const ApiRequest& request) {
   }
   return change(gate, request, [&](core::Engine& engine, core::TimePoint now, Object& json) {
     const auto queue = queue_of(request.arguments[0]);
-    const auto deleted = engine.delete_queue(queue, request.flag("force"), now);
+    const auto how = request.flag("force")          ? core::QueueDeletion::forced
+                     : request.flag("withMessages") ? core::QueueDeletion::with_messages
+                                                    : core::QueueDeletion::if_empty;
+    const auto deleted = engine.delete_queue(queue, how, now);
     if (!deleted) return core::Result<void>(deleted.error());
     json.set("queue", to_utf8(queue.to_text()));
     json.set("deleted", true);
@@ -525,7 +528,8 @@ constexpr ApiRoute kRoutes[] = {
     {"GET", "/api/queues/{}/messages/{}", "from wait", get_message},
     {"GET", "/api/explain", "queue message from wait", get_explain},
     {"POST", "/api/queues/{}/create", "wait", post_create},
-    {"POST", "/api/queues/{}/delete", "selector messageId limit force wait", post_delete},
+    {"POST", "/api/queues/{}/delete", "selector messageId limit withMessages force wait",
+     post_delete},
     {"POST", "/api/queues/{}/pause", "wait", post_pause},
     {"POST", "/api/queues/{}/resume", "wait", post_resume},
     {"POST", "/api/queues/{}/purge", kChosen, post_purge},

@@ -62,13 +62,17 @@ void OpenWireSession::remove_destination(const CommandHead& head,
     }
     return confirm(head, engine.submitted());
   }
-  if (destination.kind == core::DestinationKind::topic) return confirm(head, engine.submitted());
-  const auto deleted = engine.delete_queue(destination, false, now);
-  // Unknown: there is nothing to remove (reference §6.16).
-  if (!deleted && deleted.error().code != core::Errc::not_found) {
-    return reject(head, kJmsException, deleted.error().text, engine.submitted());
+  const auto answer = [&](const auto& deleted) {
+    // Unknown: there is nothing to remove (reference §6.16).
+    if (!deleted && deleted.error().code != core::Errc::not_found) {
+      return reject(head, kJmsException, deleted.error().text, engine.submitted());
+    }
+    confirm(head, engine.submitted());
+  };
+  if (destination.kind == core::DestinationKind::topic) {
+    return answer(engine.delete_topic(destination, now));
   }
-  confirm(head, engine.submitted());
+  answer(engine.delete_queue(destination, core::QueueDeletion::with_messages, now));
 }
 
 void OpenWireSession::apply_command(RemoveSubscriptionInfo& info, core::Engine& engine,

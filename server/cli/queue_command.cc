@@ -28,6 +28,9 @@ constexpr Option kDeleteOptions[] = {
     kApiTimeoutOption,
     kSelectorOption,
     kLimitOption,
+    {.name = "with-messages",
+     .kind = OptionKind::flag,
+     .help = "although it has messages, which go with it; still refused while somebody consumes"},
     {.name = "force",
      .kind = OptionKind::flag,
      .help =
@@ -118,6 +121,7 @@ int run_queue_delete(const Arguments& arguments, Terminal& terminal) {
                   "queue delete", arguments.flag("json"), terminal);
   }
   Object body;
+  if (arguments.flag("with-messages")) body.set("withMessages", true);
   if (arguments.flag("force")) body.set("force", true);
   return change(arguments, terminal, "delete", body, "queue delete", "deleted");
 }
@@ -227,11 +231,15 @@ constinit const Command kQueueDeleteCommand{
     .text =
         "With a MESSAGE-ID or --selector: those messages that wait. Without: the queue itself; "
         "one\n"
-        "that has messages or consumers is refused unless --force says that they go with it.\n"
+        "that has messages or consumers is refused. --with-messages deletes one that has messages, "
+        "if\n"
+        "nobody consumes or browses it and no transaction holds any; --force deletes it in any "
+        "case,\n"
+        "and closes the connections of its consumers. It goes as a whole, however deep it is.\n"
         "A message that cannot be read has no id: `pabal queue skip-damaged` deletes it.",
     .examples =
         "  pabal queue delete orders ID:pabal-4294967297:-1:1:17\n"
-        "  pabal queue delete orders.old --force",
+        "  pabal queue delete orders.old --with-messages",
     .options = kDeleteOptions,
     .operands_min = 1,
     .operands_max = 2,

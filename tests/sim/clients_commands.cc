@@ -23,6 +23,7 @@ std::string selector_of(const CommandModel& command) {
 }  // namespace
 
 void World::give_command() {
+  if (random_.one_in(4)) return delete_a_queue();
   const auto queues = model_.queues_for_commands();
   if (queues.empty() || model_.commands().size() >= kCommandsAtATime) return;
   CommandModel command;
@@ -87,6 +88,24 @@ void World::start_command(CommandModel& command) {
   ++report_.commands;
   command.id = *task;
   model_.command_started(command);
+}
+
+/// With its messages, if nobody has part in it.
+void World::delete_a_queue() {
+  const auto queues = model_.queues_that_may_go();
+  if (queues.empty()) return;
+  List& queue = *random_.of(queues);
+  const auto deleted =
+      engine_->delete_queue(queue.destination, core::QueueDeletion::with_messages, now_);
+  note("an operator: delete " + queue.text() +
+       (deleted ? ", which had " + std::to_string(*deleted) : ": " + deleted.error().text));
+  if (deleted) {
+    ++report_.queues_deleted;
+    return model_.queue_deleted(queue, *deleted, engine_->submitted());
+  }
+  if (deleted.error().code == core::Errc::not_found) return;  // nothing was ever there
+  if (deleted.error().code != core::Errc::in_use) model_.violation(deleted.error().text);
+  model_.queue_not_deleted(queue);
 }
 
 /// After each entry: what commands did in it.

@@ -107,6 +107,8 @@ bool LyingStore::drops(const StoreOp& op) {
       return kind == StoreOpKind::add && spill_lists_.contains(op.list) && ++seen_ % 4 == 0;
     case Sabotage::keep_spilled:
       return kind == StoreOpKind::delete_list && spill_lists_.contains(op.list);
+    case Sabotage::keep_deleted:
+      return kind == StoreOpKind::delete_list && queues_.contains(op.list);
     case Sabotage::split_sends:
       return kind == StoreOpKind::add_reference && queues_.contains(op.list) && ++seen_ % 4 == 0;
     case Sabotage::forget_targets:

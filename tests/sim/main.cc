@@ -84,7 +84,7 @@ bool parse(int argc, char** argv, Arguments& arguments) {
 }
 
 using Counter = std::pair<std::uint64_t Report::*, const char*>;
-constexpr std::array<Counter, 18> kCounters = {{
+constexpr std::array<Counter, 19> kCounters = {{
     {&Report::steps, "steps"},
     {&Report::starts, "starts"},
     {&Report::messages, "messages"},
@@ -102,6 +102,7 @@ constexpr std::array<Counter, 18> kCounters = {{
     {&Report::commands, "commands"},
     {&Report::commanded, "messages of theirs"},
     {&Report::browsers, "browsers"},
+    {&Report::queues_deleted, "queues deleted with their messages"},
     {&Report::failures, "failures of the store"},
 }};
 

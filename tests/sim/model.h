@@ -334,6 +334,10 @@ class Model {
   bool may_revive(const Message& message) const;
   [[nodiscard]] std::vector<List*> queues_for_commands();
   [[nodiscard]] bool works_on(const List& queue, core::QueueCommand command) const;
+  /// Of which the model knows all that is in them.
+  [[nodiscard]] std::vector<List*> queues_that_may_go();
+  void queue_deleted(List& queue, std::uint64_t messages, Ticket after);
+  void queue_not_deleted(const List& queue);
   void command_started(const CommandModel& command);
   void queues_written(const QueueBatch& batch);
   /// As the engine has it, after each entry. Answers whether it has ended.
@@ -397,6 +401,7 @@ class Model {
   static void let_go(Place& place, Ticket after);
   CommandModel* command_on(const List& queue, const Message& message, const List* to);
   static bool wanted_by(const CommandModel& command, const Message& message);
+  [[nodiscard]] bool somebody_has_part_in(const List& queue) const;
   void taken_by(CommandModel& command, Place& place, List* to, Ticket after);
   void copied_by(CommandModel& command, Message& message, List& to, Ticket after);
   [[nodiscard]] bool not_sent_yet(const Place& place) const;

@@ -44,6 +44,62 @@ bool Model::works_on(const List& queue, QueueCommand command) const {
   });
 }
 
+/// What is parked may be there or not; what expires may have moved. A queue that a virtual topic
+/// feeds gets nothing more when it is gone.
+std::vector<List*> Model::queues_that_may_go() {
+  std::vector<List*> queues;
+  for (const auto& list : lists_) {
+    const bool known =
+        list->kind == ListKind::queue && !list->destination.name.starts_with("Consumer.") &&
+        std::none_of(list->places.begin(), list->places.end(), [&](const auto& each) {
+          const Place& place = each.second;
+          return place.state == Place::State::parked ||
+                 (place.state != Place::State::gone && place.message->expiration != 0);
+        });
+    if (known) queues.push_back(list.get());
+  }
+  return queues;
+}
+
+/// A consumer, a browser, or a transaction that has not ended.
+bool Model::somebody_has_part_in(const List& queue) const {
+  const auto consumes = [&](const auto& each) {
+    const Consumer& consumer = each.second;
+    return consumer.list == nullptr && consumer.destination.kind == queue.destination.kind &&
+           pattern_matches(consumer.destination.name, queue.destination.name);
+  };
+  const auto browses = [&](const auto& each) { return each.second.queue == &queue; };
+  const auto held = [](const auto& each) {
+    return each.second.state == Place::State::out ||
+           each.second.state == Place::State::in_transaction;
+  };
+  return std::any_of(consumers_.begin(), consumers_.end(), consumes) ||
+         std::any_of(browsers_.begin(), browsers_.end(), browses) ||
+         std::any_of(queue.places.begin(), queue.places.end(), held);
+}
+
+void Model::queue_deleted(List& queue, std::uint64_t messages, Ticket after) {
+  std::uint64_t removed = 0;
+  for (auto& [number, place] : queue.places) {
+    if (place.state == Place::State::gone) continue;
+    if (place.state != Place::State::here) {
+      return violation("deleted although somebody has it: " + text(place));
+    }
+    ++removed;
+    remove(place, after, false);
+  }
+  if (removed != messages) {
+    violation(queue.text() + " was deleted with " + std::to_string(messages) + " messages, not " +
+              std::to_string(removed));
+  }
+}
+
+void Model::queue_not_deleted(const List& queue) {
+  if (!somebody_has_part_in(queue)) {
+    violation(queue.text() + " cannot be deleted, although nobody has part in it");
+  }
+}
+
 void Model::command_started(const CommandModel& command) {
   CommandModel& added = commands_[command.id] = command;
   added.started = entry_;

@@ -112,14 +112,22 @@ void Model::name_occurrence(Message& occurrence, const core::Message& copy) {
   occurrence.sequence = copy.sequence();
   const auto job = copy.property(core::kScheduledJobId);
   if (!job || number_of(copy) != occurrence.content) {
-    violation("a scheduled message does not name its job");
+    return violation("a scheduled message does not name its job");
+  }
+  const Message& sent = *messages_[occurrence.content - 1];
+  const bool again = sent.schedule->repeat != 0 || !sent.schedule->cron.empty();
+  const bool same = occurrence.origin == sent.origin && occurrence.sequence == sent.sequence;
+  if (again == same) {
+    violation("scheduled message " + std::to_string(sent.number) +
+              (same ? " comes again and keeps its id" : " comes once with another id"));
   }
 }
 
 /// The occurrence that `copy` is; one that is stored nowhere has no name until it is seen.
 Message* Model::occurrence_of(const core::Message& copy) {
-  for (Message* each : occurrences_) {
-    if (each->origin == copy.origin() && each->sequence == copy.sequence()) return each;
+  // The last of that id: an earlier one was lost with a crash, and came anew.
+  for (auto at = occurrences_.rbegin(); at != occurrences_.rend(); ++at) {
+    if ((*at)->origin == copy.origin() && (*at)->sequence == copy.sequence()) return *at;
   }
   for (Message* each : occurrences_) {
     if (each->sequence != 0 || each->content != number_of(copy)) continue;

@@ -27,6 +27,7 @@ enum class Sabotage : std::uint8_t {
   keep_moved,        ///< every 4th of them stays where it was
   lose_spilled,      ///< every 4th message that is spilled for durable subscriptions is not stored
   keep_spilled,      ///< what is spilled for them is never deleted as a whole
+  keep_deleted,      ///< queues that an operator deletes stay where they were
   resurrect,         ///< every 16th acknowledgement is never stored
   tear_batches,      ///< a batch is stored in two halves
   // --- the disk's (below the journal)
@@ -61,7 +62,7 @@ struct SabotageInfo {
   bool journal = true;  ///< and on the journal, which writes a batch that is torn in one piece
 };
 
-inline constexpr std::array<SabotageInfo, 38> kSabotages{{
+inline constexpr std::array<SabotageInfo, 39> kSabotages{{
     {Sabotage::lose_durable, "lose_durable"},
     {Sabotage::lose_early, "lose_early"},
     {Sabotage::forget_touches, "forget_touches"},
@@ -78,6 +79,7 @@ inline constexpr std::array<SabotageInfo, 38> kSabotages{{
     {Sabotage::keep_moved, "keep_moved"},
     {Sabotage::lose_spilled, "lose_spilled"},
     {Sabotage::keep_spilled, "keep_spilled"},
+    {Sabotage::keep_deleted, "keep_deleted"},
     {Sabotage::resurrect, "resurrect"},
     {Sabotage::tear_batches, "tear_batches", true, false},
     {Sabotage::skip_sync, "skip_sync", false, true},

@@ -58,6 +58,7 @@ struct Report {
   std::uint64_t commands = 0;
   std::uint64_t commanded = 0;  ///< messages that they purged, moved, copied, retried
   std::uint64_t browsers = 0;
+  std::uint64_t queues_deleted = 0;
 };
 
 /// What the seed decides about a run as a whole.
@@ -255,6 +256,7 @@ class World final : private core::StoreListener {
   void finish_branches();
 
   // --- clients_commands.cc: browsers and operators
+  void delete_a_queue();
   void give_command();
   void start_command(CommandModel& command);
   void follow_commands();

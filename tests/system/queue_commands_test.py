@@ -188,6 +188,26 @@ class QueueCommandTest(unittest.TestCase):
         self.assertTrue(self.command('queue', 'delete', self.name, '--force')['deleted'])
         self.assertIsNone(self.depth(self.name))
 
+    def test_delete_with_messages(self):
+        fill(self.client, f'/queue/{self.name}', 10)
+        fill(self.client, f'/queue/{self.name}', 5, persistent=False)
+        other = self.broker.connect()
+        self.addCleanup(other.close)
+        headers = {'id': '0', 'destination': f'/queue/{self.name}', 'ack': 'client'}
+        other.send('SUBSCRIBE', {**headers, 'receipt': 's'})
+        other.flush()
+        other.receive()
+        words = ('queue', 'delete', self.name, '--with-messages')
+        self.assertIn('active subscription', self.command(*words, code=REFUSED)['error'])
+        self.assertEqual(self.depth(self.name), 15)
+        other.request('UNSUBSCRIBE', {'id': '0'})
+        done = self.command(*words)
+        self.assertEqual((done['deleted'], done['messages']), (True, 15))
+        self.assertIsNone(self.depth(self.name))
+        self.command(*words, code=REFUSED)
+        fill(self.client, f'/queue/{self.name}', 2)
+        self.assertEqual(self.depth(self.name), 2)
+
     def test_topics(self):
         self.client.send('SUBSCRIBE', {'id': '0', 'destination': f'/topic/{self.name}', 'receipt': 's'})
         self.client.send('SEND', {'destination': f'/topic/{self.name}'}, b'x')
@@ -464,6 +484,44 @@ class Inbox(stomp.ConnectionListener):
 
 class DeepQueueTest(unittest.TestCase):
     COUNT = 100_000
+
+    def test_a_deep_queue_goes_as_a_whole(self):
+        with Broker() as broker:
+            client = broker.connect()
+            fill(client, '/queue/kept', 100)
+            for number in range(3):
+                fill(client, f'/queue/deep{number}', self.COUNT // 4)
+            done = run('queue', 'delete', 'deep0', '--with-messages', '--api', broker.http_url,
+                       '--json')
+            self.assertEqual(json.loads(done.stdout)['messages'], self.COUNT // 4, done)
+            # Of the others, one is killed while it is deleted; nobody was told that it is done.
+            deleting = [subprocess.Popen(
+                [program(), 'queue', 'delete', f'deep{number}', '--with-messages', '--api',
+                 broker.http_url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                for number in (1, 2)]
+            deleting[0].wait(WAIT_SECONDS)
+            broker.kill()
+            deleting[1].wait(WAIT_SECONDS)
+            broker.start()
+            listed = run('queue', 'list', '--api', broker.http_url, '--json')
+            depths = {each['name']: each['depth'] for each in json.loads(listed.stdout)['queues']}
+            self.assertNotIn('deep0', depths)
+            self.assertIn(depths.get('deep2', 0), (0, self.COUNT // 4))
+            if deleting[0].returncode == 0:
+                self.assertNotIn('deep1', depths)
+            self.assertEqual(depths['kept'], 100)
+            # What it had on disk comes back, by and by.
+            for number in (1, 2):
+                run('queue', 'delete', f'deep{number}', '--force', '--api', broker.http_url)
+            client = broker.connect()
+            client.publish('/queue/deep0', b'of another')
+            listed = run('queue', 'list', '--api', broker.http_url, '--json')
+            depths = {each['name']: each['depth'] for each in json.loads(listed.stdout)['queues']}
+            self.assertEqual((depths['deep0'], depths['kept']), (1, 100))
+            client.close()
+            self.assertEqual(broker.terminate(), 0)
+            checked = run('store', 'check', os.path.join(broker.data, 'store'))
+            self.assertEqual(checked.returncode, 0, checked)
 
     def test_stomp_py_browses_while_others_take(self):
         with Broker() as broker:

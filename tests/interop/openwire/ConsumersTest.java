@@ -7,7 +7,6 @@ import static org.junit.Assert.assertTrue;
 
 import interop.jms.BrokerUnderTest;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Enumeration;
 import java.util.HashSet;
 import java.util.List;
@@ -26,9 +25,7 @@ import javax.jms.ServerSession;
 import javax.jms.ServerSessionPool;
 import javax.jms.Session;
 import javax.jms.Topic;
-import org.apache.activemq.ActiveMQConnection;
 import org.apache.activemq.ActiveMQMessageConsumer;
-import org.apache.activemq.command.ActiveMQDestination;
 import org.junit.Test;
 
 /** Consumers with every option of the stock client: windows, pull, exclusive, priority, groups. */

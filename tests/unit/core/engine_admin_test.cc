@@ -268,8 +268,9 @@ TEST_F(EngineAdminTest, DeletingAQueueWithConsumersMustBeForced) {
   fill(who, 3);
   subscribe(who, Sub{});
   ASSERT_EQ(deliveries().size(), 3U);
-  EXPECT_EQ(engine_->delete_queue(queue("q"), false, now_).error().code, Errc::in_use);
-  const auto deleted = engine_->delete_queue(queue("q"), true, now_);
+  EXPECT_EQ(engine_->delete_queue(queue("q"), QueueDeletion::if_empty, now_).error().code,
+            Errc::in_use);
+  const auto deleted = engine_->delete_queue(queue("q"), QueueDeletion::forced, now_);
   ASSERT_TRUE(deleted);
   EXPECT_EQ(*deleted, 3U);
   const auto& effects = engine_->outbox(HomeId{}).effects;
@@ -283,14 +284,15 @@ TEST_F(EngineAdminTest, DeletingAQueueWithConsumersMustBeForced) {
 TEST_F(EngineAdminTest, DeletingAQueueThatIsNotEmptyMustBeForced) {
   const auto who = connect();
   fill(who, 3);
-  const auto refused = engine_->delete_queue(queue("q"), false, now_);
+  const auto refused = engine_->delete_queue(queue("q"), QueueDeletion::if_empty, now_);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::in_use);
   EXPECT_NE(refused.error().text.find("3 messages"), std::string::npos) << refused.error().text;
   EXPECT_NE(refused.error().text.find("force"), std::string::npos) << refused.error().text;
   EXPECT_EQ(view("queue://q").depth, 3U);
   EXPECT_EQ(drain("q").size(), 3U);
-  EXPECT_TRUE(engine_->delete_queue(queue("q"), false, now_)) << "an empty one is deleted";
+  EXPECT_TRUE(engine_->delete_queue(queue("q"), QueueDeletion::if_empty, now_))
+      << "an empty one is deleted";
 }
 
 // The queue of a wildcard consumer of virtual topics: no client can send to it by its name.

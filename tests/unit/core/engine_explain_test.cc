@@ -310,7 +310,8 @@ TEST_F(EngineExplainTest, HeldByAPreparedBranchAlsoAfterARestart) {
   const auto purged = engine_->take_task(*id);
   EXPECT_EQ(purged->affected, 1U);
   EXPECT_EQ(purged->skipped_out, 1U);
-  EXPECT_EQ(engine_->delete_queue(queue(), false, now_).error().code, Errc::in_use);
+  EXPECT_EQ(engine_->delete_queue(queue(), QueueDeletion::if_empty, now_).error().code,
+            Errc::in_use);
   ASSERT_EQ(rollback(connect()).disposition, Disposition::done);
   run();
   EXPECT_EQ(bodies(drain("q")), std::vector<std::string>{"1"});

@@ -531,7 +531,7 @@ TEST_F(EngineRouteTest, ADeletedQueueGivesNoCreditTwice) {
   publish(from, {.name = "p.1"});
   const auto first = deliveries();
   ASSERT_EQ(first.size(), 1U);
-  ASSERT_TRUE(engine_->delete_queue(queue("p.1"), true, now_));
+  ASSERT_TRUE(engine_->delete_queue(queue("p.1"), QueueDeletion::forced, now_));
   for (int i = 0; i < 5; ++i) publish(from, {.kind = DestinationKind::topic, .name = "t"});
   ASSERT_EQ(deliveries().size(), 2U);
   engine_->written(who.id, first[0].number, now_);

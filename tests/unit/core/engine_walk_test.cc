@@ -189,7 +189,7 @@ TEST_F(EngineWalkTest, ADeletedQueueEndsItsBrowsers) {
   options.prefetch = 10;
   browse(who, options);
   ASSERT_EQ(deliveries().size(), 10U);
-  ASSERT_TRUE(engine_->delete_queue({DestinationKind::queue, "q"}, true, now_));
+  ASSERT_TRUE(engine_->delete_queue({DestinationKind::queue, "q"}, QueueDeletion::forced, now_));
   const auto got = deliveries();
   ASSERT_EQ(got.size(), 1U);
   EXPECT_FALSE(got[0].message);

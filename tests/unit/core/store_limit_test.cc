@@ -406,7 +406,8 @@ TEST_F(StoreLimitTest, DeletingAQueueWakesWhoWaits) {
   ASSERT_EQ(fill_store(), 4);
   const auto who = connect();
   ASSERT_EQ(sent(who, "next"), Disposition::parked);
-  const auto deleted = engine_->delete_queue({DestinationKind::queue, "q"}, true, now_);
+  const auto deleted =
+      engine_->delete_queue({DestinationKind::queue, "q"}, QueueDeletion::forced, now_);
   ASSERT_TRUE(deleted) << deleted.error().text;
   EXPECT_EQ(replies().size(), 1U);
 }
