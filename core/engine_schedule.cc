@@ -531,8 +531,8 @@ bool Engine::State::deliver_job(const ScheduledJob& job, const Message& packed, 
     schedule.waiting = message.error().text;
     return false;
   }
-  const auto copy =
-      delivered_copy(**message, packed.id(), store.epoch() << 32, ++broker_sequence, now);
+  const NewIdentity identity{store.epoch() << 32, ++broker_sequence};
+  const auto copy = delivered_copy(**message, packed.id(), job.again, identity, now);
   if (!copy) {
     schedule.waiting = copy.error().text;
     return false;

@@ -38,6 +38,7 @@ constexpr std::string_view kJobDelay = "delay";
 constexpr std::string_view kJobPeriod = "period";
 constexpr std::string_view kJobRepeat = "repeat";
 constexpr std::string_view kJobCron = "cron";
+constexpr std::string_view kJobAgain = "again";
 constexpr std::string_view kJobTarget = "target";  ///< a digit for the kind, then the name
 
 std::optional<std::int64_t> parse_number(std::string_view text) {
@@ -70,6 +71,7 @@ Result<MessageRef> pack(const ScheduledJob& job, const Message& identity, std::s
   builder.add_integer(kJobPeriod, PropertyType::int64, job.period.count());
   builder.add_integer(kJobRepeat, PropertyType::int64, job.repeat);
   if (!job.cron.empty()) builder.add_string(kJobCron, job.cron);
+  builder.add_boolean(kJobAgain, job.again);
   for (const Destination& target : job.targets) {
     builder.add_string(kJobTarget,
                        static_cast<char>('0' + static_cast<int>(target.kind)) + target.name);
@@ -122,6 +124,7 @@ Result<ScheduledJob> ScheduledJob::plan(const ScheduleRequest& request, std::int
   ScheduledJob job;
   job.period = milliseconds(request.period.value_or(0));
   job.repeat = request.repeat;
+  job.again = request.repeat != 0 || !request.cron.empty();
   if (job.repeat < 0 && job.period.count() == 0) {
     return Error{Errc::invalid_argument,
                  "AMQ_SCHEDULED_REPEAT without end needs an AMQ_SCHEDULED_PERIOD"};
@@ -150,16 +153,17 @@ std::vector<ScheduledJob> ScheduledJob::after(TimePoint now) const {
       jobs.back().at = later(entry->next(now));
     }
     if (!delivers()) {
-      jobs.push_back({later(now + delay), {}, period, repeat, {}, targets});
+      jobs.push_back({later(now + delay), {}, period, repeat, {}, again, targets});
     } else if (repeat != 0) {
-      jobs.push_back({later(now + period), {}, period, repeat < 0 ? -1 : repeat - 1, {}, targets});
+      jobs.push_back(
+          {later(now + period), {}, period, repeat < 0 ? -1 : repeat - 1, {}, again, targets});
     }
     return jobs;
   }
   if (repeat == 0) return jobs;
   // On the beat of the first; what was missed is not made up for.
   const TimePoint next = at + period > now ? at + period : now + period;
-  jobs.push_back({later(next), {}, period, repeat < 0 ? -1 : repeat - 1, {}, targets});
+  jobs.push_back({later(next), {}, period, repeat < 0 ? -1 : repeat - 1, {}, again, targets});
   return jobs;
 }
 
@@ -192,6 +196,7 @@ TimePoint time_of_job(const Message& packed) noexcept {
 
 Result<ScheduledJob> unpack_job(const Message& packed) {
   ScheduledJob job;
+  job.again = true;  // unless it says so: jobs of earlier versions do not
   bool timed = false;
   PropertyReader reader(packed);
   while (const auto property = reader.next()) {
@@ -206,6 +211,8 @@ Result<ScheduledJob> unpack_job(const Message& packed) {
       job.repeat = property->integer;
     } else if (property->name == kJobCron) {
       job.cron = property->text;
+    } else if (property->name == kJobAgain) {
+      job.again = property->integer != 0;
     } else if (property->name == kJobTarget && !property->text.empty()) {
       const int kind = property->text.front() - '0';
       if (kind < 0 || kind > static_cast<int>(DestinationKind::temporary_topic)) break;
@@ -223,12 +230,15 @@ Result<MessageRef> message_in_job(const Message& packed) {
   return Message::from_flat(bytes_of(packed.body()));
 }
 
-Result<MessageRef> delivered_copy(const Message& message, std::string_view job_id,
-                                  std::uint64_t origin, std::uint64_t sequence, TimePoint now) {
+// Source: ActiveMQ's SchedulerBroker gives new ids to what is repeated, and to nothing else.
+Result<MessageRef> delivered_copy(const Message& message, std::string_view job_id, bool again,
+                                  NewIdentity identity, TimePoint now) {
   MessageBuilder builder(message);
-  builder.origin = origin;
-  builder.sequence = sequence;
-  builder.foreign_id = {};
+  if (again) {
+    builder.origin = identity.origin;
+    builder.sequence = identity.sequence;
+    builder.foreign_id = {};
+  }
   builder.timestamp = to_millis(now);
   if (message.expiration() > message.timestamp()) {
     const std::int64_t time_to_live = message.expiration() - message.timestamp();

@@ -56,6 +56,7 @@ struct ScheduledJob {
   milliseconds period{0};   ///< between repeats
   std::int64_t repeat = 0;  ///< deliveries after the next one; -1: without end
   std::string cron;
+  bool again = false;                ///< it is, or was, to be delivered more than once
   std::vector<Destination> targets;  ///< of a composite send; empty: the message's own
 
   /// The job of `message`, sent at `now`. Errors: invalid_argument.
@@ -81,10 +82,16 @@ Result<ScheduledJob> unpack_job(const Message& packed);
 TimePoint time_of_job(const Message& packed) noexcept;
 /// The message inside, as it was sent. Errors: store_io.
 Result<MessageRef> message_in_job(const Message& packed);
-/// What consumers get of it: a new id, a new time (its time to live begins now), `scheduledJobId`
-/// for AMQ_SCHEDULED_*. Errors: invalid_argument (too large).
-Result<MessageRef> delivered_copy(const Message& message, std::string_view job_id,
-                                  std::uint64_t origin, std::uint64_t sequence, TimePoint now);
+/// Who sends a delivered copy that gets an id of its own.
+struct NewIdentity {
+  std::uint64_t origin = 0;
+  std::uint64_t sequence = 0;
+};
+/// What consumers get of it: a new time (its time to live begins now), `scheduledJobId` for
+/// AMQ_SCHEDULED_*. `again`: it may come more than once, so that each delivery has an id of its
+/// own. Errors: invalid_argument (too large).
+Result<MessageRef> delivered_copy(const Message& message, std::string_view job_id, bool again,
+                                  NewIdentity identity, TimePoint now);
 
 /// A span of time whose jobs stand together.
 struct BucketTime {

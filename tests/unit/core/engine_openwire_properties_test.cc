@@ -89,7 +89,7 @@ TEST_F(EngineOpenWirePropertiesTest, WhatWasScheduledComesWithoutItsTimes) {
       message_with(map_of({"\0\x13"
                            "AMQ_SCHEDULED_DELAY\x06\0\0\0\0\0\0\x03\xE8"sv,
                            kColor, kNumber}));
-  const auto copy = delivered_copy(*packed, "ID:job", 3, 4, now_);
+  const auto copy = delivered_copy(*packed, "ID:job", true, {3, 4}, now_);
   ASSERT_TRUE(copy);
   EXPECT_EQ((*copy)->properties(),
             map_of({kColor, kNumber, "\0\x0EscheduledJobId\x09\0\6ID:job"sv}));

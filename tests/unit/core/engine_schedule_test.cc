@@ -1,3 +1,5 @@
+#include <set>
+
 #include "tests/unit/core/engine_fixture.h"
 
 // Scheduled delivery: what comes when, once, and what is left after a crash.
@@ -68,7 +70,7 @@ TEST_F(EngineScheduleTest, AMessageComesWhenItsDelayIsOverAndNotBefore) {
   EXPECT_EQ(there(), Bodies{});
 }
 
-TEST_F(EngineScheduleTest, WhatComesHasANewIdAndNamesItsJob) {
+TEST_F(EngineScheduleTest, WhatComesOnceKeepsItsIdAndNamesItsJob) {
   MessageBuilder builder;
   builder.destination_name = "q";
   builder.persistent = true;
@@ -89,13 +91,32 @@ TEST_F(EngineScheduleTest, WhatComesHasANewIdAndNamesItsJob) {
   ASSERT_EQ(all.size(), 1U);
   const Message& got = *all.front().message;
   EXPECT_EQ(got.property(kScheduledJobId)->text, message->id());
-  EXPECT_NE(got.id(), message->id());
+  EXPECT_EQ(got.id(), message->id());
   EXPECT_FALSE(got.property("AMQ_SCHEDULED_DELAY"));
   EXPECT_EQ(got.property("count")->integer, 3);
   EXPECT_EQ(got.priority(), 7);
   EXPECT_EQ(got.timestamp(), to_millis(now_));
   EXPECT_EQ(got.expiration(), to_millis(now_) + 7'000);  // its time to live begins now
   EXPECT_FALSE(all.front().redelivered);
+}
+
+TEST_F(EngineScheduleTest, WhatComesAgainHasAnIdOfItsOwnEachTimeOverRestartsToo) {
+  plan("r", after(1'000, 500, 2));
+  plan("c", by_cron("0 * * * *"));
+  std::set<std::string> ids;
+  for (int i = 0; i < 8; ++i) {
+    advance(milliseconds(i < 4 ? 500 : 3'600'000));
+    for (const auto& delivery : drain("q")) {
+      const Message& got = *delivery.message;
+      EXPECT_TRUE(ids.insert(got.id()).second) << got.id();
+      EXPECT_NE(got.property(kScheduledJobId)->text, got.id());
+    }
+    run();
+    restart(store_->submitted());
+    who_ = connect();
+    engine_->tick(now_);
+  }
+  EXPECT_GE(ids.size(), 6U);
 }
 
 TEST_F(EngineScheduleTest, RepeatsComeOnTheBeat) {
