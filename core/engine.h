@@ -192,6 +192,9 @@ struct SubscribeOptions {
   /// Copies of what stands in one queue now, in order, then a Delivery without a message: the end.
   /// Takes nothing; acknowledging gives back credit.
   bool browser = false;
+  /// Of topics, not durable: at most so many wait beyond the credit, and of more the policy's
+  /// eviction strategy drops; its PendingLimit counts too, if that is lower. 0: only that counts.
+  std::uint32_t pending_max = 0;
   /// Durable, or shared: messages that are not persistent are kept for it only while somebody
   /// consumes; those that its last consumer leaves behind are dropped.
   bool volatile_when_active = false;

@@ -130,6 +130,10 @@ class Subscription {
              matches(each.destination.name, name);
     });
   }
+  /// Whether there is a bound to what waits for it, see State::limit_pending().
+  [[nodiscard]] bool limits_pending() const noexcept {
+    return policy->pending_limit.kind != PendingLimit::Kind::none || options.pending_max != 0;
+  }
   [[nodiscard]] bool automatic() const noexcept { return options.ack_mode == AckMode::automatic; }
   /// Whether a delivery of the message is settled by Engine::written.
   [[nodiscard]] bool is_automatic_for(const Message& message) const noexcept {

@@ -366,7 +366,7 @@ void Engine::State::publish_to_topics(const MessageRef& message, Ticket visible_
       if (several && std::exchange(subscription->offered, offer_serial_) == offer_serial_) continue;
       ++topic.counters.dispatched;
       offer_topic_message(*subscription, message, visible_after, place.destination);
-      if (subscription->policy->pending_limit.kind != PendingLimit::Kind::none) {
+      if (subscription->limits_pending()) {
         topic.counters.dropped += limit_pending(*subscription);
       }
     }

@@ -4,8 +4,8 @@
 #include "core/engine_state.h"
 
 // Consumers that do not keep up. What waits for a topic subscription without a list is limited by
-// the pendingMessageLimitStrategy of its destination, and above that the eviction strategy says
-// what goes. Whoever is slow for long is ended by the slowConsumerStrategy.
+// the pendingMessageLimitStrategy of its destination and by its own wish, and above that the
+// eviction strategy says what goes. Whoever is slow for long is ended by the slowConsumerStrategy.
 
 namespace pabal::core {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 /// An eviction looks at so many of the oldest that wait, and no more.
 constexpr std::size_t kEvictionScanMax = 1024;
 
-std::uint64_t pending_max(const Subscription& subscription) noexcept {
+std::uint64_t pending_max_of_policy(const Subscription& subscription) noexcept {
   const PendingLimit& limit = subscription.policy->pending_limit;
   switch (limit.kind) {
     case PendingLimit::Kind::none:
@@ -24,6 +24,12 @@ std::uint64_t pending_max(const Subscription& subscription) noexcept {
       return static_cast<std::uint64_t>(std::max(0.0, limit.rate) * subscription.options.prefetch);
   }
   PABAL_UNREACHABLE();
+}
+
+std::uint64_t pending_max(const Subscription& subscription) noexcept {
+  const std::uint64_t own = subscription.options.pending_max;
+  const std::uint64_t of_policy = pending_max_of_policy(subscription);
+  return own == 0 ? of_policy : std::min(own, of_policy);
 }
 
 /// Deliveries that it may have at once, beside what is out.

@@ -79,6 +79,7 @@ bool OpenWireSession::read_consumer(const ConsumerInfo& info, core::SubscribeOpt
   options.exclusive = info.exclusive;
   options.retroactive = info.retroactive;
   options.consumer_priority = info.priority;
+  options.pending_max = static_cast<std::uint32_t>(std::max(info.maximum_pending_message_limit, 0));
   if (info.subscription_name) {
     options.durable_name = core::utf8_of(*info.subscription_name, cache_.text);
   }

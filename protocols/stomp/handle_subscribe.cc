@@ -22,8 +22,8 @@ enum class ConsumerOption : std::uint8_t {
   browser,
   exclusive,
   retroactive,
+  pending_max,
   unsupported,
-  unsupported_limit,
 };
 
 struct ConsumerOptionName {
@@ -45,7 +45,7 @@ constexpr ConsumerOptionName kConsumerOptions[] = {
     {"", "exclusive", ConsumerOption::exclusive},
     {"", "retroactive", ConsumerOption::retroactive},
     {"", "networkSubscription", ConsumerOption::unsupported},
-    {"", "maximumPendingMessageLimit", ConsumerOption::unsupported_limit},
+    {"", "maximumPendingMessageLimit", ConsumerOption::pending_max},
 };
 
 /// Pabal's own. With it, and without a destination, SUBSCRIBE changes how many deliveries of the
@@ -249,10 +249,13 @@ bool StompSession::set_consumer_option(SubscribeRequest& request, std::string_vi
       if (value != "true") break;
       refuse(command, std::string(name) + " is not supported yet");
       return false;
-    case ConsumerOption::unsupported_limit:
-      if (trim(value) == "0") break;
-      refuse(command, std::string(name) + " is not supported yet");
-      return false;
+    case ConsumerOption::pending_max: {
+      const auto most = parse_number<std::int32_t>(trim(value));
+      if (!most) return refuse_value("expected: a number of messages");
+      // ActiveMQ: 0 and less is no limit.
+      options.pending_max = static_cast<std::uint32_t>(std::max(*most, 0));
+      break;
+    }
   }
   return true;
 }

@@ -362,26 +362,21 @@ public class ConsumersTest extends OpenWireTest {
   }
 
   @Test
-  public void destinationsAreDeletedOnlyUnused() throws JMSException {
-    ActiveMQConnection connection = (ActiveMQConnection) started(amq());
-    Session session = auto(connection);
-    ActiveMQDestination queue = (ActiveMQDestination) queue(session);
-    MessageConsumer consumer = session.createConsumer(queue);
-    expectThrown(JMSException.class, () -> connection.destroyDestination(queue));
-    consumer.close();
-    connection.destroyDestination(queue);
-    connection.destroyDestination(queue); // What is not there is removed already.
-  }
-
-  @Test
-  public void destinationsAreDeletedWithTheirMessages() throws JMSException {
-    BrokerUnderTest.assumeNotPabal("a queue with messages is purged before it is deleted");
-    ActiveMQConnection connection = (ActiveMQConnection) started(amq());
-    Session session = auto(connection);
-    Queue queue = queue(session);
-    send(session, queue, "one");
-    connection.destroyDestination((ActiveMQDestination) queue);
-    assertEquals(Collections.emptyList(), drain(queue));
+  public void aTopicConsumersOwnLimitOfWhatWaits() throws JMSException {
+    // ActiveMQ looks at it only where its policy has a limit of its own.
+    BrokerUnderTest.assumeNotActiveMq("maximumPendingMessageLimit alone has no effect");
+    Session session = client(started());
+    Topic topic = session.createTopic(
+        name("topic") + "?consumer.prefetchSize=1&consumer.maximumPendingMessageLimit=2");
+    MessageConsumer consumer = session.createConsumer(topic);
+    Session sending = auto(started());
+    send(sending, topic(sending), numbers(0, 10));
+    for (String text : new String[] {"0", "8", "9"}) {
+      Message message = receive(consumer);
+      assertEquals(text, text(message));
+      message.acknowledge();
+    }
+    expectNothingMore(sending, topic(sending), consumer);
   }
 
   @Test

@@ -54,6 +54,31 @@ class SlowConsumerTest : public EngineFixture {
   ConnectionDetails who_ = {};
 };
 
+TEST_F(SlowConsumerTest, AConsumersOwnLimitCountsWhereItIsTheLower) {
+  const auto left_of = [&](std::uint32_t own, std::optional<std::int64_t> of_policy) {
+    open();
+    if (of_policy) configure(DestinationKind::topic, pending(*of_policy));
+    producer_ = connect();
+    who_ = connect();
+    SubscribeOptions options;
+    options.interests.push_back({{DestinationKind::topic, "t"}, "", false});
+    options.ack_mode = AckMode::explicit_;
+    options.prefetch = 1;
+    options.pending_max = own;
+    const auto consumer = engine_->subscribe(who_.id, options, now_);
+    EXPECT_TRUE(consumer);
+    for (int i = 1; i <= 9; ++i) send(producer_, std::to_string(i));
+    return rest(who_, *consumer);
+  };
+  EXPECT_EQ(left_of(3, std::nullopt), "1 7 8 9");
+  EXPECT_EQ(engine_->snapshot().totals.dropped, 5U);
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+  EXPECT_EQ(left_of(3, 5), "1 7 8 9");
+  EXPECT_EQ(left_of(5, 3), "1 7 8 9");
+  EXPECT_EQ(left_of(3, -1), "1 7 8 9");
+  EXPECT_EQ(left_of(0, std::nullopt), "1 2 3 4 5 6 7 8 9");
+}
+
 TEST_F(SlowConsumerTest, TheOldestGoBeyondAConstantLimit) {
   configure(DestinationKind::topic, pending(3));
   producer_ = connect();
