@@ -23,6 +23,7 @@ Outcome Engine::State::publish(ConnectionId id, MessageRef message, const SendOp
   }
   if (settings.time_stamping) stamp(message);
   if (settings.force_persistent) force_persistency(message);
+  if (settings.populate_user_id) name_sender(message, connection->options.user);
   Send send;
   send.message = std::move(message);
   send.targets = options.targets;
@@ -75,6 +76,23 @@ void Engine::State::force_persistency(MessageRef& message) const {
   if (message->persistent() == *settings.force_persistent) return;
   MessageBuilder builder(*message);
   builder.persistent = *settings.force_persistent;
+  const auto built = builder.build();
+  if (built) message = *built;
+}
+
+/// By the name that the connection gave, or none. A property of that name, which clients of
+/// OpenWire would read where there is none, is not the sender's to say. Source: ActiveMQ's
+/// UserIDBroker, which leaves such a property.
+void Engine::State::name_sender(MessageRef& message, std::string_view user) {
+  constexpr std::string_view kUserId = "JMSXUserID";
+  const bool forged = message->property(kUserId).has_value();
+  if (message->user_id() == user && !forged) return;
+  MessageBuilder builder(*message);
+  builder.user_id = user;
+  if (forged) {
+    builder.copy_properties(*message,
+                            [](const Property& property) { return property.name == kUserId; });
+  }
   const auto built = builder.build();
   if (built) message = *built;
 }

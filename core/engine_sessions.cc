@@ -153,6 +153,11 @@ void Engine::State::begin_session(Connection& connection, ConnectionDetails& det
   grant_keep(session, wanted.keep, wanted.configured);
   session.companion = wanted.companion;
   session.will = wanted.will;
+  if (session.will != nullptr && settings.populate_user_id) {
+    auto named = std::make_shared<Will>(*session.will);
+    name_sender(named->message, connection.options.user);
+    session.will = std::move(named);
+  }
   session.will_waits = false;  // it came back in time
   if (session.origins.size() >= kOriginsMax) session.origins.erase(session.origins.begin());
   session.origins.push_back(connection.origin);

@@ -243,6 +243,7 @@ class Engine::State {
   void use_virtual_destinations();
   void stamp(MessageRef& message) const;
   void force_persistency(MessageRef& message) const;
+  static void name_sender(MessageRef& message, std::string_view user);
   /// Whether a transaction has room for one more send. Errors: quota_exceeded.
   Result<void> check_room(const Transaction& transaction, const Message& message) const;
 

@@ -259,6 +259,7 @@ struct EngineSettings {
   VirtualDestinations virtuals;
   std::optional<TimeStamping> time_stamping;
   std::optional<bool> force_persistent;       ///< forcePersistencyMode: whatever the sender says
+  bool populate_user_id = false;              ///< populateJMSXUserID: messages name their sender
   bool scheduler = true;                      ///< schedulerSupport: AMQ_SCHEDULED_* are obeyed
   std::uint32_t schedule_repeat_max = 1000;   ///< maxSchedulerRepeatAllowed
   milliseconds collection_period{0};          ///< schedulePeriodForDestinationPurge; 0: off

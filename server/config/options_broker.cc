@@ -34,11 +34,15 @@ constexpr Option kOptions[] = {
           "false", "", "Pabal never deletes a store; remove the data directory instead"),
     unmet("broker", "start", Type::boolean, "true", Status::not_yet, "true", "",
           "the broker always starts"),
-    unmet("broker", "populateJMSXUserID", Type::boolean, "false", Status::not_yet, "false",
-          "stamp the sender's user", "there are no user names to stamp"),
+    honoured("broker", "populateJMSXUserID", Type::boolean, "false", kAny, kReload,
+             "JMSXUserID of every message is the user name that its sender's connection gave, and "
+             "nothing else (it proves nothing: logins are not checked yet); false: none has one",
+             [](Target& t, const Value& v, const SourceLocation&) {
+               t.config.engine.populate_user_id = v.number != 0;
+             }),
     unmet("broker", "useAuthenticatedPrincipalForJMSXUserID", Type::boolean, "false",
           Status::not_yet, "false", "use the JAAS principal instead",
-          "there are no user names to stamp"),
+          "logins are not checked yet, so that nobody has one"),
     honoured("broker", "schedulePeriodForDestinationPurge", Type::milliseconds, "0", kMilliseconds,
              kReload,
              "between two looks for destinations that nobody uses (policyEntry "

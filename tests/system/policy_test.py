@@ -74,6 +74,22 @@ class PolicyTest(unittest.TestCase):
                 return each
         return None
 
+    def test_messages_name_the_user_of_their_connection(self):
+        self.start('')
+        with open(self.broker.config, encoding='utf-8') as file:
+            text = file.read()
+        with open(self.broker.config, 'w', encoding='utf-8') as file:
+            file.write(text.replace('populateJMSXUserID="false"', 'populateJMSXUserID="true"'))
+        self.broker.kill()
+        self.broker.start()
+        got = self.broker.connect()
+        got.subscribe('/queue/pay')
+        for login, named in (('ann', 'ann'), ('', None)):
+            sender = self.broker.connect(**({'login': login} if login else {}))
+            sender.publish('/queue/pay', b'x', JMSXUserID='boss')
+            sender.close()
+            self.assertEqual(got.expect('MESSAGE').headers.get('JMSXUserID'), named)
+
     def test_messages_come_in_order_of_arrival_where_priorities_do_not_count(self):
         self.start(entries('<policyEntry queue="fifo" prioritizedMessages="false"/>'))
         for name in ('fifo', 'other'):

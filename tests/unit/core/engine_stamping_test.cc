@@ -92,5 +92,74 @@ TEST_F(EngineStampingTest, DeadLettersKeepTheirTimes) {
   EXPECT_TRUE(untouched(-5'000, 0, "ActiveMQ.DLQ"));
 }
 
+// --- populateJMSXUserID --------------------------------------------------------------------------
+
+class EngineUserIdTest : public EngineFixture {
+ protected:
+  void populate(bool on) {
+    EngineSettings settings;
+    settings.populate_user_id = on;
+    engine_->configure(std::move(settings), now_);
+  }
+  ConnectionDetails connect_as(const std::string& user) {
+    ConnectOptions options;
+    options.user = user;
+    return *engine_->connect(options, now_);
+  }
+  MessageRef send_as(const std::string& user, const std::string& claimed, bool property) {
+    const auto who = connect_as(user);
+    MessageBuilder builder;
+    builder.destination_name = "q";
+    builder.origin = who.origin;
+    builder.sequence = ++sequence_;
+    if (!property) builder.user_id = claimed;
+    builder.add_string("color", "red");
+    if (property) builder.add_string("JMSXUserID", claimed);
+    builder.body = "payroll";
+    EXPECT_EQ(engine_->publish(who.id, *builder.build(), SendOptions{}, now_).disposition,
+              Disposition::done);
+    engine_->disconnect(who.id, now_);
+    const auto all = drain("q");
+    EXPECT_EQ(all.size(), 1U);
+    return all.at(0).message;
+  }
+};
+
+TEST_F(EngineUserIdTest, MessagesNameTheUserOfTheirConnectionAndNobodyElse) {
+  populate(true);
+  for (const bool property : {false, true}) {
+    for (const std::string claimed : {"", "boss"}) {
+      const auto got = send_as("ann", claimed, property);
+      EXPECT_EQ(got->user_id(), "ann");
+      EXPECT_FALSE(got->property("JMSXUserID"));
+      EXPECT_EQ(got->property("color")->text, "red");
+      EXPECT_EQ(got->body(), "payroll");
+    }
+    const auto nobodys = send_as("", "boss", property);
+    EXPECT_EQ(nobodys->user_id(), "");
+    EXPECT_FALSE(nobodys->property("JMSXUserID"));
+  }
+  EXPECT_EQ(engine_->snapshot().bytes_held, 0U);
+}
+
+TEST_F(EngineUserIdTest, SelectorsAndTransactionsSeeIt) {
+  populate(true);
+  const auto ann = connect_as("ann");
+  const auto transaction = engine_->begin(ann.id);
+  publish(ann, {.body = "1"}, *transaction);
+  publish(connect_as("bob"), {.body = "2"});
+  engine_->commit(*transaction, 0, now_);
+  const auto who = connect();
+  subscribe(who, {.selector = "JMSXUserID = 'ann'"});
+  const auto got = deliveries();
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(got[0].message->body(), "1");
+}
+
+TEST_F(EngineUserIdTest, OffItChangesNothing) {
+  populate(false);
+  EXPECT_EQ(send_as("ann", "", false)->user_id(), "");
+}
+
 }  // namespace
 }  // namespace pabal::core
