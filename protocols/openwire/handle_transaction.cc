@@ -12,8 +12,6 @@
 namespace pabal::openwire {
 namespace {
 
-/// Of branches in doubt, what one RECOVER answers: an array has no room for more.
-constexpr std::size_t kInDoubtMax = 32'000;
 /// Branches that one connection has begun and nobody has ended through it.
 constexpr std::size_t kBranchesMax = 10'000;
 constexpr std::size_t kBranchesFew = 64;
@@ -313,9 +311,16 @@ void OpenWireSession::answer_xa(const Asker& asker, const core::Outcome& outcome
   append_frame(out, response, format_);
 }
 
+/// An array of the wire has no room for all that there may be, and a client does not say where it
+/// wants to begin: what did not fit is in the answer to its next RECOVER.
 void OpenWireSession::list_in_doubt(const CommandHead& head, core::Engine& engine) {
   if (!head.response_required) return;
-  const auto branches = engine.branches(nullptr, kInDoubtMax, true);
+  const std::size_t most = options_.in_doubt_page_max;
+  const core::Xid* after = recovered_up_to_ ? &*recovered_up_to_ : nullptr;
+  auto branches = engine.branches(after, most, true);
+  if (branches.empty() && after != nullptr) branches = engine.branches(nullptr, most, true);
+  recovered_up_to_.reset();
+  if (branches.size() == most) recovered_up_to_ = branches.back().xid;
   DataArrayResponse response;
   response.correlation_id = head.command_id;
   response.data.emplace();

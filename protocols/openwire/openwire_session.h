@@ -257,6 +257,7 @@ class OpenWireSession final : public protocols::Session {
   std::map<std::int64_t, Transaction> transactions_;
   std::map<core::Xid, Transaction> branches_;
   std::size_t branches_looked_at_ = 0;  // when there were so many, the ended ones were forgotten
+  std::optional<core::Xid> recovered_up_to_;  ///< the last RECOVER's answer ended here, full
   std::set<core::Destination> temporaries_;
   core::Ring<Parked> parked_;  // ascending by token; bounded by the engine's parked_bytes_max
   std::set<ObjectKey> pulls_;  // consumers whose pull has a time

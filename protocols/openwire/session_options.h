@@ -24,6 +24,9 @@ struct SessionOptions {
   std::uint32_t producers_max = 100'000;
   std::uint32_t prefetch_max = 1'000'000;  ///< that a consumer may ask for, extensions included
 
+  /// Branches in doubt in one answer to RECOVER; an array of the wire has room for 32,767.
+  std::uint32_t in_doubt_page_max = 32'000;
+
   std::string broker_id = "ID:pabal";  ///< the same for all connections and starts
   std::string broker_name = "localhost";
   std::string version = "1";  ///< ProviderVersion
