@@ -69,8 +69,9 @@ struct SubscribeRequest {
 
 struct UnsubscribeRequest {
   std::optional<std::string> id;
-  std::vector<NamedDestination> destinations;  ///< 1.0 without id
+  std::vector<NamedDestination> destinations;  ///< 1.0 without id; of a deletion: the one
   std::string durable_name;
+  bool deletes = false;  ///< the temporary goes, and not a subscription
   std::optional<core::DeliveryId>
       seen;  ///< the last that the client's application has had; 0: none
 };

@@ -182,6 +182,14 @@ const core::Destination& TemporaryNames::add(std::string_view alias,
   return names_[space].emplace(alias, std::move(destination)).first->second;
 }
 
+void TemporaryNames::remove(DestinationKind kind, std::string_view alias) {
+  const int space = space_of(kind);
+  const auto found = names_[space].find(alias);
+  if (found == names_[space].end()) return;
+  aliases_[space].erase(found->second.name);
+  names_[space].erase(found);
+}
+
 const std::string* TemporaryNames::alias_of(DestinationKind kind, std::string_view name) const {
   const auto& aliases = aliases_[space_of(kind)];
   const auto found = aliases.find(name);

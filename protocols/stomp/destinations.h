@@ -56,10 +56,11 @@ std::optional<std::string> decode_option(std::string_view text);
 class TemporaryNames {
  public:
   [[nodiscard]] bool empty() const noexcept { return names_[0].empty() && names_[1].empty(); }
-  /// The real destination, or null. The pointer holds for the connection's life.
+  /// The real destination, or null. The pointer holds until that is removed.
   [[nodiscard]] const core::Destination* find(core::DestinationKind kind,
                                               std::string_view alias) const;
   const core::Destination& add(std::string_view alias, core::Destination destination);
+  void remove(core::DestinationKind kind, std::string_view alias);
   /// The alias of a temporary that is the connection's own, or null.
   [[nodiscard]] const std::string* alias_of(core::DestinationKind kind,
                                             std::string_view name) const;

@@ -303,7 +303,8 @@ void StompSession::build_message(const Frame& frame, const SendFields& fields, C
 
   // The connection's own names are only known inside the engine the first time.
   const auto resolve = [&](core::DestinationKind kind, std::string_view& name, bool& unresolved) {
-    if (const auto* known = temporaries_.find(kind, name)) {
+    const auto* known = reads_deletion_ ? nullptr : temporaries_.find(kind, name);
+    if (known != nullptr) {
       name = known->name;
     } else {
       unresolved = true;

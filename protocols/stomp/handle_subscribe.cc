@@ -336,6 +336,11 @@ void StompSession::apply_subscribe(Command& command, core::Engine& engine, core:
 }
 
 void StompSession::read_unsubscribe(const Frame& frame, Command& command, core::TimePoint /*now*/) {
+  if (const auto* deletes = frame.find("delete"); deletes != nullptr && *deletes != "false") {
+    if (*deletes == "true") return read_deletion(frame, command);
+    refuse(command, "Invalid delete header: " + std::string(*deletes), "expected: true or false");
+    return;
+  }
   auto request = std::make_unique<UnsubscribeRequest>();
   if (const auto* seen = frame.find(kSeen)) request->seen = read_seen(*seen);
   if (const auto* name = frame.find("activemq.subscriptionName")) request->durable_name = *name;
@@ -361,8 +366,28 @@ void StompSession::read_unsubscribe(const Frame& frame, Command& command, core::
   command.unsubscribe = std::move(request);
 }
 
+/// Pabal's own: the end of a temporary destination before that of its connection.
+void StompSession::read_deletion(const Frame& frame, Command& command) {
+  const auto refuse_it = [&] {
+    refuse(command,
+           "delete:true is for one temporary destination of this connection, /temp-queue/... or "
+           "/temp-topic/...");
+  };
+  const auto* text = frame.find("destination");
+  if (text == nullptr || frame.find("id") != nullptr) return refuse_it();
+  const auto parts = parse_destinations(*text);
+  if (!parts) return refuse(command, parts.error().text);
+  if (parts->size() != 1 || !parts->front().alias) return refuse_it();
+  auto request = std::make_unique<UnsubscribeRequest>();
+  request->deletes = true;
+  request->destinations.push_back({parts->front().to_destination(), true});
+  command.unsubscribe = std::move(request);
+  reads_deletion_ = true;
+}
+
 void StompSession::apply_unsubscribe(Command& command, core::Engine& engine, core::TimePoint now) {
   const UnsubscribeRequest& request = *command.unsubscribe;
+  if (request.deletes) return delete_temporary(command, engine, now);
   if (!request.durable_name.empty()) {
     delete_durable(command, engine, now);
     return;
@@ -417,6 +442,20 @@ void StompSession::delete_durable(Command& command, core::Engine& engine, core::
       fail(command, deleted.error().text, engine.submitted());
       break;
   }
+}
+
+/// An alias that was never used, or is gone, has nothing that could be deleted.
+void StompSession::delete_temporary(Command& command, core::Engine& engine, core::TimePoint now) {
+  const core::Destination& named = command.unsubscribe->destinations.front().destination;
+  if (const core::Destination* real = temporaries_.find(named.kind, named.name)) {
+    const auto deleted = engine.delete_temporary(*connection_, *real, now);
+    if (!deleted && deleted.error().code != core::Errc::not_found) {
+      fail(command, deleted.error().text, engine.submitted());
+      return;
+    }
+    temporaries_.remove(named.kind, named.name);
+  }
+  confirm(command, engine.submitted());
 }
 
 }  // namespace pabal::stomp

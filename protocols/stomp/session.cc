@@ -158,6 +158,7 @@ void StompSession::apply(core::Engine& engine, core::TimePoint now) {
     (this->*entry->apply)(command, engine, now);
   }
   batch_->commands.clear();
+  reads_deletion_ = false;
 }
 
 void StompSession::apply_refused(Command& command, core::Engine& engine, core::TimePoint now) {

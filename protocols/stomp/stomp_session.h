@@ -107,6 +107,7 @@ class StompSession final : public protocols::Session {
                                 Command& command);
   void read_window(const Frame& frame, std::string_view window, Command& command);
   void finish_subscribe(std::unique_ptr<SubscribeRequest> request, Command& command);
+  void read_deletion(const Frame& frame, Command& command);
 
   /// Turns the command into a refusal: its frame changes nothing, the peer gets an ERROR.
   void refuse(Command& command, std::string_view text, std::string_view detail = {});
@@ -152,6 +153,8 @@ class StompSession final : public protocols::Session {
 
   void delete_durable(Command& command, core::Engine& engine, core::TimePoint now)
       PABAL_REQUIRES(core::engine_role);
+  void delete_temporary(Command& command, core::Engine& engine, core::TimePoint now)
+      PABAL_REQUIRES(core::engine_role);
   core::Result<const core::Destination*> temporary(core::DestinationKind kind,
                                                    std::string_view alias, core::Engine& engine)
       PABAL_REQUIRES(core::engine_role);
@@ -194,7 +197,8 @@ class StompSession final : public protocols::Session {
   Version version_ = Version::v1_0;
   bool reads_as_connected_ = false;
   Version reads_version_ = Version::v1_0;
-  bool reading_ended_ = false;  // after DISCONNECT or a fatal error; further bytes are ignored
+  bool reads_deletion_ = false;  // of a temporary, not applied yet: its alias will mean another
+  bool reading_ended_ = false;   // after DISCONNECT or a fatal error; further bytes are ignored
   bool has_client_id_ = false;  // chosen by the client: durable subscriptions need it
   std::optional<core::TimePoint> first_bytes_;
   std::unique_ptr<Batch> batch_;
