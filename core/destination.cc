@@ -1,5 +1,7 @@
 #include "core/destination.h"
 
+#include <algorithm>
+
 namespace pabal::core {
 namespace {
 
@@ -59,6 +61,7 @@ std::string Destination::to_text() const {
   std::string text(to_string(kind));
   text += "://";
   text += name;
+  std::replace(text.begin(), text.end(), kCompositeSeparator, ',');
   return text;
 }
 
@@ -71,6 +74,11 @@ bool Destination::is_pattern_name(std::string_view name) noexcept {
 }
 
 bool matches(std::string_view pattern, std::string_view name) noexcept {
+  if (is_composite_name(pattern)) {
+    bool any = false;
+    for_each_part(pattern, [&](std::string_view part) { any = any || matches(part, name); });
+    return any;
+  }
   if (is_reserved_name(name) && (pattern == ">" || pattern == "*" || pattern.starts_with("*."))) {
     return false;
   }

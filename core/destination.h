@@ -50,8 +50,25 @@ struct Destination {
 constexpr bool is_reserved_name(std::string_view name) noexcept {
   return !name.empty() && name.front() == '$';
 }
-/// Whether `name` (no wildcards) is matched by `pattern`.
+/// Whether `name` (no wildcards) is matched by `pattern`, which may be a list's composite name.
 bool matches(std::string_view pattern, std::string_view name) noexcept;
+
+/// Stands between the names in the one of a list that several topics (or patterns of them) feed: of
+/// a durable subscription to a composite. No client can write it.
+inline constexpr char kCompositeSeparator = '\x1f';
+constexpr bool is_composite_name(std::string_view name) noexcept {
+  return name.find(kCompositeSeparator) != std::string_view::npos;
+}
+/// Calls `visit(part)` for each name in that of a list: mostly it is one.
+template <class Visit>
+void for_each_part(std::string_view name, Visit visit) {
+  for (;;) {
+    const auto end = name.find(kCompositeSeparator);
+    visit(name.substr(0, end));
+    if (end == std::string_view::npos) return;
+    name.remove_prefix(end + 1);
+  }
+}
 
 /// Refuses empty and over-long names, and control characters. Errors: bad_destination.
 Result<void> validate_destination_name(std::string_view name);

@@ -60,7 +60,9 @@ MessageList& Engine::State::add_list(std::unique_ptr<MessageList> list) {
   lists[added.id] = std::move(list);
   if (!added.is_queue()) {
     if (added.stored) topic_lists[added.destination.name] = &added;
-    patterns.insert(added.destination.name, TopicTarget{nullptr, &added});
+    for_each_part(added.destination.name, [&](std::string_view pattern) {
+      patterns.insert(pattern, TopicTarget{nullptr, &added});
+    });
     return added;
   }
   queues[added.destination.name] = &added;
@@ -226,7 +228,9 @@ void Engine::State::remove_list(MessageList& list) {
     } else {
       --volatile_lists;
     }
-    patterns.erase(list.destination.name, TopicTarget{nullptr, &list});
+    for_each_part(list.destination.name, [&](std::string_view pattern) {
+      patterns.erase(pattern, TopicTarget{nullptr, &list});
+    });
   }
   if (list.stored) {
     std::vector<StoreOp> operations;

@@ -288,7 +288,13 @@ Topic* Engine::State::resolve(std::string_view name, DestinationKind kind) {
       }
       wanting.push_back(target.subscription);
     } else {
-      scratch.lists.push_back(target.list);
+      // The same of a composite's parts.
+      auto& lists_there = scratch.lists;
+      if (is_composite_name(target.list->destination.name) &&
+          std::find(lists_there.begin(), lists_there.end(), target.list) != lists_there.end()) {
+        return;
+      }
+      lists_there.push_back(target.list);
     }
   });
   if (!temporary) {

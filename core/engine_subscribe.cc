@@ -1,9 +1,32 @@
 #include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/engine_state.h"
 
 namespace pabal::core {
+namespace {
+
+/// Of the name of a list that several topics feed.
+constexpr std::size_t kCompositeBytesMax = 64 * 1024;
+
+/// What the list of a durable subscription is called: as its topic, or all of them. In which order
+/// they are named, and how often, does not matter.
+Destination durable_topic(const SubscribeOptions& options) {
+  if (options.interests.size() == 1) return options.interests.front().destination;
+  std::set<std::string_view> names;
+  for (const auto& interest : options.interests) names.insert(interest.destination.name);
+  Destination all{DestinationKind::topic, {}};
+  for (const auto name : names) {
+    if (!all.name.empty()) all.name += kCompositeSeparator;
+    all.name += name;
+  }
+  return all;
+}
+
+}  // namespace
 
 Result<void> Engine::State::check_subscribe(Connection& connection,
                                             const SubscribeOptions& options) {
@@ -19,8 +42,9 @@ Result<void> Engine::State::check_subscribe(Connection& connection,
                                            std::to_string(connection.subscriptions.size()) +
                                            " subscriptions"};
   }
-  if (interests.size() > 1 && !options.durable_name.empty()) {
-    return Error{Errc::not_supported, "a durable subscription has exactly one destination"};
+  const bool kept_alone = !options.shared_group.empty() || connection.session != nullptr;
+  if (interests.size() > 1 && !options.durable_name.empty() && kept_alone) {
+    return Error{Errc::not_supported, "a subscription of a session has exactly one destination"};
   }
   if (interests.size() > 1 && options.browser) {
     return Error{Errc::not_supported, "a browser takes one queue"};
@@ -31,6 +55,12 @@ Result<void> Engine::State::check_subscribe(Connection& connection,
       return Error{Errc::not_supported, "the destinations of a subscription share its selector"};
     }
     if (auto may = check_interest(connection, options, interest); !may) return may;
+  }
+  if (interests.size() > 1 && !options.durable_name.empty() &&
+      durable_topic(options).name.size() > kCompositeBytesMax) {
+    return Error{Errc::invalid_argument,
+                 "the names of a durable subscription's topics are longer than " +
+                     std::to_string(kCompositeBytesMax) + " bytes together"};
   }
   if (!options.shared_group.empty()) {
     if (auto may = check_shared(options); !may) return may;
@@ -197,6 +227,7 @@ Result<Reader*> Engine::State::durable_reader(Connection& connection,
                                               std::vector<StoreOp>& operations) {
   const Interest& interest = options.interests.front();
   const auto key = std::pair(connection.client_id, options.durable_name);
+  const Destination wanted = durable_topic(options);
   // What a session wants to be sent of its own can change, and is not part of what it is.
   const bool no_local = interest.no_local && connection.session == nullptr;
   auto known = durables.find(key);
@@ -211,8 +242,7 @@ Result<Reader*> Engine::State::durable_reader(Connection& connection,
       return Error{Errc::in_use, "Durable consumer is in use for client: " + key.first +
                                      " and subscriptionName: " + key.second};
     }
-    if (reader.list.destination == interest.destination &&
-        reader.description.selector == interest.selector &&
+    if (reader.list.destination == wanted && reader.description.selector == interest.selector &&
         reader.description.no_local == no_local) {
       reader.ended = false;
       return &reader;
@@ -224,7 +254,7 @@ Result<Reader*> Engine::State::durable_reader(Connection& connection,
     }
     remove_reader(reader.list, reader);
   }
-  MessageList& list = topic_list(interest.destination.name);
+  MessageList& list = topic_list(wanted.name);
   Reader& reader = add_reader(list, ReaderId{++last_reader});
   reader.description = {reader.id, list.id, key.first, key.second, interest.selector, no_local};
   durables[key] = &reader;

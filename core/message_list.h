@@ -345,12 +345,12 @@ class MessageList {
   MessageList(ListId list_id, Destination name, bool is_stored)
       : id(list_id),
         destination(std::move(name)),
-        wildcard(destination.is_pattern()),
+        wildcard(destination.is_pattern() || is_composite_name(destination.name)),
         stored(is_stored) {}
 
   const ListId id;
   const Destination destination;
-  const bool wildcard;   ///< the name is a pattern
+  const bool wildcard;   ///< the name is a pattern, or that of several topics
   const bool stored;     ///< false: a temporary queue, never in the store
   ConnectionId owner{};  ///< of a temporary queue
   std::shared_ptr<const DestinationPolicy> policy;  ///< never null once in the engine

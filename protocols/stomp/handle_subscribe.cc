@@ -264,10 +264,6 @@ void StompSession::finish_subscribe(std::unique_ptr<SubscribeRequest> request, C
   core::SubscribeOptions& options = request->options;
   const bool queue = core::is_queue(request->destinations.front().destination.kind);
   const bool durable = !options.durable_name.empty();
-  if (durable && request->destinations.size() > 1) {
-    refuse(command, "a durable subscription has exactly one destination");
-    return;
-  }
   if (durable && queue) {
     refuse(command, "Invalid Subscription: cannot durably subscribe to a Queue destination!");
     return;

@@ -3,6 +3,7 @@ package interop.openwire;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertTrue;
 
+import interop.jms.BrokerUnderTest;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.Set;
@@ -142,6 +143,63 @@ public class DestinationsTest extends OpenWireTest {
     got.add(text(receive(subscriber)));
     got.add(text(receive(subscriber)));
     assertEquals(Set.of("one", "two"), got);
+  }
+
+  @Test
+  public void durableSubscriptionsToComposites() throws JMSException {
+    String client = name("client");
+    Connection connection = identified(client);
+    Session session = auto(connection);
+    Topic a = session.createTopic(name("a"));
+    Topic b = session.createTopic(name("b"));
+    Topic both = session.createTopic(name("a") + "," + name("b"));
+    TopicSubscriber there = session.createDurableSubscriber(both, "both");
+    send(session, a, "1");
+    Message first = receive(there);
+    assertEquals("1", text(first));
+    assertEquals(a, first.getJMSDestination());
+    there.close();
+    send(session, b, "2");
+    send(session, a, "3");
+    send(session, session.createTopic(name("c")), "no");
+    TopicSubscriber again = session.createDurableSubscriber(both, "both");
+    Set<String> got = new HashSet<>(); // Of two topics; ActiveMQ has no order between them.
+    got.add(text(receive(again)));
+    got.add(text(receive(again)));
+    assertEquals(Set.of("2", "3"), got);
+    send(session, b, "4");
+    expect(again, "4");
+    again.close();
+    // Other topics are another subscription.
+    send(session, b, "lost");
+    TopicSubscriber other =
+        session.createDurableSubscriber(session.createTopic(name("a") + "," + name("c")), "both");
+    send(session, session.createTopic(name("c")), "5");
+    expect(other, "5");
+    other.close();
+    session.unsubscribe("both");
+    expectThrown(InvalidDestinationException.class, () -> session.unsubscribe("both"));
+  }
+
+  @Test
+  public void durableSubscriptionsToCompositesSurviveTheBroker() throws JMSException {
+    BrokerUnderTest.assumeThatItCanBeKilled();
+    String client = name("client");
+    Connection connection = identified(client);
+    Session session = auto(connection);
+    Topic both = session.createTopic(name("a") + "," + name("b"));
+    session.createDurableSubscriber(both, "both").close();
+    send(session, session.createTopic(name("a")), "1");
+    send(session, session.createTopic(name("b")), "2");
+    BrokerUnderTest.restart();
+    Session after = auto(identified(client));
+    send(after, after.createTopic(name("b")), "3");
+    TopicSubscriber subscriber = after.createDurableSubscriber(both, "both");
+    Set<String> got = new HashSet<>();
+    for (int i = 0; i < 3; i++) {
+      got.add(text(receive(subscriber)));
+    }
+    assertEquals(Set.of("1", "2", "3"), got);
   }
 
   @Test
