@@ -1,5 +1,6 @@
 #include "protocols/stomp/jms_types.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <optional>
@@ -41,14 +42,6 @@ std::string_view name_of(PropertyType type) noexcept {
 /// How a character of a property's name stands in the list.
 constexpr char masked(char c) noexcept {
   return c == ',' || c == '=' ? '%' : c;
-}
-
-bool is_masked(std::string_view entry, std::string_view name) noexcept {
-  if (entry.size() != name.size()) return false;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    if (entry[i] != masked(name[i])) return false;
-  }
-  return true;
 }
 
 template <class Number>
@@ -164,20 +157,43 @@ void append_typed(std::string& out, std::string& types, const Property& property
 
 }  // namespace
 
-std::string_view PropertyTypes::type_of(std::string_view name) noexcept {
-  // Senders list the types in the order of the headers, so the first look finds it as a rule.
-  for (std::size_t at = next_, looked = 0; looked < list_.size();) {
-    if (at >= list_.size()) at = 0;
-    const std::string_view rest = list_.substr(at);
-    const std::string_view entry = rest.substr(0, rest.find(','));
-    at += entry.size() + 1;
-    looked += entry.size() + 1;
-    const auto equals = entry.rfind('=');
-    if (equals == entry.npos || !is_masked(entry.substr(0, equals), name)) continue;
-    next_ = at;
-    return entry.substr(equals + 1);
+PropertyTypes::Entry PropertyTypes::entry_at(std::size_t at, std::size_t& end) const noexcept {
+  const std::string_view rest = list_.substr(at);
+  const std::string_view text = rest.substr(0, rest.find(','));
+  end = at + text.size() + 1;
+  const auto equals = text.rfind('=');
+  if (equals == text.npos) return {};
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+void PropertyTypes::sort() {
+  for (std::size_t at = 0; at < list_.size();) sorted_.push_back(entry_at(at, at));
+  std::stable_sort(sorted_.begin(), sorted_.end(),
+                   [](const Entry& a, const Entry& b) { return a.name < b.name; });
+}
+
+/// Empty: the list does not say. Not quadratic: strangers send lists, too.
+std::string_view PropertyTypes::type_of(std::string_view name) {
+  if (list_.empty()) return {};
+  std::string made;
+  if (name.find_first_of(",=") != name.npos) {
+    for (const char c : name) made += masked(c);
+    name = made;
   }
-  return {};
+  // Senders list the types in the order of the headers, so that is where it stands as a rule.
+  std::size_t end = 0;
+  if (next_ < list_.size()) {
+    const Entry entry = entry_at(next_, end);
+    if (entry.name == name) {
+      next_ = end;
+      return entry.type;
+    }
+  }
+  if (sorted_.empty()) sort();
+  const auto found =
+      std::lower_bound(sorted_.begin(), sorted_.end(), name,
+                       [](const Entry& entry, std::string_view key) { return entry.name < key; });
+  return found == sorted_.end() || found->name != name ? std::string_view{} : found->type;
 }
 
 void PropertyTypes::add(core::MessageBuilder& builder, std::string_view name,

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/message.h"
 #include "protocols/stomp/version.h"
@@ -40,10 +41,18 @@ class PropertyTypes {
   void add(core::MessageBuilder& builder, std::string_view name, std::string_view value);
 
  private:
-  [[nodiscard]] std::string_view type_of(std::string_view name) noexcept;
+  struct Entry {
+    std::string_view name;
+    std::string_view type;
+  };
+
+  [[nodiscard]] std::string_view type_of(std::string_view name);
+  [[nodiscard]] Entry entry_at(std::size_t at, std::size_t& end) const noexcept;
+  void sort();
 
   std::string_view list_;
-  std::size_t next_ = 0;  // where the type of the next property probably stands
+  std::size_t next_ = 0;       // where the type of the next property probably stands
+  std::vector<Entry> sorted_;  // once one did not stand there: by name, the first of a name first
 };
 
 /// Makes the body of `builder` what JMS_Pabal_Body says of `body`, in `scratch` where it has to be

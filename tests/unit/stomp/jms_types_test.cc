@@ -105,6 +105,12 @@ TEST_F(JmsTypesTest, WhatIsNotOfItsTypeStaysAText) {
   }
 }
 
+TEST_F(JmsTypesTest, TheListMayBeInAnyOrder) {
+  send("JMS_Pabal_Types:c=int,a=long,a=int,b=boolean,d%e=short\na:1\nx:2\nb:true\nc:3\nd,e:4\n",
+       "x");
+  EXPECT_EQ(header_of(typed_, "JMS_Pabal_Types"), "a=long,b=boolean,c=int,d%e=short");
+}
+
 TEST_F(JmsTypesTest, SelectorsSeeTypes) {
   const auto peer = broker_.accept();
   broker_.receive(peer, frame("CONNECT\naccept-version:1.2\nhost:x\n\n"));

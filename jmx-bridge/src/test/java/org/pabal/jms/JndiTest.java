@@ -64,6 +64,16 @@ public class JndiTest extends BrokerTest {
   }
 
   @Test
+  public void usersAndTransactionManagers() throws Exception {
+    Context context = context("connectionFactoryNames = own, manager",
+        "java.naming.security.principal = everybody", "connection.own.userName = payroll",
+        "connection.manager.xa = true");
+    assertEquals("payroll", ((PabalConnectionFactory) context.lookup("own")).getUserName());
+    PabalXAConnectionFactory manager = (PabalXAConnectionFactory) context.lookup("manager");
+    assertEquals("everybody", manager.getUserName());
+  }
+
+  @Test
   public void aUrlThatIsNoneIsANamingException() {
     assertThrows(NamingException.class, () -> context("java.naming.provider.url = tcp://h:1"));
   }

@@ -25,8 +25,9 @@ import org.pabal.jms.PabalXAConnectionFactory;
  * </pre>
  *
  * <p>`connection.NAME.userName`, `.password`, `.clientID`, `.brokerURL` and `.xa` (`true`: for a transaction
- * manager) are about one factory. Without names there are ConnectionFactory, QueueConnectionFactory and TopicConnectionFactory. Any queue is found
- * as `dynamicQueues/NAME`, any topic as `dynamicTopics/NAME`.
+ * manager) are about one factory; JNDI's own `java.naming.security.principal` and `.credentials` are user and
+ * password of those that name none. Without names there are ConnectionFactory, QueueConnectionFactory and
+ * TopicConnectionFactory. Any queue is found as `dynamicQueues/NAME`, any topic as `dynamicTopics/NAME`.
  */
 public final class PabalInitialContextFactory implements InitialContextFactory {
   private static final String[] DEFAULT_NAMES =
@@ -69,9 +70,14 @@ public final class PabalInitialContextFactory implements InitialContextFactory {
     String broker = url == null ? PabalConnectionFactory.DEFAULT_URL : url.toString();
     PabalConnectionFactory factory = "true".equals(environment.get(prefix + "xa"))
         ? new PabalXAConnectionFactory(broker) : new PabalConnectionFactory(broker);
-    factory.setUserName((String) environment.get(prefix + "userName"));
-    factory.setPassword((String) environment.get(prefix + "password"));
+    factory.setUserName(text(environment, prefix + "userName", Context.SECURITY_PRINCIPAL));
+    factory.setPassword(text(environment, prefix + "password", Context.SECURITY_CREDENTIALS));
     factory.setClientID((String) environment.get(prefix + "clientID"));
     return factory;
+  }
+
+  private static String text(Hashtable<?, ?> environment, String name, String otherwise) {
+    Object value = environment.get(name);
+    return (String) (value != null ? value : environment.get(otherwise));
   }
 }
