@@ -384,7 +384,11 @@ public class XaTest extends JmsTest {
 
   private void expectUndone(Branch branch, String text) throws Exception {
     assertFalse(inDoubt(branch));
-    assertEquals(Collections.singletonList(text), drain(in));
+    // After a restart it is read back first, and what is sent now may come before it.
+    Connection other = started();
+    expect(auto(other).createConsumer(in), text);
+    other.close();
+    assertEquals(Collections.emptyList(), drain(in));
     assertEquals(Collections.emptyList(), drain(out));
   }
 
