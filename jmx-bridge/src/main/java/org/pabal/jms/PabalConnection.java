@@ -385,9 +385,7 @@ public class PabalConnection implements QueueConnection, TopicConnection {
     } catch (WireClosedException e) {
       // That deletes it as well.
     } catch (IOException e) {
-      if (!String.valueOf(e.getMessage()).contains("without a subscription id")) {  // an older one
-        throw Errors.toJms(e);
-      }
+      throw Errors.toJms(e);
     }
   }
 

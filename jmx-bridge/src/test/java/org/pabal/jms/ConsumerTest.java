@@ -370,6 +370,26 @@ public class ConsumerTest extends BrokerTest {
   }
 
   @Test
+  public void deletedTemporaryQueuesAreGoneForOthersToo() throws Exception {
+    org.junit.Assume.assumeTrue("STOMP has no word for it", TestBroker.isPabal());
+    PabalSession asking = auto(started());
+    TemporaryQueue replies = asking.createTemporaryQueue();
+    Message question = asking.createMessage();
+    question.setJMSReplyTo(replies);
+    asking.createProducer(queue()).send(question);
+    PabalSession answering = auto(started());
+    var to = receive(answering.createConsumer(queue())).getJMSReplyTo();
+    send(answering, to, "one that is never read");
+    replies.delete();
+    assertThrows(JMSException.class, () -> send(answering, to, "too late"));
+    // One that nobody ever used, and one that is used again under another name.
+    TemporaryQueue unused = asking.createTemporaryQueue();
+    unused.delete();
+    unused.delete();
+    assertNothing(asking.createConsumer(asking.createTemporaryQueue()));
+  }
+
+  @Test
   public void temporaryQueuesBelongToTheirConnection() throws Exception {
     PabalConnection connection = started();
     PabalSession session = auto(connection);
