@@ -268,9 +268,6 @@ TEST_F(EngineRetroactiveTest, DeliversOnceWhatSeveralInterestsMatch) {
 TEST_F(EngineRetroactiveTest, RefusesInterestsThatDoNotGoTogether) {
   const auto who = connect("me");
   auto options = wanting({{DestinationKind::topic, "a"}, {DestinationKind::topic, "b"}});
-  options.durable_name = "d";
-  EXPECT_EQ(engine_->subscribe(who.id, options, now_).error().code, Errc::not_supported);
-  options.durable_name.clear();
   options.interests[1].selector = "color = 'red'";
   EXPECT_EQ(engine_->subscribe(who.id, options, now_).error().code, Errc::not_supported);
   EXPECT_FALSE(engine_->subscribe(who.id, wanting({}), now_));
