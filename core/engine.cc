@@ -52,6 +52,12 @@ Engine::~Engine() = default;
 /// The state, with its clock set for this call.
 Engine::State& Engine::at(TimePoint now) {
   state_->now = now;
+  // What there was at the last call is told of before what it did, and that before what this does.
+  if (!state_->advisory_replays.empty()) {
+    std::uint32_t steps = std::max<std::uint32_t>(1, state_->limits.steps_per_entry_max / 4);
+    state_->replay_advisories(steps);
+  }
+  if (!state_->advisories_raised.empty()) state_->deliver_advisories();
   return *state_;
 }
 void Engine::configure(EngineSettings settings, TimePoint now) {
@@ -225,6 +231,13 @@ Result<void> Engine::delete_temporary(ConnectionId connection, const Destination
                                       TimePoint now) {
   return at(now).delete_temporary(connection, destination);
 }
+Result<ProducerId> Engine::add_producer(ConnectionId connection, ProducerOptions options,
+                                        TimePoint now) {
+  return at(now).add_producer(connection, std::move(options));
+}
+void Engine::remove_producer(ProducerId producer, TimePoint now) {
+  at(now).remove_producer(producer);
+}
 bool Engine::has_temporary(const Destination& destination) const {
   return state_->temporaries.contains(destination);
 }
@@ -233,7 +246,7 @@ std::vector<Destination> Engine::temporaries(const Destination* after, std::size
   const auto& all = state_->temporaries;
   for (auto next = after == nullptr ? all.begin() : all.upper_bound(*after);
        next != all.end() && found.size() < limit; ++next) {
-    found.push_back(*next);
+    found.push_back(next->first);
   }
   return found;
 }
@@ -356,6 +369,7 @@ void Engine::State::configure(EngineSettings wanted) {
   retry_all_blocked();
   use_recovery_policies();
   settle_recovered_sessions();
+  count_listeners();
 }
 
 Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) {
@@ -403,6 +417,7 @@ Result<ConnectionDetails> Engine::State::connect(const ConnectOptions& options) 
   }
   if (options.session) begin_session(connection, details);
   if (details.session_present) details.companion = std::move(companion);
+  advise_connection(AdvisoryKind::connection_started, connection);
   return details;
 }
 
@@ -440,11 +455,13 @@ Ticket Engine::State::disconnect(ConnectionId id, const DisconnectOptions& how) 
   while (!connection->temporaries.empty()) {
     const Destination destination = connection->temporaries.back();
     connection->temporaries.pop_back();
-    delete_temporary(destination);
+    delete_temporary(destination, *connection);
   }
+  while (!connection->producers.empty()) remove_producer(connection->producers.back());
   const auto named = client_ids.find(connection->client_id);
   if (named != client_ids.end() && named->second == id) client_ids.erase(named);
   if (connection->session != nullptr) leave_session(*connection, how);
+  advise_connection(AdvisoryKind::connection_ended, *connection);
   connections.erase(id);
   room_was_made();
   return store.submitted();
@@ -627,6 +644,7 @@ bool Engine::State::run() {
   }
   if (topics_have_room) room_at_topics();
   while (steps > 0) {
+    if (!advisories_raised.empty()) deliver_advisories();
     if (!ready_scans.empty()) {
       Scan* scan = ready_scans.front();
       ready_scans.pop_front();
@@ -682,11 +700,13 @@ bool Engine::State::run() {
   if (!awaiting_pages.empty()) grant_pages();
   steps_longest_entry = std::max<std::uint64_t>(steps_longest_entry, budget - steps);
   if (topics_have_room) room_at_topics();
-  return !ready_scans.empty() || !ready_subscriptions.empty() || !ready_tasks.empty() ||
-         !flight_returned.empty() || sessions_due || !ending_sessions.empty() ||
-         retained.expiry_due || retained.wants_page || sends_are_due() || redeliveries_due ||
-         schedule.due || !destinations_to_retry.empty() || slow_checks_due || collect_at ||
-         offline_at || expiry_due || !removed_lists.empty() || wants_to_spill();
+  if (!advisories_raised.empty()) deliver_advisories();
+  return !ready_scans.empty() || !advisory_replays.empty() || !ready_subscriptions.empty() ||
+         !ready_tasks.empty() || !flight_returned.empty() || sessions_due ||
+         !ending_sessions.empty() || retained.expiry_due || retained.wants_page ||
+         sends_are_due() || redeliveries_due || schedule.due || !destinations_to_retry.empty() ||
+         slow_checks_due || collect_at || offline_at || expiry_due || !removed_lists.empty() ||
+         wants_to_spill();
 }
 
 }  // namespace pabal::core

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/advisory.h"
 #include "core/destination.h"
 #include "core/ids.h"
 #include "core/message.h"
@@ -207,6 +208,10 @@ struct SubscribeOptions {
   std::string shared_group;
   /// Kept with a durable or shared subscription of a session, for SessionSubscription.
   std::string session_data;
+  /// Advisories only where an interest itself begins with their prefix: a wildcard before it does
+  /// not bring them.
+  bool advisories_by_name = false;
+  ClientNumber number;  ///< by which advisories tell of it
   /// The adaptor's own name for this subscription, echoed in every Delivery.
   std::uint64_t tag = 0;
 
@@ -214,6 +219,13 @@ struct SubscribeOptions {
   [[nodiscard]] bool has_reader() const noexcept {
     return !durable_name.empty() || !shared_group.empty();
   }
+};
+
+/// Somebody who will send. The engine tells of it by advisory, and asks nothing of it: who sends
+/// need not be one.
+struct ProducerOptions {
+  std::optional<Destination> destination;  ///< none: each message has its own
+  ClientNumber number;
 };
 
 /// What can be changed of a subscription while it consumes.
@@ -449,9 +461,14 @@ class Engine {
     return publish(connection, std::move(message), {transaction, token, nullptr}, now);
   }
 
-  /// A message of the broker's own: it gets its id and its time here. It waits for no room: errors
-  /// as of publish().
+  /// A message of the broker's own, and no advisory: it gets its id and its time here. It waits for
+  /// no room: errors as of publish().
   Result<void> announce(MessageBuilder& message, TimePoint now);
+
+  /// It is there until remove_producer(), or the end of its connection. Errors: not_found.
+  Result<ProducerId> add_producer(ConnectionId connection, ProducerOptions options, TimePoint now);
+  /// Unknown ids are ignored.
+  void remove_producer(ProducerId producer, TimePoint now);
 
   // --- receiving -------------------------------------------------------------------------------
 

@@ -34,15 +34,6 @@ void drop_traces(MessageBuilder& builder, const Message& message) {
   if (any) builder.copy_properties(message, is_trace);
 }
 
-/// Where the message stands: a list's messages in the list, whatever they were addressed to, unless
-/// it collects what matches a pattern.
-Address place_of(const Reader* reader, const Message& message) {
-  if (reader != nullptr && !reader->list.collects_pattern()) {
-    return {reader->list.destination.kind, reader->list.destination.name};
-  }
-  return {message.destination_kind(), message.destination_name()};
-}
-
 /// `subscription` (client id and name of a durable one) may be empty.
 Destination target_of(const DeadLetterStrategy& strategy, const Address& origin,
                       const std::string& subscription) {
@@ -99,6 +90,13 @@ std::uint64_t dead_bytes_max(const Message& message, const Address& origin,
 
 }  // namespace
 
+Address Engine::State::where_it_stands(const Reader* reader, const Message& message) {
+  if (reader != nullptr && !reader->list.collects_pattern()) {
+    return {reader->list.destination.kind, reader->list.destination.name};
+  }
+  return {message.destination_kind(), message.destination_name()};
+}
+
 std::string_view Engine::State::dead_letter_cause(AckKind kind, std::string_view cause) noexcept {
   if (!cause.empty()) return cause;
   return kind == AckKind::expired ? "the client found it expired" : "refused by the consumer";
@@ -107,7 +105,7 @@ std::string_view Engine::State::dead_letter_cause(AckKind kind, std::string_view
 std::shared_ptr<const DestinationPolicy> Engine::State::policy_of(const Reader* reader,
                                                                   const Message& message) const {
   if (reader != nullptr && reader->list.is_queue()) return reader->list.policy;
-  const Address place = place_of(reader, message);
+  const Address place = where_it_stands(reader, message);
   return settings.policies.find(*place.kind, place.name);
 }
 
@@ -145,7 +143,7 @@ std::optional<Destination> Engine::State::dead_letter_target(const Reader* reade
       (expired || !strategy.process_refused_non_persistent)) {
     return std::nullopt;
   }
-  const Address place = place_of(reader, message);
+  const Address place = where_it_stands(reader, message);
   auto target = target_of(strategy, place, subscription_of(reader));
   const Destination here{*place.kind, std::string(place.name)};
   if (target == here || is_dead_letter_at(here, message)) return std::nullopt;
@@ -156,7 +154,8 @@ Result<std::uint64_t> Engine::State::admit_dead_letter(const Reader* reader, con
                                                        std::string_view cause, bool expired) {
   const auto target = dead_letter_target(reader, message, expired);
   if (!target) return std::uint64_t{0};
-  const std::uint64_t bytes = dead_bytes_max(message, place_of(reader, message), *target, cause);
+  const std::uint64_t bytes =
+      dead_bytes_max(message, where_it_stands(reader, message), *target, cause);
   if (bytes > kMessageBytesMax) {
     return Error{Errc::invalid_argument, "the message is too large for a dead letter"};
   }
@@ -174,6 +173,13 @@ void Engine::State::dead_letter(Reader* reader, int priority, Entry& entry, std:
                                 bool expired, Batch* batch, std::uint32_t delivered) {
   const Message& message = *entry.message;
   const auto target = dead_letter_target(reader, message, expired);
+  if ((target && hears(AdvisoryTopic::dead)) || (expired && hears(AdvisoryTopic::expired))) {
+    const Address at = where_it_stands(reader, message);
+    const Destination here{*at.kind, std::string(at.name)};
+    const auto policy = policy_of(reader, message);
+    if (target) advise_message(AdvisoryKind::message_dead, here, message, *policy);
+    if (expired) advise_message(AdvisoryKind::message_expired, here, message, *policy);
+  }
   if (!target) {
     if (reader != nullptr) {
       release(*reader, priority, entry, batch);
@@ -182,7 +188,7 @@ void Engine::State::dead_letter(Reader* reader, int priority, Entry& entry, std:
     }
     return;
   }
-  const Address origin = place_of(reader, message);
+  const Address origin = where_it_stands(reader, message);
   const auto copy = dead_copy(message, {*target, origin, cause, delivered, now,
                                         policy_of(reader, message)->dead_letter.expiration});
   PABAL_CHECK(copy, "a dead letter that was admitted can be built");

@@ -474,6 +474,7 @@ bool Engine::State::has_room(Subscription& subscription) {
 
 bool Engine::State::connection_takes(Subscription& subscription) {
   Connection& connection = subscription.connection;
+  if (connection.going_first != 0 && !subscription.goes_first) return false;
   if (!has_socket_room(connection)) return false;
   const std::uint32_t most = connection.options.in_flight_max;
   if (most == 0 || subscription.automatic()) return true;
@@ -553,7 +554,13 @@ Subscription* Engine::State::pick_exclusive(Scan& scan) {
 
 /// Leaves word with each consumer to wake the scan when it has credit or room again.
 void Engine::State::list_for_wake(Scan& scan) {
+  const bool tells_slow = hears(AdvisoryTopic::slow_consumer);
   for (auto& link : scan.consumers) {
+    if (tells_slow && scan.reader.list.is_queue()) {
+      const Reader& reader = scan.reader;
+      advise_slow(*link.subscription, reader.list.destination, *reader.list.policy,
+                  reader.depth - std::min(reader.depth, reader.in_flight));
+    }
     if (link.wake_listed) continue;
     link.wake_listed = true;
     link.subscription->blocked.push_back(&scan);
@@ -596,8 +603,11 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   connection.unwritten_bytes += bytes;
 
   const bool automatic = subscription.is_automatic_for(*entry.message);
-  // An automatic delivery of a topic message without a list has nothing to come back to.
-  const bool untracked = direct && automatic;
+  // An automatic delivery of a topic message without a list has nothing to come back to; unless
+  // somebody wants to know that it was consumed.
+  const bool untracked =
+      direct && automatic &&
+      !(hears(AdvisoryTopic::consumed) && subscription.policy->advisories.consumed);
   auto& unwritten = connection.unwritten;
   if (!unwritten.empty() && unwritten.back().subscription == &subscription &&
       unwritten.back().last_id + 1 == raw(id) && unwritten.back().last_number + 1 == number &&
@@ -679,6 +689,10 @@ void Engine::State::offer_topic_message(Subscription& subscription, const Messag
   subscription.pending_bytes += message->footprint();
   held_bytes += message->footprint();
   subscription.pending.push_back({message, visible_after, destination});
+  if (hears(AdvisoryTopic::slow_consumer)) {
+    advise_slow(subscription, destination ? *destination : message->destination(),
+                *subscription.policy, subscription.pending.size());
+  }
   if (!at_once) mark_ready(subscription);
 }
 
@@ -698,12 +712,20 @@ void Engine::State::deliver_pending(Subscription& subscription, std::uint32_t& s
     unhold(*entry.message);
     if (entry.message->expired(now)) {
       ++totals.expired;
+      if (hears(AdvisoryTopic::expired)) {
+        advise_message(AdvisoryKind::message_expired,
+                       destination ? *destination : entry.message->destination(), *entry.message,
+                       *subscription.policy);
+      }
       continue;
     }
     const int priority = entry.message->priority();
     deliver(subscription, nullptr, priority, std::move(entry), std::move(destination));
   }
   subscription.pending.shrink();
+  if (subscription.has_waiting()) return;
+  subscription.told_slow = false;
+  if (subscription.hears != 0) caught_up_with_advisories(subscription);
 }
 
 /// A message of a transaction waits until that is durable, and holds up what came after it: a crash

@@ -317,6 +317,7 @@ void Engine::State::list_blocked(Connection& connection) {
     blocked_times.emplace(blocked.wake_at(), connection.id);
     wake_at(Timer::blocked_sends, blocked.wake_at());
   }
+  if (!blocked.place.name.empty()) advise_full(connection);
   blocked.turn = ++last_turn;
   if (blocked.place.name.empty()) {
     blocked.in_memory = blocked_in_memory_;

@@ -48,6 +48,7 @@ Result<MessageList*> Engine::State::create_queue(const Destination& destination)
   operation.detail = std::make_unique<StoreOpDetail>();
   operation.detail->list = {list.id, destination};
   store.append({&operation, 1});
+  advise_destination(AdvisoryKind::destination_added, destination, nullptr);
   return &list;
 }
 
@@ -62,6 +63,7 @@ MessageList& Engine::State::add_list(std::unique_ptr<MessageList> list) {
     if (added.stored) topic_lists[added.destination.name] = &added;
     for_each_part(added.destination.name, [&](std::string_view pattern) {
       patterns.insert(pattern, TopicTarget{nullptr, &added});
+      topic_wanted({DestinationKind::topic, std::string(pattern)});
     });
     return added;
   }
@@ -189,6 +191,7 @@ void Engine::State::remove_reader(MessageList& list, Reader& reader, std::vector
     shared_readers.erase(reader.id);
   } else {
     durables.erase(std::pair(reader.description.client_id, reader.description.name));
+    advise_durable_removed(reader);
   }
 
   if (list.stored) {
@@ -230,7 +233,11 @@ void Engine::State::remove_list(MessageList& list) {
     }
     for_each_part(list.destination.name, [&](std::string_view pattern) {
       patterns.erase(pattern, TopicTarget{nullptr, &list});
+      topic_unwanted({DestinationKind::topic, std::string(pattern)});
     });
+  }
+  if (list.destination.kind == DestinationKind::queue) {
+    advise_destination(AdvisoryKind::destination_removed, list.destination, nullptr);
   }
   if (list.stored) {
     std::vector<StoreOp> operations;

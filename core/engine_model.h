@@ -64,6 +64,33 @@ struct DelayedCopy {
   ReturnedMessage message;
 };
 
+/// A new listener to advisories is told what there is, in portions, in this order.
+struct AdvisoryReplay {
+  enum class Stage : std::uint8_t {
+    temporaries,
+    broker,
+    connections,
+    queues,
+    topics,
+    consumers,
+    producers,
+    done,
+  };
+  Stage stage = Stage::temporaries;
+  std::optional<Destination> after;  ///< among temporaries, queues, topics: this one was told
+  std::size_t slot = 0;              ///< among the others: the next one
+  bool listed = false;               ///< stands in the engine's queue of work
+};
+
+/// Somebody who will send (Engine::add_producer).
+struct AnnouncedProducer {
+  ProducerId id{};
+  Connection* connection = nullptr;
+  std::optional<Destination> destination;
+  ClientNumber number;
+  std::size_t position = 0;  ///< in Connection::producers
+};
+
 class Subscription {
  public:
   Subscription(SubscriptionId subscription_id, Connection& owner, SubscribeOptions wanted)
@@ -109,6 +136,13 @@ class Subscription {
   /// Of what its topics retain, until it has it all.
   std::unique_ptr<RetainedReplay> replay;
   std::unique_ptr<Walk> walk;  ///< of a browser, until it has seen everything
+
+  ClientNumber number;       ///< by which advisories tell of it
+  AdvisoryTopics hears = 0;  ///< advisories that its interests match
+  std::unique_ptr<AdvisoryReplay> advisory_replay;
+  /// It has advisories before it that its client must know before it gets anything else.
+  bool goes_first = false;
+  bool told_slow = false;  ///< an advisory has said that it is slow
 
   std::shared_ptr<const DestinationPolicy> policy;  ///< of its destination; never null
   std::uint64_t dropped = 0;                        ///< messages, for PendingLimit
@@ -231,6 +265,9 @@ class Connection {
   std::vector<TransactionId> prepared;      ///< XA branches that its subscriptions acknowledged in
   std::vector<Destination> temporaries;
   std::uint64_t temporaries_made = 0;
+  std::vector<ProducerId> producers;
+  std::int64_t numbers_given = 0;  ///< to consumers and producers that have none of the client's
+  std::uint32_t going_first = 0;   ///< subscriptions with Subscription::goes_first
 
   std::uint64_t last_number = 0;  ///< Delivery::number
   Ring<Unwritten> unwritten;

@@ -263,6 +263,11 @@ Result<Topic*> Engine::State::topic_named(std::string_view name, DestinationKind
   if (Destination::is_pattern_name(name)) {
     return Error{Errc::bad_destination, "cannot send to the pattern topic://" + std::string(name)};
   }
+  // Here, so that no adaptor and no composite can forget it: clients believe what is told there.
+  if (is_advisory_topic(kind, name)) {
+    return Error{Errc::bad_destination,
+                 "advisories are the broker's: topic://" + std::string(name)};
+  }
   return resolve(name, kind);
 }
 
@@ -363,6 +368,12 @@ void Engine::State::publish_to_topics(const MessageRef& message, Ticket visible_
     ++topic.counters.enqueued;
     if (topic.lists.empty()) ++totals.enqueued;
     if (topics_remember) remember(place, message, visible_after);
+    if (hears(AdvisoryTopic::arrived) || hears(AdvisoryTopic::no_consumer)) {
+      const Destination here = place.destination ? *place.destination : message->destination();
+      if (!topic.policy) topic.policy = settings.policies.find(here.kind, here.name);
+      const bool wanted = !topic.subscriptions.empty() || !topic.lists.empty() || topic.forwards();
+      advise_arrival(here, *message, *topic.policy, wanted);
+    }
     for (auto* subscription : topic.subscriptions) {
       if (subscription->selector != nullptr &&
           !subscription->selector->matches(*message, {0, false, place.destination.get()})) {

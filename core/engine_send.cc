@@ -52,12 +52,14 @@ Outcome Engine::State::publish(ConnectionId id, MessageRef message, const SendOp
   const auto identity = send.identity;
   // What is parked keeps its place: a connection's sends take effect in their order.
   std::optional<Outcome> outcome;
-  if (connection->parked.empty()) outcome = try_send(send, within);
+  const bool tried = connection->parked.empty();
+  if (tried) outcome = try_send(send, within);
   if (!outcome) {
     outcome = park(*connection, Parked{std::move(send), options.transaction, options.token});
   }
   if (outcome->disposition == Disposition::failed) {
     if (identity) refused(*identity);
+    if (tried && !blocked_at_.name.empty()) advise_full(*connection);
     if (options.token == 0) ++totals.dropped;  // nobody is told
   }
   return std::move(*outcome);
@@ -296,6 +298,9 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
     ++list.counters.enqueued;
     ++totals.enqueued;
     list.last_used = now;
+    if (list.is_queue() && (hears(AdvisoryTopic::arrived) || hears(AdvisoryTopic::no_consumer))) {
+      advise_arrival(list.destination, *entry.message, *list.policy, list.reader().active());
+    }
     for (const auto& reader : list.readers) {
       if (!wants(*reader, *entry.message)) {
         if (!entry.is_volatile) refuse(*reader, priority, entry.sequence);

@@ -126,6 +126,9 @@ Result<void> Engine::State::admit_session(const ConnectOptions& options) const {
     return Error{Errc::quota_exceeded, "will_bytes_max: the will has " +
                                            std::to_string(will->message->flat().size()) + " bytes"};
   }
+  if (will && may_be_advisory(*will->message)) {
+    return Error{Errc::bad_destination, "advisories are the broker's"};
+  }
   return {};
 }
 

@@ -176,6 +176,15 @@ Result<void> Engine::State::settle(Subscription& subscription, InFlight& deliver
   Reader* reader = delivery.reader;
   switch (kind == AckKind::consumed ? Fate::done : fate_of(reader, delivery.entry, kind)) {
     case Fate::done:
+      if (kind == AckKind::consumed && hears(AdvisoryTopic::consumed) &&
+          !subscription.options.browser) {
+        const Message& message = *delivery.entry.message;
+        const Address at = delivery.destination && reader == nullptr
+                               ? Address{delivery.destination->kind, delivery.destination->name}
+                               : where_it_stands(reader, message);
+        advise_message(AdvisoryKind::message_consumed, {*at.kind, std::string(at.name)}, message,
+                       *policy_of(reader, message), &subscription);
+      }
       if (reader != nullptr) {
         release(*reader, delivery.priority, delivery.entry, batch, delivery.automatic);
       } else {
@@ -238,6 +247,7 @@ void Engine::State::delivery_done(Subscription& subscription, InFlight& delivery
   }
   delivery.state = InFlight::State::settled;
   subscription.last_progress = now;
+  subscription.told_slow = subscription.told_slow && subscription.out != 0;
   ++subscription.settled;
   delivery.entry.message.reset();
   delivery.destination.reset();

@@ -38,6 +38,9 @@ Result<void> Engine::State::check_shared(const SubscribeOptions& options) {
   if (interest.no_local) {
     return Error{Errc::invalid_argument, "a shared subscription takes what its members send"};
   }
+  if (is_advisory_topic(interest.destination.kind, interest.destination.name)) {
+    return Error{Errc::not_supported, "advisories are kept for nobody, and shared by nobody"};
+  }
   return {};
 }
 

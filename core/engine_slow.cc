@@ -63,6 +63,12 @@ std::uint64_t Engine::State::limit_pending(Subscription& subscription) {
   const auto drop = [&](std::size_t at) {
     const Message& message = *pending[at].message;
     subscription.pending_bytes -= message.footprint();
+    if (hears(AdvisoryTopic::discarded) && !may_be_advisory(message)) {
+      const auto& place = pending[at].destination;
+      advise_message(AdvisoryKind::message_discarded, place ? *place : message.destination(),
+                     message, *subscription.policy, &subscription,
+                     static_cast<std::int64_t>(subscription.dropped + dropped + 1));
+    }
     unhold(message);
     if (at == 0) {
       pending.pop_front();

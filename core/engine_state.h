@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/advisory.h"
 #include "core/engine.h"
 #include "core/engine_model.h"
 #include "core/engine_xa.h"
@@ -64,6 +65,7 @@
 //   engine_xa.cc            XA branches: what each call does in which state
 //   engine_branch.cc        what a prepared branch has in the store, and how it comes back
 //   engine_lists.cc         lists, readers, their windows, recovery
+//   engine_advisories.cc    what the broker tells of all this, and to whom
 //   engine_views.cc         snapshots
 
 namespace pabal::core {
@@ -457,6 +459,7 @@ class Engine::State {
   Result<Reader*> kept_reader(Connection& connection, const SubscribeOptions& options);
   Result<void> check_interest(const Connection& connection, const SubscribeOptions& options,
                               const Interest& interest);
+  void begin_consuming(Subscription& subscription, const std::vector<Reader*>& readers);
   void attach(Subscription& subscription, Reader& reader);
   void add_interests(Subscription& subscription, const std::vector<Reader*>& readers);
   Scan& scan_for(const Subscription& subscription, Reader& reader);
@@ -471,7 +474,7 @@ class Engine::State {
   Result<Destination> create_temporary(ConnectionId id, DestinationKind kind);
   Result<void> create_temporary(ConnectionId id, const Destination& destination);
   Result<void> delete_temporary(ConnectionId id, const Destination& destination);
-  void delete_temporary(const Destination& destination);
+  void delete_temporary(const Destination& destination, const Connection& owner);
 
   // --- engine_dispatch.cc
   struct Candidate {
@@ -686,6 +689,9 @@ class Engine::State {
   [[nodiscard]] std::optional<Destination> dead_letter_target(const Reader* reader,
                                                               const Message& message,
                                                               bool expired) const;
+  /// Where the message stands: a list's messages in the list, whatever they were addressed to,
+  /// unless it collects what matches a pattern.
+  static Address where_it_stands(const Reader* reader, const Message& message);
   [[nodiscard]] bool is_dead_letter_at(const Destination& place, const Message& message) const;
   /// Sets room aside for dead_letter() with the same arguments; how much. Errors: store_full,
   /// quota_exceeded (the queue for it cannot be made), invalid_argument (too large).
@@ -980,6 +986,52 @@ class Engine::State {
   void evict(MessageList& list, std::uint64_t down_to_bytes);
   void limit_windows();
 
+  // --- engine_advisories.cc
+  /// Whether somebody listens to such advisories: what the hot path asks first of all.
+  [[nodiscard]] bool hears(AdvisoryTopic topic) const noexcept {
+    return advisory_listeners[static_cast<std::size_t>(topic)] != 0;
+  }
+  void count_listener(const Subscription& subscription, std::int32_t by);
+  void count_listeners();
+  void begin_hearing(Subscription& subscription);
+  void end_hearing(Subscription& subscription);
+  [[nodiscard]] bool somebody_listens(std::string_view topic) const;
+  void advise(const Advisory& advisory);
+  void raise(MessageRef message);
+  void deliver_advisories();
+  void offer_advisory(Subscription& subscription, const MessageRef& message);
+  static void goes_before_others(Subscription& subscription);
+  void advise_connection(AdvisoryKind kind, const Connection& connection);
+  void advise_destination(AdvisoryKind kind, const Destination& destination,
+                          const Connection* owner);
+  void advise_consumer(AdvisoryKind kind, const Subscription& subscription);
+  void advise_durable_removed(const Reader& reader);
+  void advise_producer(AdvisoryKind kind, const AnnouncedProducer& producer);
+  /// `place`: where the message was. `count`: as in Advisory.
+  void advise_message(AdvisoryKind kind, const Destination& place, const Message& message,
+                      const DestinationPolicy& policy, const Subscription* consumer = nullptr,
+                      std::int64_t count = 0);
+  /// A message has come to a place. `wanted`: somebody consumes there.
+  void advise_arrival(const Destination& place, const Message& message,
+                      const DestinationPolicy& policy, bool wanted);
+  void advise_slow(Subscription& subscription, const Destination& place,
+                   const DestinationPolicy& policy, std::uint64_t waiting);
+  /// A send of the connection is held up, or refused, at blocked_at_.
+  void advise_full(const Connection& connection);
+  [[nodiscard]] std::int64_t consumers_of(const Destination& destination) const;
+  [[nodiscard]] std::int64_t producers_of(const Destination& destination) const;
+  void topic_wanted(const Destination& topic);
+  void topic_unwanted(const Destination& topic);
+  Result<ProducerId> add_producer(ConnectionId id, ProducerOptions options);
+  void remove_producer(ProducerId id);
+  void list_replay(Subscription& subscription);
+  void replay_advisories(std::uint32_t& steps);
+  bool replay_step(Subscription& subscription, AdvisoryReplay& replay);
+  void tell_before(Subscription& subscription, Advisory advisory);
+  void tell_destination_before(Subscription& subscription, const Destination& destination,
+                               const Connection* owner);
+  void caught_up_with_advisories(Subscription& subscription);
+
   // --- engine_views.cc
   [[nodiscard]] EngineSnapshot snapshot() const;
   [[nodiscard]] std::vector<DestinationSnapshot> destinations(std::string_view after,
@@ -1045,7 +1097,16 @@ class Engine::State {
   std::size_t volatile_lists = 0;                                 ///< of shared subscriptions
   std::map<std::uint64_t, std::pair<SubscriptionId, PinKey>> pins_asked;  ///< by request
   NameMap<ConnectionId> temporary_topics;                                 ///< owners
-  std::set<Destination> temporaries;                                      ///< of all connections
+  std::map<Destination, ConnectionId> temporaries;  ///< of all connections: owners
+  /// Topics without wildcards that somebody consumes from, and how many do.
+  std::map<std::string, std::uint32_t, std::less<>> topic_names;
+  SlotMap<AnnouncedProducer, ProducerId> announced_producers;
+  std::map<Destination, std::uint32_t> producer_counts;  ///< of them, by destination
+  std::array<std::uint32_t, kAdvisoryTopics> advisory_listeners{};
+  /// Told to nobody yet: they are raised in the middle of something.
+  Ring<MessageRef> advisories_raised;
+  std::uint64_t advisories_raised_bytes = 0;  ///< limit: topic_pending_bytes_max
+  Ring<SubscriptionId> advisory_replays;
   std::uint64_t last_list = 0;
   std::uint64_t last_reader = 0;
 

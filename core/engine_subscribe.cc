@@ -93,6 +93,9 @@ Result<void> Engine::State::check_interest(const Connection& connection,
   if (is_temporary(destination.kind)) {
     return Error{Errc::invalid_argument, "cannot durably subscribe to a temporary topic"};
   }
+  if (is_advisory_topic(destination.kind, destination.name)) {
+    return Error{Errc::not_supported, "advisories are kept for nobody: " + destination.to_text()};
+  }
   if (connection.options.client_id.empty() && connection.session == nullptr) {
     return Error{Errc::invalid_argument, "a durable subscription needs a client id"};
   }
@@ -151,25 +154,36 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
   });
   subscription.selector = std::move(selector);
   subscription.last_progress = now;
+  subscription.number = options.number;
+  if (subscription.number == ClientNumber{}) subscription.number = {1, ++connection->numbers_given};
   apply_policy(subscription);
   connection->subscriptions.push_back(subscription.id);
+  begin_consuming(subscription, readers);
+  advise_consumer(AdvisoryKind::consumer_started, subscription);
+  return subscription.id;
+}
+
+/// The rest of subscribe(), which cannot fail.
+void Engine::State::begin_consuming(Subscription& subscription,
+                                    const std::vector<Reader*>& readers) {
+  const SubscribeOptions& options = subscription.options;
   if (options.browser) {
     subscription.walk = std::make_unique<Walk>();
     subscription.walk->browser = &subscription;
     const auto begun = begin_walk(*subscription.walk, *readers.front());
     PABAL_CHECK(begun, "check_browser() counted the walks");
     mark_ready(subscription);
-    return subscription.id;
+    return;
   }
   add_interests(subscription, readers);
   if (!options.has_reader()) remind(subscription);
+  begin_hearing(subscription);
   if (!options.shared_group.empty()) {
     begin_recall(subscription);
-    return subscription.id;
+    return;
   }
   const OwnSubscription* own = own_of(subscription);
   if (options.retained || (own != nullptr && own->replaying)) begin_replay(subscription);
-  return subscription.id;
 }
 
 /// Lets it consume: from `readers`, from all queues that its patterns match, from its topics.
@@ -187,6 +201,7 @@ void Engine::State::add_interests(Subscription& subscription, const std::vector<
     if (!is_queue(destination.kind)) {
       auto& trie = is_temporary(destination.kind) ? temporary_patterns : patterns;
       trie.insert(destination.name, TopicTarget{&subscription, nullptr});
+      topic_wanted(destination);
     } else if (destination.is_pattern()) {
       has_queue_pattern = true;
     }
@@ -448,6 +463,7 @@ void Engine::State::unsubscribe(Subscription& subscription, DeliveryId seen) {
     } else if (!subscription.options.has_reader()) {
       auto& trie = is_temporary(destination.kind) ? temporary_patterns : patterns;
       trie.erase(destination.name, TopicTarget{&subscription, nullptr});
+      topic_unwanted(destination);
     }
   }
   for (std::size_t i = 0; i < connection.unwritten.size(); ++i) {
@@ -473,6 +489,8 @@ void Engine::State::unsubscribe(Subscription& subscription, DeliveryId seen) {
     slow_checks.erase({subscription.slow_check, subscription.id});
   }
   std::erase(connection.subscriptions, subscription.id);
+  if (subscription.hears != 0) end_hearing(subscription);
+  advise_consumer(AdvisoryKind::consumer_ended, subscription);
   if (blocked_topics > 0) topics_have_room = true;
   room_was_made();
   subscriptions.erase(subscription.id);
@@ -536,8 +554,9 @@ Result<void> Engine::State::create_temporary(ConnectionId id, const Destination&
   } else {
     temporary_topics[destination.name] = id;
   }
-  temporaries.insert(destination);
+  temporaries.emplace(destination, id);
   own.push_back(destination);
+  advise_destination(AdvisoryKind::destination_added, destination, connection);
   return {};
 }
 
@@ -557,13 +576,15 @@ Result<void> Engine::State::delete_temporary(ConnectionId id, const Destination&
                    "Destination: " + destination.to_text() + " still has an active subscription"};
     }
   }
+  const Destination gone = destination;
   connection->temporaries.erase(own);
-  delete_temporary(destination);
+  delete_temporary(gone, *connection);
   return {};
 }
 
-void Engine::State::delete_temporary(const Destination& destination) {
+void Engine::State::delete_temporary(const Destination& destination, const Connection& owner) {
   temporaries.erase(destination);
+  advise_destination(AdvisoryKind::destination_removed, destination, &owner);
   if (destination.kind == DestinationKind::temporary_topic) {
     temporary_topics.erase(destination.name);
     return;

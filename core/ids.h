@@ -22,6 +22,7 @@ inline TimePoint from_millis(std::int64_t millis) noexcept {
 enum class ConnectionId : std::uint64_t {};
 enum class SubscriptionId : std::uint64_t {};
 enum class TransactionId : std::uint64_t {};
+enum class ProducerId : std::uint64_t {};
 /// Counts the deliveries of one subscription, from 1.
 enum class DeliveryId : std::uint64_t {};
 /// The event loop on which a connection lives: an index into the engine's outboxes.

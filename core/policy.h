@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/advisory.h"
 #include "core/destination.h"
 #include "core/ids.h"
 #include "core/result.h"
@@ -92,6 +93,19 @@ struct RecoveryPolicy {
   milliseconds duration{60'000};
 };
 
+/// Which advisories a destination has beyond those that all have; nothing is made that nobody
+/// listens to.
+struct AdvisoryPolicy {
+  bool arrived = false;  ///< advisoryForDelivery: every message that comes
+  bool consumed = false;
+  bool discarded = false;
+  bool fast_producers = false;
+  bool slow_consumers = false;
+  bool full = false;
+  bool no_consumer = false;   ///< a copy of each message that is not persistent and finds nobody
+  bool include_body = false;  ///< of the message that it is about
+};
+
 /// How destinations of one kind and name or pattern behave (ActiveMQ's policyEntry). A plain value.
 struct DestinationPolicy {
   std::uint64_t memory_limit = 0;     ///< bytes held in memory for one destination; 0: no own limit
@@ -121,6 +135,7 @@ struct DestinationPolicy {
   EvictionStrategy eviction;
   SlowConsumerStrategy slow_consumer;
 
+  AdvisoryPolicy advisories;
   DeadLetterStrategy dead_letter;
   std::optional<RedeliveryPolicy> redelivery;  ///< none: the broker does not try again by itself
 
@@ -253,6 +268,13 @@ struct TimeStamping {
   bool future_only = false;                  ///< never make a time earlier
 };
 
+/// Advisories as a whole (core/advisory.h).
+struct AdvisorySettings {
+  bool enabled = true;               ///< advisorySupport
+  bool anonymous_producers = false;  ///< those without a destination are told, too
+  AdvisorySource source{"ID:pabal", "localhost", ""};
+};
+
 /// What the configuration says about the model; replaced as a whole when it is reloaded.
 struct EngineSettings {
   PolicyTable policies;
@@ -267,6 +289,7 @@ struct EngineSettings {
   milliseconds offline_durable_timeout{-1};   ///< offlineDurableSubscriberTimeout; negative: never
   milliseconds offline_durable_period{300'000};
   milliseconds send_fail_after{0};  ///< sendFailIfNoSpaceAfterTimeout of systemUsage; 0: off
+  AdvisorySettings advisories;
   std::set<Destination> permanent;  ///< never collected: the configuration lists them
 };
 

@@ -48,6 +48,10 @@ class SlotMap {
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
+  /// For who goes through it in portions: the object in a slot below slots(), or null.
+  [[nodiscard]] std::size_t slots() const noexcept { return slots_.size(); }
+  [[nodiscard]] T* in_slot(std::size_t slot) const noexcept { return slots_[slot].object.get(); }
+
   template <class Visit>
   void for_each(Visit visit) const {
     for (const auto& slot : slots_) {

@@ -71,6 +71,11 @@ mqtt::SessionOptions mqtt_options(const Config& config, const MqttSettings& sett
   return options;
 }
 
+/// Of a broker without networks: the same for all connections and starts.
+std::string broker_id(const std::string& broker_name) {
+  return "ID:pabal-" + broker_name;
+}
+
 openwire::SessionOptions openwire_options(const Config& config, const OpenWireSettings& settings) {
   openwire::SessionOptions options;
   options.frame_bytes_max = settings.frame_bytes_max;
@@ -82,7 +87,7 @@ openwire::SessionOptions openwire_options(const Config& config, const OpenWireSe
   options.sessions_max = settings.sessions_max;
   options.producers_max = settings.producers_max;
   options.prefetch_max = settings.prefetch_max;
-  options.broker_id = "ID:pabal-" + config.broker_name;
+  options.broker_id = broker_id(config.broker_name);
   options.broker_name = config.broker_name;
   options.version = version();
   return options;
@@ -265,6 +270,7 @@ core::Result<void> Broker::make_engine() {
 void Broker::configure_engine() {
   core::EngineSettings settings = config_.engine;
   settings.permanent.insert(config_.destinations.begin(), config_.destinations.end());
+  settings.advisories.source = {broker_id(name_), name_, ""};
   gate_.visit([&](core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role) {
     engine.configure(std::move(settings), now);
   });

@@ -1,93 +1,169 @@
 #include "protocols/openwire/advisories.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
-#include "protocols/openwire/codec.h"
-#include "protocols/openwire/message_mapping.h"
+#include "core/modified_utf8.h"
 
 namespace pabal::openwire {
 namespace {
 
-constexpr std::string_view kAdvisoryType = "Advisory";
-constexpr std::string_view kTempQueueTopic = "ActiveMQ.Advisory.TempQueue";
-constexpr std::string_view kTempTopicTopic = "ActiveMQ.Advisory.TempTopic";
+using core::AdvisoryKind;
 
-/// The command as the body of a message of core: a frame without its length.
-std::string destination_info(const core::Destination& destination, std::string_view connection_id,
-                             bool added) {
-  DestinationInfo info;
-  info.connection_id = ConnectionId{connection_id};
-  info.destination = Destination{type_of(destination.kind), destination.name};
-  info.operation_type = added ? DestinationInfo::kAdd : DestinationInfo::kRemove;
-  std::string frame;
-  append_frame(frame, info, WireFormat{});
-  return frame.substr(4);
-}
+/// Makes texts of the wire, which live in the scratch.
+class Wording {
+ public:
+  explicit Wording(AdvisoryScratch& scratch) : facts_(scratch.advisory), scratch_(scratch) {}
 
-void fill_advisory(core::MessageBuilder& builder, const SessionOptions& options,
-                   const core::Destination& destination, std::string_view body) {
-  builder.destination_kind = core::DestinationKind::topic;
-  builder.destination_name = temporary_advisory_topic(destination.kind);
-  builder.type = kAdvisoryType;
-  builder.priority = 0;
-  builder.body_kind = core::BodyKind::bytes;
-  builder.body = body;
-  builder.add_string("originBrokerId", options.broker_id);
-  builder.add_string("originBrokerName", options.broker_name);
-}
+  /// Nullptr: the message has no data structure.
+  std::shared_ptr<const Command> command() {
+    auto made = std::make_shared<Command>();
+    switch (facts_.kind) {
+      case AdvisoryKind::connection_started:
+        made->value = connection();
+        break;
+      case AdvisoryKind::connection_ended:
+        made->value = removal(connection_id());
+        break;
+      case AdvisoryKind::destination_added:
+        made->value = destination(DestinationInfo::kAdd);
+        break;
+      case AdvisoryKind::destination_removed:
+        made->value = destination(DestinationInfo::kRemove);
+        break;
+      case AdvisoryKind::consumer_started:
+      case AdvisoryKind::consumer_slow:
+        made->value = consumer();
+        break;
+      case AdvisoryKind::consumer_ended:
+        made->value = removal(consumer_id());
+        break;
+      case AdvisoryKind::durable_removed:
+        made->value = removed_subscription();
+        break;
+      case AdvisoryKind::producer_started:
+      case AdvisoryKind::producer_fast:
+        made->value = producer();
+        break;
+      case AdvisoryKind::producer_ended:
+        made->value = removal(producer_id());
+        break;
+      case AdvisoryKind::message_expired:
+      case AdvisoryKind::message_dead:
+      case AdvisoryKind::message_arrived:
+      case AdvisoryKind::message_consumed:
+      case AdvisoryKind::message_discarded:
+        if (!facts_.message) return nullptr;
+        made->value = wire_message(*facts_.message, nullptr, scratch_.message);
+        break;
+      case AdvisoryKind::destination_full:
+      case AdvisoryKind::broker_active:
+        return nullptr;
+    }
+    return made;
+  }
+
+ private:
+  std::string_view text(const std::string& utf8) {
+    return core::modified_utf8_of(utf8, scratch_.texts.emplace_back());
+  }
+  Text optional(const std::string& utf8) {
+    if (utf8.empty()) return std::nullopt;
+    return text(utf8);
+  }
+  /// As its client gave it.
+  ConnectionId connection_id() const { return ConnectionId{facts_.connection}; }
+  ConsumerId consumer_id() const {
+    return ConsumerId{facts_.connection, facts_.number.session, facts_.number.value};
+  }
+  ProducerId producer_id() const {
+    return ProducerId{facts_.connection, facts_.number.value, facts_.number.session};
+  }
+  std::optional<Destination> place() {
+    if (!facts_.destination) return std::nullopt;
+    return Destination{type_of(facts_.destination->kind), text(facts_.destination->name)};
+  }
+
+  /// Without the password, which is not known here.
+  ConnectionInfo connection() {
+    ConnectionInfo info;
+    info.connection_id = connection_id();
+    info.client_id = text(facts_.client_id);
+    info.user_name = optional(facts_.user);
+    info.client_ip = optional(facts_.remote);
+    return info;
+  }
+
+  DestinationInfo destination(std::uint8_t operation) {
+    DestinationInfo info;
+    if (!facts_.connection.empty()) info.connection_id = connection_id();
+    info.destination = place();
+    info.operation_type = operation;
+    return info;
+  }
+
+  ConsumerInfo consumer() {
+    ConsumerInfo info;
+    info.consumer_id = consumer_id();
+    info.destination = place();
+    info.prefetch_size =
+        static_cast<std::int32_t>(std::min<std::uint32_t>(facts_.prefetch, INT32_MAX));
+    info.dispatch_async = true;
+    info.selector = optional(facts_.selector);
+    info.client_id = optional(facts_.client_id);
+    info.subscription_name = optional(facts_.durable_name);
+    info.browser = facts_.browser;
+    info.no_local = facts_.no_local;
+    info.exclusive = facts_.exclusive;
+    info.retroactive = facts_.retroactive;
+    info.priority = static_cast<std::int8_t>(std::clamp(facts_.priority, -128, 127));
+    return info;
+  }
+
+  ProducerInfo producer() {
+    ProducerInfo info;
+    info.producer_id = producer_id();
+    info.destination = place();
+    return info;
+  }
+
+  RemoveSubscriptionInfo removed_subscription() {
+    RemoveSubscriptionInfo info;
+    info.subscription_name = text(facts_.durable_name);
+    info.client_id = text(facts_.client_id);
+    return info;
+  }
+
+  /// Source: reference §6.7: what of it was delivered last is meaningless.
+  template <class Id>
+  static RemoveInfo removal(Id id) {
+    RemoveInfo info;
+    info.object_id = id;
+    info.last_delivered_sequence_id = -2;
+    return info;
+  }
+
+  const core::Advisory& facts_;
+  AdvisoryScratch& scratch_;
+};
 
 }  // namespace
 
-std::string_view temporary_advisory_topic(core::DestinationKind kind) noexcept {
-  return kind == core::DestinationKind::temporary_queue ? kTempQueueTopic : kTempTopicTopic;
-}
-
-void announce_temporary(core::Engine& engine, const SessionOptions& options,
-                        const core::Destination& destination, std::string_view connection_id,
-                        bool added, core::TimePoint now) {
-  const std::string body = destination_info(destination, connection_id, added);
-  core::MessageBuilder builder;
-  fill_advisory(builder, options, destination, body);
-  // It waits for no room; what could still refuse it is a topic that may not be.
-  (void)engine.announce(builder, now);
-}
-
-void append_temporary_advisory(std::string& out, const SessionOptions& options,
-                               const core::Destination& destination, const ConsumerId& target,
-                               std::int64_t sequence, const WireFormat& format) {
-  // Its name begins with its owner's connection id.
-  const std::string_view name = destination.name;
-  const std::string body = destination_info(destination, name.substr(0, name.rfind(':')), true);
-  core::MessageBuilder builder;
-  fill_advisory(builder, options, destination, body);
-  const std::string id = options.broker_id + ':' + std::string(target.connection_id) +
-                         ":-1:1:" + std::to_string(sequence);
-  builder.foreign_id = id;
-  const auto message = builder.build();
-  if (!message) return;
-  OutgoingScratch scratch;
-  MessageDispatch dispatch;
-  dispatch.message = wire_message(**message, nullptr, scratch);
-  word_advisory(**message, *dispatch.message);
-  dispatch.message->target_consumer_id = target;
-  dispatch.consumer_id = target;
-  dispatch.destination = dispatch.message->destination;
-  append_frame(out, dispatch, format);
-}
-
-void word_advisory(const core::Message& message, Message& wire) {
-  if (message.type() != kAdvisoryType || message.body().empty() ||
-      !is_advisory_topic(message.destination_kind(), message.destination_name())) {
-    return;
-  }
-  auto command = std::make_shared<Command>();
-  std::string error;
-  if (!read_command(message.body(), WireFormat{}, command->value, error)) return;
+void word_advisory(const core::Message& message, Message& wire, AdvisoryScratch& scratch) {
+  auto facts = core::read_advisory(message);
+  if (!facts) return;
+  scratch.advisory = std::move(*facts);
+  scratch.texts.clear();
   wire.type_code = MessageType::plain;
   wire.content = {};
-  wire.data_structure = std::move(command);
   wire.timestamp = 0;
+  wire.data_structure = Wording(scratch).command();
+  const core::Advisory& told = scratch.advisory;
+  if (!told.target_connection.empty()) {
+    wire.target_consumer_id =
+        ConsumerId{told.target_connection, told.target.session, told.target.value};
+  }
 }
 
 }  // namespace pabal::openwire

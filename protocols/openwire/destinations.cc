@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "protocols/openwire/advisories.h"
-
 namespace pabal::openwire {
 namespace {
 
@@ -29,10 +27,6 @@ std::string_view trim(std::string_view text) noexcept {
 }
 
 }  // namespace
-
-bool is_advisory_name(core::DestinationKind kind, std::string_view name) noexcept {
-  return is_advisory_topic(kind, name);
-}
 
 std::string_view without_options(std::string_view name) noexcept {
   return name.substr(0, name.find('?'));

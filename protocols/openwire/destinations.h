@@ -11,9 +11,6 @@
 
 namespace pabal::openwire {
 
-/// Whether it is a topic of the broker's own messages.
-bool is_advisory_name(core::DestinationKind kind, std::string_view name) noexcept;
-
 /// What stands behind a '?' is the client's own business (reference §6.16).
 std::string_view without_options(std::string_view name) noexcept;
 

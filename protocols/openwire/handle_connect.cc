@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/modified_utf8.h"
+#include "protocols/openwire/destinations.h"
 #include "protocols/openwire/java_errors.h"
 #include "protocols/openwire/openwire_session.h"
 
@@ -85,8 +86,7 @@ void OpenWireSession::apply_command(SessionInfo& info, core::Engine& /*engine*/,
   confirm(info, core::kNoTicket);
 }
 
-void OpenWireSession::apply_command(ProducerInfo& info, core::Engine& /*engine*/,
-                                    core::TimePoint /*now*/) {
+void OpenWireSession::apply_command(ProducerInfo& info, core::Engine& engine, core::TimePoint now) {
   const ProducerId& id = info.producer_id;
   if (!is_own(id.connection_id) || !registry_.has_session(id.session_id)) {
     return reject(info, kIllegalState,
@@ -94,14 +94,40 @@ void OpenWireSession::apply_command(ProducerInfo& info, core::Engine& /*engine*/
                   "registered");
   }
   const ObjectKey key{id.session_id, id.value};
-  if (registry_.find_producer(key) == nullptr && registry_.producers() >= options_.producers_max) {
+  const Producer* known = registry_.find_producer(key);
+  if (known == nullptr && registry_.producers() >= options_.producers_max) {
     return reject(info, kResourceAllocation,
                   "producers_max: the connection has " + std::to_string(options_.producers_max) +
                       " producers");
   }
-  registry_.add_producer(key,
-                         {info.window_size > 0 ? static_cast<std::uint32_t>(info.window_size) : 0});
+  Producer producer;
+  producer.window = info.window_size > 0 ? static_cast<std::uint32_t>(info.window_size) : 0;
+  if (known != nullptr) {
+    producer.id = known->id;
+  } else {
+    core::ProducerOptions options;
+    options.number = {id.session_id, id.value};
+    if (info.destination) {
+      const auto name = core::utf8_of(info.destination->physical_name, cache_.text);
+      options.destination =
+          core::Destination{kind_of(info.destination->type), std::string(without_options(name))};
+      // Composites are longer than their parts may be; of what is too long nothing is told.
+      if (!core::validate_destination_name(options.destination->name)) options.destination.reset();
+    }
+    const auto added = engine.add_producer(*connection_, std::move(options), now);
+    if (!added) return reject(info, added.error());
+    producer.id = *added;
+  }
+  registry_.add_producer(key, producer);
   confirm(info, core::kNoTicket);
+}
+
+void OpenWireSession::remove_producer(const ObjectKey& key, core::Engine& engine,
+                                      core::TimePoint now) {
+  const Producer* producer = registry_.find_producer(key);
+  if (producer == nullptr) return;
+  engine.remove_producer(producer->id, now);
+  registry_.remove_producer(key);
 }
 
 /// Source: reference §6.7, §6.23.
@@ -113,13 +139,15 @@ void OpenWireSession::apply_command(RemoveInfo& info, core::Engine& engine, core
                     engine, now);
   } else if (const auto* producer = std::get_if<ProducerId>(&info.object_id)) {
     if (!is_own(producer->connection_id)) return foreign();
-    registry_.remove_producer({producer->session_id, producer->value});
+    remove_producer({producer->session_id, producer->value}, engine, now);
   } else if (const auto* session = std::get_if<SessionId>(&info.object_id)) {
     if (!is_own(session->connection_id)) return foreign();
     for (const ObjectKey& key : registry_.consumers_of(session->value)) {
       remove_consumer(key, info.last_delivered_sequence_id, engine, now);
     }
-    registry_.remove_producers_of(session->value);
+    for (const ObjectKey& key : registry_.producers_of(session->value)) {
+      remove_producer(key, engine, now);
+    }
     registry_.remove_session(session->value);
   } else {
     if (!is_own(std::get<ConnectionId>(info.object_id).value)) return foreign();

@@ -4,7 +4,6 @@
 
 #include "core/modified_utf8.h"
 #include "core/selector.h"
-#include "protocols/openwire/advisories.h"
 #include "protocols/openwire/destinations.h"
 #include "protocols/openwire/java_errors.h"
 #include "protocols/openwire/openwire_session.h"
@@ -13,9 +12,6 @@
 
 namespace pabal::openwire {
 namespace {
-
-/// What a new consumer of the advisories is told of what is there, at most in one page.
-constexpr std::size_t kReplayPage = 1000;
 
 /// How often a pull that wants an answer at once looks again while something is read from disk.
 constexpr core::milliseconds kPullCheckInterval{1};
@@ -102,13 +98,14 @@ void OpenWireSession::apply_command(ConsumerInfo& info, core::Engine& engine, co
   consumer.advisory =
       options.durable_name.empty() &&
       std::all_of(destinations.begin(), destinations.end(), [](const core::Destination& each) {
-        return is_advisory_name(each.kind, each.name);
+        return core::is_advisory_topic(each.kind, each.name);
       });
   if (consumer.advisory) options.ack_mode = core::AckMode::automatic;
   consumer.browser = options.browser;
   consumer.prefetch = options.prefetch;
   append_nested(consumer.wire_id, id, format_);
   options.tag = consumer.tag;
+  options.number = {id.session_id, id.value};
   const auto subscribed = engine.subscribe(*connection_, options, now);
   const bool durable = !options.durable_name.empty();
   if (!subscribed) {
@@ -117,34 +114,6 @@ void OpenWireSession::apply_command(ConsumerInfo& info, core::Engine& engine, co
   }
   consumer.id = *subscribed;
   confirm(info, durable ? engine.submitted() : core::kNoTicket);
-  if (consumer.advisory) replay_advisories(consumer, id, destinations, engine);
-}
-
-/// Source: reference §6.18: one advisory for each temporary destination that is there.
-void OpenWireSession::replay_advisories(const Consumer& /*consumer*/, const ConsumerId& wire_id,
-                                        const std::vector<core::Destination>& destinations,
-                                        core::Engine& engine) {
-  const auto wants = [&](core::DestinationKind kind) {
-    const auto topic = temporary_advisory_topic(kind);
-    return std::any_of(
-        destinations.begin(), destinations.end(),
-        [&](const core::Destination& each) { return core::matches(each.name, topic); });
-  };
-  const bool queues = wants(core::DestinationKind::temporary_queue);
-  const bool topics = wants(core::DestinationKind::temporary_topic);
-  if (!queues && !topics) return;
-  std::optional<core::Destination> after;
-  for (;;) {
-    const auto page = engine.temporaries(after ? &*after : nullptr, kReplayPage);
-    for (const core::Destination& destination : page) {
-      if (core::is_queue(destination.kind) ? !queues : !topics) continue;
-      append_temporary_advisory(bytes(), options_, destination, wire_id, ++advisory_sequence_,
-                                format_);
-    }
-    if (page.size() < kReplayPage) break;
-    after = page.back();
-  }
-  end_piece(core::kNoTicket);
 }
 
 /// Source: reference §6.7. -1: none was handed to the application; -2: nobody knows, and so all

@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "core/modified_utf8.h"
-#include "protocols/openwire/advisories.h"
 #include "protocols/openwire/java_errors.h"
 #include "protocols/openwire/openwire_session.h"
 
@@ -18,7 +17,7 @@ void OpenWireSession::apply_command(DestinationInfo& info, core::Engine& engine,
       std::string(core::utf8_of(info.destination->physical_name, cache_.text))};
   switch (info.operation_type) {
     case DestinationInfo::kAdd:
-      return add_destination(info, destination, engine, now);
+      return add_destination(info, destination, engine);
     case DestinationInfo::kRemove:
       return remove_destination(info, destination, engine, now);
     default:
@@ -27,7 +26,7 @@ void OpenWireSession::apply_command(DestinationInfo& info, core::Engine& engine,
 }
 
 void OpenWireSession::add_destination(const CommandHead& head, const core::Destination& destination,
-                                      core::Engine& engine, core::TimePoint now) {
+                                      core::Engine& engine) {
   if (core::is_temporary(destination.kind)) {
     // Or one client could take the names that another one is going to give.
     const std::string own = std::string(core::utf8_of(connection_id_, cache_.text)) + ':';
@@ -36,9 +35,6 @@ void OpenWireSession::add_destination(const CommandHead& head, const core::Desti
     }
     const auto made = engine.create_temporary(*connection_, destination);
     if (!made) return reject(head, made.error());
-    if (temporaries_.insert(destination).second) {
-      announce_temporary(engine, options_, destination, connection_id_, true, now);
-    }
     return confirm(head, core::kNoTicket);
   }
   if (destination.kind == core::DestinationKind::queue) {
@@ -57,9 +53,6 @@ void OpenWireSession::remove_destination(const CommandHead& head,
   if (core::is_temporary(destination.kind)) {
     const auto deleted = engine.delete_temporary(*connection_, destination, now);
     if (!deleted && engine.has_temporary(destination)) return reject(head, deleted.error());
-    if (temporaries_.erase(destination) > 0) {
-      announce_temporary(engine, options_, destination, connection_id_, false, now);
-    }
     return confirm(head, engine.submitted());
   }
   const auto answer = [&](const auto& deleted) {
@@ -84,16 +77,6 @@ void OpenWireSession::apply_command(RemoveSubscriptionInfo& info, core::Engine& 
   const bool unknown = deleted.error().code == core::Errc::not_found;
   reject(info, unknown ? kInvalidDestination : kJmsException, deleted.error().text,
          engine.submitted());
-}
-
-/// The temporaries of a connection have gone with it; unless another one of the same client has
-/// come in its place and made them again.
-void OpenWireSession::announce_removed(core::Engine& engine, core::TimePoint now) {
-  for (const core::Destination& destination : temporaries_) {
-    if (engine.has_temporary(destination)) continue;
-    announce_temporary(engine, options_, destination, connection_id_, false, now);
-  }
-  temporaries_.clear();
 }
 
 }  // namespace pabal::openwire

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "protocols/openwire/advisories.h"
 #include "protocols/openwire/request.h"
 
 namespace pabal::openwire {
@@ -19,12 +18,13 @@ const EncodedMessage& LoopCache::encoded(const core::Delivery& delivery, const W
   place_ = delivery.destination;
   version_ = format.version;
   Message message = wire_message(*message_, place_.get(), outgoing_);
-  word_advisory(*message_, message);
+  word_advisory(*message_, message, advisory_);
   message.broker_in_time = message_->timestamp();
   message.broker_out_time = core::to_millis(now());
   encoded_.key = message.message_id ? key_of(*message.message_id) : IdKey{};
   encoded_.bytes.clear();
   append_destination_and_message(encoded_.bytes, message, format, encoded_.marks);
+  advisory_.advisory.message.reset();  // it may be large
   return encoded_;
 }
 

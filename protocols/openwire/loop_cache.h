@@ -7,6 +7,7 @@
 
 #include "core/engine.h"
 #include "core/message.h"
+#include "protocols/openwire/advisories.h"
 #include "protocols/openwire/codec.h"
 #include "protocols/openwire/message_mapping.h"
 #include "protocols/openwire/registry.h"
@@ -53,6 +54,7 @@ class LoopCache {
   Clock clock_;
   EncodedMessage encoded_;
   OutgoingScratch outgoing_;
+  AdvisoryScratch advisory_;
   core::MessageRef message_;  // what encoded_ has, of this place and in this version
   std::shared_ptr<const core::Destination> place_;
   std::int32_t version_ = 0;

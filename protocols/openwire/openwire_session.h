@@ -142,12 +142,11 @@ class OpenWireSession final : public protocols::Session {
   // handle_consumer.cc
   bool read_consumer(const ConsumerInfo& info, core::SubscribeOptions& options,
                      std::vector<core::Destination>& destinations);
-  void replay_advisories(const Consumer& consumer, const ConsumerId& wire_id,
-                         const std::vector<core::Destination>& destinations, core::Engine& engine)
-      PABAL_REQUIRES(core::engine_role);
   /// `last_delivered`: of RemoveInfo.
   void remove_consumer(const ObjectKey& key, std::int64_t last_delivered, core::Engine& engine,
                        core::TimePoint now) PABAL_REQUIRES(core::engine_role);
+  void remove_producer(const ObjectKey& key, core::Engine& engine, core::TimePoint now)
+      PABAL_REQUIRES(core::engine_role);
   void set_window(Consumer& consumer, core::Engine& engine, core::TimePoint now)
       PABAL_REQUIRES(core::engine_role);
   /// Answers pulls that nothing has come for.
@@ -191,11 +190,9 @@ class OpenWireSession final : public protocols::Session {
 
   // handle_destination.cc
   void add_destination(const CommandHead& head, const core::Destination& destination,
-                       core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role);
+                       core::Engine& engine) PABAL_REQUIRES(core::engine_role);
   void remove_destination(const CommandHead& head, const core::Destination& destination,
                           core::Engine& engine, core::TimePoint now)
-      PABAL_REQUIRES(core::engine_role);
-  void announce_removed(core::Engine& engine, core::TimePoint now)
       PABAL_REQUIRES(core::engine_role);
 
   /// Ends the connection in the engine, if it has not ended.
@@ -247,7 +244,6 @@ class OpenWireSession final : public protocols::Session {
   std::uint64_t origin_ = 0;
   std::uint64_t sequence_ = 0;      // of the last message
   std::int64_t sequence_base_ = 0;  // of brokerSequenceId: above those of earlier connections
-  std::int64_t advisory_sequence_ = 0;
   core::ReplyToken token_ = 0;
   std::string connection_id_;  // the client's
   std::string client_id_;
@@ -258,7 +254,6 @@ class OpenWireSession final : public protocols::Session {
   std::map<core::Xid, Transaction> branches_;
   std::size_t branches_looked_at_ = 0;  // when there were so many, the ended ones were forgotten
   std::optional<core::Xid> recovered_up_to_;  ///< the last RECOVER's answer ended here, full
-  std::set<core::Destination> temporaries_;
   core::Ring<Parked> parked_;  // ascending by token; bounded by the engine's parked_bytes_max
   std::set<ObjectKey> pulls_;  // consumers whose pull has a time
   bool pulls_at_once_ = false;

@@ -276,22 +276,12 @@ void OpenWireSession::read_message(const Message& message) {
 core::Result<std::shared_ptr<const std::vector<core::Destination>>> OpenWireSession::read_targets(
     core::MessageBuilder& builder) {
   const auto kind = builder.destination_kind;
-  if (is_advisory_name(kind, builder.destination_name)) {
-    // Source: reference §8, advisory forgery.
-    return core::Error{core::Errc::bad_destination,
-                       "advisories are the broker's: " + std::string(builder.destination_name)};
-  }
   builder.destination_name = without_options(builder.destination_name);
   if (builder.destination_name.find(',') == std::string_view::npos) {
     return std::shared_ptr<const std::vector<core::Destination>>();
   }
   auto parts = read_destinations(kind, builder.destination_name);
   if (!parts) return parts.error();
-  for (const core::Destination& part : *parts) {
-    if (is_advisory_name(part.kind, part.name)) {
-      return core::Error{core::Errc::bad_destination, "advisories are the broker's: " + part.name};
-    }
-  }
   return std::make_shared<const std::vector<core::Destination>>(std::move(*parts));
 }
 

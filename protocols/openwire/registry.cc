@@ -166,11 +166,13 @@ std::vector<ObjectKey> Registry::consumers_of(std::optional<std::int64_t> sessio
   return keys;
 }
 
-void Registry::remove_producers_of(std::int64_t session) {
-  const auto first = producers_.lower_bound(first_of(session));
-  auto last = first;
-  while (last != producers_.end() && last->first.session == session) ++last;
-  producers_.erase(first, last);
+std::vector<ObjectKey> Registry::producers_of(std::int64_t session) const {
+  std::vector<ObjectKey> keys;
+  for (auto at = producers_.lower_bound(first_of(session));
+       at != producers_.end() && at->first.session == session; ++at) {
+    keys.push_back(at->first);
+  }
+  return keys;
 }
 
 const Producer* Registry::find_producer(const ObjectKey& key) const noexcept {

@@ -111,6 +111,7 @@ struct Consumer {
 };
 
 struct Producer {
+  core::ProducerId id{};
   std::uint32_t window = 0;  ///< bytes; 0: no ProducerAck is expected
 };
 
@@ -136,7 +137,8 @@ class Registry {
 
   void add_producer(const ObjectKey& key, const Producer& producer) { producers_[key] = producer; }
   void remove_producer(const ObjectKey& key) { producers_.erase(key); }
-  void remove_producers_of(std::int64_t session);
+  /// Of one session, in order.
+  [[nodiscard]] std::vector<ObjectKey> producers_of(std::int64_t session) const;
   [[nodiscard]] const Producer* find_producer(const ObjectKey& key) const noexcept;
   [[nodiscard]] std::size_t producers() const noexcept { return producers_.size(); }
   void clear();

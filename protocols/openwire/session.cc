@@ -140,7 +140,6 @@ void OpenWireSession::leave(core::Engine& engine, core::TimePoint now) {
   pulls_.clear();
   first_bytes_ = cache_.now();  // from here on it has time to say goodbye
   engine.disconnect(*connection_, now);
-  announce_removed(engine, now);
 }
 
 void OpenWireSession::disconnect(core::Engine& engine, core::TimePoint now) {

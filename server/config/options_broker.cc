@@ -26,8 +26,13 @@ constexpr Option kOptions[] = {
              [](Target& t, const Value& v, const SourceLocation&) {
                t.config.engine.scheduler = v.number != 0;
              }),
-    unmet("broker", "advisorySupport", Type::any_case_boolean, "true", Status::not_yet, "false",
-          "advisory topics", "there are no advisory messages"),
+    honoured(
+        "broker", "advisorySupport", Type::any_case_boolean, "true", kAny, kReload,
+        "advisory topics; false: none is told of anything, temporary destinations included, so "
+        "that ActiveMQ's clients refuse to answer to those of other connections",
+        [](Target& t, const Value& v, const SourceLocation&) {
+          t.config.engine.advisories.enabled = v.number != 0;
+        }),
     unmet("broker", "useShutdownHook", Type::boolean, "true", Status::meaningless, "", "",
           "SIGTERM always drains and ends the broker"),
     unmet("broker", "deleteAllMessagesOnStartup", Type::any_case_boolean, "false", Status::not_yet,
@@ -130,8 +135,12 @@ constexpr Option kOptions[] = {
           "temporary destinations are not cached"),
     unmet("broker", "allowTempAutoCreationOnSend", Type::boolean, "false", Status::not_yet, "false",
           "", "a temporary destination is made by its own connection only"),
-    unmet("broker", "anonymousProducerAdvisorySupport", Type::boolean, "false", Status::not_yet,
-          "false", "advisories for destination-less producers", "there are no advisory messages"),
+    honoured(
+        "broker", "anonymousProducerAdvisorySupport", Type::boolean, "false", kAny, kReload,
+        "tell of producers without a destination, too, on ActiveMQ.Advisory.Producer.Anonymous",
+        [](Target& t, const Value& v, const SourceLocation&) {
+          t.config.engine.advisories.anonymous_producers = v.number != 0;
+        }),
     unmet("broker", "populateUserNameInMBeans", Type::boolean, "false", Status::not_yet, "false",
           "", "JMX comes with the bridge"),
     unmet("broker", "mbeanInvocationTimeout", Type::milliseconds, "0", Status::not_yet, "", "",

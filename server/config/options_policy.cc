@@ -9,13 +9,14 @@ using Policy = core::DestinationPolicy;
 using Redelivery = core::RedeliveryPolicy;
 using DeadLetter = core::DeadLetterStrategy;
 using Slow = core::SlowConsumerStrategy;
+using Advisories = core::AdvisoryPolicy;
 constexpr auto kPolicy = &Draft::policy;
 constexpr auto kDeadLetter = &Policy::dead_letter;
 constexpr auto kSlow = &Policy::slow_consumer;
+constexpr auto kAdvisories = &Policy::advisories;
 constexpr auto kRedelivery = &Draft::redelivery;
 
 constexpr std::string_view kPaging = "the store pages by itself";
-constexpr std::string_view kAdvisories = "there are no advisory messages";
 constexpr std::string_view kNetworks = "networks of brokers are not built";
 constexpr std::string_view kAudit = "duplicates are found by producer id and sequence, exactly";
 constexpr std::string_view kOnce = "a dead letter is made once, with its acknowledgement";
@@ -163,22 +164,32 @@ constexpr Option kOptions[] = {
           "", "a message is in memory once, as it is on the wire"),
     unmet("policyEntry", "minimumMessageSize", Type::integer, "1024", Status::meaningless, "",
           "memory accounting floor", "messages count with what they take"),
-    unmet("policyEntry", "advisoryForConsumed", Type::boolean, "false", Status::not_yet, "false",
-          "", kAdvisories),
-    unmet("policyEntry", "advisoryForDelivery", Type::boolean, "false", Status::not_yet, "false",
-          "", kAdvisories),
-    unmet("policyEntry", "advisoryForDiscardingMessages", Type::boolean, "false", Status::not_yet,
-          "false", "", kAdvisories),
-    unmet("policyEntry", "advisoryForFastProducers", Type::boolean, "false", Status::not_yet,
-          "false", "", kAdvisories),
-    unmet("policyEntry", "advisoryForSlowConsumers", Type::boolean, "false", Status::not_yet,
-          "false", "", kAdvisories),
-    unmet("policyEntry", "advisoryWhenFull", Type::boolean, "false", Status::not_yet, "false", "",
-          kAdvisories),
-    unmet("policyEntry", "includeBodyForAdvisory", Type::boolean, "false", Status::not_yet, "false",
-          "", kAdvisories),
-    unmet("policyEntry", "sendAdvisoryIfNoConsumers", Type::boolean, "false", Status::not_yet,
-          "false", "", kAdvisories),
+    part("policyEntry", "advisoryForConsumed", Type::boolean, "false", kAny,
+         "tell on ActiveMQ.Advisory.MessageConsumed.… of every message that a consumer has taken",
+         &set_draft<kPolicy, kAdvisories, &Advisories::consumed>),
+    part("policyEntry", "advisoryForDelivery", Type::boolean, "false", kAny,
+         "tell on ActiveMQ.Advisory.MessageDelivered.… of every message that comes",
+         &set_draft<kPolicy, kAdvisories, &Advisories::arrived>),
+    part("policyEntry", "advisoryForDiscardingMessages", Type::boolean, "false", kAny,
+         "tell on ActiveMQ.Advisory.MessageDiscarded.… of what a pendingMessageLimitStrategy drops",
+         &set_draft<kPolicy, kAdvisories, &Advisories::discarded>),
+    part("policyEntry", "advisoryForFastProducers", Type::boolean, "false", kAny,
+         "tell on ActiveMQ.Advisory.FastProducer.… of a producer that a limit of its destination "
+         "holds up",
+         &set_draft<kPolicy, kAdvisories, &Advisories::fast_producers>),
+    part("policyEntry", "advisoryForSlowConsumers", Type::boolean, "false", kAny,
+         "tell on ActiveMQ.Advisory.SlowConsumer.… of a consumer for which, with its prefetch out, "
+         "more than as much again waits",
+         &set_draft<kPolicy, kAdvisories, &Advisories::slow_consumers>),
+    part("policyEntry", "advisoryWhenFull", Type::boolean, "false", kAny,
+         "tell on ActiveMQ.Advisory.FULL.… of a send that meets a limit of its destination",
+         &set_draft<kPolicy, kAdvisories, &Advisories::full>),
+    part("policyEntry", "includeBodyForAdvisory", Type::boolean, "false", kAny,
+         "advisories about messages have their bodies",
+         &set_draft<kPolicy, kAdvisories, &Advisories::include_body>),
+    part("policyEntry", "sendAdvisoryIfNoConsumers", Type::boolean, "false", kAny,
+         "copy to ActiveMQ.Advisory.NoConsumer.… what is not persistent and finds no consumer",
+         &set_draft<kPolicy, kAdvisories, &Advisories::no_consumer>),
     unmet("policyEntry", "persistJMSRedelivered", Type::boolean, "false", Status::meaningless, "",
           "", "what may have been delivered is always marked, after a restart too"),
     unmet("policyEntry", "sendDuplicateFromStoreToDLQ", Type::boolean, "false", Status::meaningless,

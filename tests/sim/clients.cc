@@ -420,6 +420,7 @@ void World::forget_answered(Client& client, std::uint64_t token) {
 
 bool World::subscribe(Client& client, const core::SubscribeOptions& options) {
   core::SubscribeOptions told = options;
+  told.advisories_by_name = true;  // the model knows nothing of them
   if (options_.sabotage == Sabotage::forget_selectors) told.interests.front().selector.clear();
   if (options_.sabotage == Sabotage::forget_exclusive) told.exclusive = false;
   auto made = engine_->subscribe(*client.connection, told, now_);

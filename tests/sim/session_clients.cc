@@ -131,6 +131,7 @@ void SessionWorld::leave(Client& client) {
 void SessionWorld::subscribe(Client& client, const std::string& pattern, const std::string& name,
                              const std::string& group) {
   core::SubscribeOptions options;
+  options.advisories_by_name = true;  // the model knows nothing of them
   options.interests.push_back({core::Destination{DestinationKind::topic, pattern}, "", false});
   options.ack_mode = core::AckMode::mixed;
   options.prefetch = static_cast<std::uint32_t>(random_.between(1, 20));

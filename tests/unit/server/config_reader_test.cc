@@ -427,7 +427,7 @@ TEST_F(ConfigReaderTest, WhatAgreesWithPabalIsNotReportedAndOtherwiseIs) {
                   "indexCacheSize='5'/></persistenceAdapter>",
                   "useJmx='true' advisorySupport='true'"));
   ASSERT_TRUE(other);
-  EXPECT_EQ(count(*other, Severity::warning), 3) << all_findings(*other);
+  EXPECT_EQ(count(*other, Severity::warning), 2) << all_findings(*other);
   EXPECT_EQ(count(*other, Severity::note), 1) << all_findings(*other);
 }
 
