@@ -1,9 +1,9 @@
 #include <array>
 #include <cstdint>
 
-#include "core/modified_utf8.h"
 #include "core/primitive_values.h"
 #include "protocols/content/json.h"
+#include "protocols/content/xml.h"
 #include "protocols/content/xstream.h"
 
 namespace pabal::content {
@@ -245,36 +245,7 @@ class XmlWriter {
 
   void text(std::string_view name, std::string_view utf8, std::size_t indent) {
     open(name, indent);
-    std::string scratch;
-    for (const char c : core::utf8_of(utf8, scratch)) {
-      switch (c) {
-        case '&':
-          out_ += "&amp;";
-          break;
-        case '<':
-          out_ += "&lt;";
-          break;
-        case '>':
-          out_ += "&gt;";
-          break;
-        case '"':
-          out_ += "&quot;";
-          break;
-        case '\'':
-          out_ += "&apos;";
-          break;
-        default:
-          if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') {
-            out_ += c;
-          } else {
-            constexpr std::string_view kHex = "0123456789abcdef";
-            out_ += "&#x";
-            if (c >= 0x10) out_ += '1';
-            out_ += kHex[c & 15];
-            out_ += ';';
-          }
-      }
-    }
+    append_xml_text(out_, utf8);
     end(name);
   }
 

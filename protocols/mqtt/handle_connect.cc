@@ -21,6 +21,8 @@ ReasonCode reason_of(core::Errc code) noexcept {
   switch (code) {
     case core::Errc::quota_exceeded:
       return ReasonCode::quota_exceeded;
+    case core::Errc::bad_destination:  // of the will
+      return ReasonCode::topic_name_invalid;
     case core::Errc::in_use:
     case core::Errc::invalid_argument:
       return ReasonCode::client_identifier_not_valid;

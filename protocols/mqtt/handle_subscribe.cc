@@ -70,7 +70,9 @@ ReasonCode MqttSession::subscribe_one(const FilterRequest& request, std::uint32_
     return ReasonCode::topic_filter_invalid;
   }
   const bool is_topic = !core::is_queue(target->target.kind);
-  const bool wants_durable = shared || (kept_ && is_topic && request.qos != QoS::at_most_once);
+  // Advisories are kept for nobody, and never come but at QoS 0.
+  const bool keeps = kept_ && request.qos != QoS::at_most_once && !names_advisories(request.filter);
+  const bool wants_durable = shared || (is_topic && keeps);
   if (known != nullptr && (known->durable || !wants_durable)) {
     core::ResubscribeOptions options;
     options.ack_mode =
@@ -128,6 +130,7 @@ std::optional<core::Error> MqttSession::consume(Subscription& subscription, bool
   options.prefetch = options_.prefetch;
   options.retained = retained;
   options.tag = subscription.tag;
+  options.advisories_by_name = true;
   if (subscription.durable) {
     options.durable_name = name_of(subscription.filter);
     options.session_data = encode_settings(subscription.settings);

@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "core/advisory.h"
+#include "protocols/content/advisory_text.h"
 #include "protocols/content/body.h"
 #include "protocols/mqtt/utf8.h"
 
@@ -105,6 +107,16 @@ Payload payload_of(const core::Message& message, std::string& room) {
   constexpr std::size_t kRoomKeptMax = 64 * 1024;
   if (room.capacity() > kRoomKeptMax) room = std::string();
   Payload payload;
+  if (core::may_be_advisory(message)) {
+    if (const auto advisory = core::read_advisory(message)) {
+      room.clear();
+      content::append_advisory_text(room, *advisory, content::Notation::json);
+      payload.bytes = room;
+      payload.content_type = "application/json";
+      payload.is_text = true;
+      return payload;
+    }
+  }
   std::optional<std::string_view> bytes{std::string_view{}};
   switch (message.body_kind()) {
     case BodyKind::none:

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 
+#include "core/advisory.h"
 #include "protocols/mqtt/level.h"
 #include "protocols/mqtt/utf8.h"
 
@@ -12,7 +13,8 @@ namespace {
 constexpr std::string_view kQueuePrefix = "$queue/";
 constexpr std::string_view kSharePrefix = "$share/";
 /// Of the broker's own topics whose names do not begin with `$`; in core's spelling.
-constexpr std::string_view kAdvisoryPrefix = "ActiveMQ.Advisory.";
+using core::kAdvisoryPrefix;
+constexpr std::string_view kAdvisoryLevels = "ActiveMQ/Advisory/";
 
 constexpr std::array<char, 256> kSwapped = [] {
   std::array<char, 256> swapped{};
@@ -120,13 +122,17 @@ bool is_hidden_from(std::string_view filter, std::string_view name) noexcept {
 }
 
 bool is_hidden_topic(std::string_view filter, std::string_view topic) {
-  if (!topic.starts_with("ActiveMQ/Advisory/")) return false;
+  if (!names_advisories(topic)) return false;
   const auto parsed = parse_topic_filter(filter);
   std::string swapped_filter;
   std::string swapped_topic;
   append_swapped(swapped_filter, parsed ? parsed->target.name : filter);
   append_swapped(swapped_topic, topic);
   return is_hidden_from(swapped_filter, swapped_topic);
+}
+
+bool names_advisories(std::string_view filter) noexcept {
+  return filter.starts_with(kAdvisoryLevels);
 }
 
 bool matches_filter(std::string_view filter, std::string_view name) noexcept {

@@ -84,4 +84,7 @@ bool is_hidden_from(std::string_view filter, std::string_view name) noexcept;
 /// in which `>` finds advisory topics, and a filter of MQTT differ. Both in MQTT's spelling.
 bool is_hidden_topic(std::string_view filter, std::string_view topic);
 
+/// Whether a topic or filter of a client begins with the levels of the advisories.
+bool names_advisories(std::string_view filter) noexcept;
+
 }  // namespace pabal::mqtt

@@ -78,10 +78,8 @@ void append_properties(std::string& out, const core::Message& message, Version v
 /// reference/stomp.md §11. Bytes are what they are, whatever was asked for.
 void append_transformation(std::string& out, const FrameBody& body, std::string_view asked,
                            Version version) {
-  if (!asked.empty()) {
-    append_header(out, "transformation:", body.transformation.empty() ? asked : body.transformation,
-                  version);
-  }
+  const std::string_view done = body.transformation.empty() ? asked : body.transformation;
+  if (!done.empty()) append_header(out, "transformation:", done, version);
   if (!body.error.empty()) append_header(out, "transformation-error:", body.error, version);
 }
 

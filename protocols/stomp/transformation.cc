@@ -1,5 +1,7 @@
 #include "protocols/stomp/transformation.h"
 
+#include "core/advisory.h"
+#include "protocols/content/advisory_text.h"
 #include "protocols/content/body.h"
 #include "protocols/content/xstream.h"
 #include "protocols/stomp/jms_types.h"
@@ -52,6 +54,21 @@ FrameBody jms_body(const core::Message& message, std::string& scratch) {
   return made;
 }
 
+/// Source: reference/stomp.md §11: JSON, if nothing else was asked for.
+FrameBody advisory_body(const core::Advisory& advisory, Transformation asked,
+                        std::string& scratch) {
+  using enum Transformation;
+  const bool as_xml =
+      asked == xml || asked == map_xml || asked == object_xml || asked == advisory_xml;
+  scratch.clear();
+  content::append_advisory_text(scratch, advisory,
+                                as_xml ? content::Notation::xml : content::Notation::json);
+  FrameBody made{.body = scratch};
+  if (asked == none || asked == json) made.transformation = "jms-advisory-json";
+  if (asked == xml) made.transformation = "jms-advisory-xml";
+  return made;
+}
+
 }  // namespace
 
 Transformation read_transformation(std::string_view header) noexcept {
@@ -70,6 +87,11 @@ Transformation read_transformation(std::string_view header) noexcept {
 
 FrameBody frame_body(const core::Message& message, Transformation asked, std::string& scratch) {
   using enum Transformation;
+  if (core::may_be_advisory(message)) {
+    if (const auto advisory = core::read_advisory(message)) {
+      return advisory_body(*advisory, asked, scratch);
+    }
+  }
   if (asked == jms_pabal) return jms_body(message, scratch);
   switch (message.body_kind()) {
     case core::BodyKind::text:

@@ -38,7 +38,8 @@ struct FrameBody {
   std::string_view error{};  ///< why there is no body though the message has one; else empty
 };
 
-/// Text as UTF-8, bytes as they are, a map if so asked; of others nothing, but with jms_pabal.
+/// Text as UTF-8, bytes as they are, a map if so asked, an advisory in any case; of others nothing,
+/// but with jms_pabal.
 FrameBody frame_body(const core::Message& message, Transformation asked, std::string& scratch);
 
 /// Whether a SEND with it means a map; which is read with content::read_xstream.

@@ -15,6 +15,20 @@ sys.path.insert(0, os.path.join(SOURCE_DIR, 'tests', 'bench'))
 import compare_brokers  # noqa: E402  (beside the comparison, which starts the same program)
 
 
+# For AdvisedMessagesTest. What is narrower goes before what is wider, in both brokers.
+_FLAGS = ('advisoryForConsumed="true" advisoryForDelivery="true" advisoryForSlowConsumers="true" '
+          'sendAdvisoryIfNoConsumers="true"')
+ADVISED = f"""
+              <policyEntry queue="advised.>" {_FLAGS}/>
+              <policyEntry topic="advised.>" {_FLAGS}/>
+              <policyEntry queue="advised.full.>" memoryLimit="64kb" advisoryWhenFull="true"
+                           advisoryForFastProducers="true"/>
+              <policyEntry topic="advised.discarding.>" advisoryForDiscardingMessages="true">
+                <pendingMessageLimitStrategy><constantPendingMessageLimitStrategy limit="1"/>
+                </pendingMessageLimitStrategy>
+              </policyEntry>"""
+
+
 def steady_port():
     """A free port below those that connections get: nobody else takes it while the broker is down."""
     for _ in range(100):
@@ -35,8 +49,19 @@ class Pabal(Broker):
 
     def __init__(self, options=None):
         self.openwire_url = f'tcp://127.0.0.1:{steady_port()}'
-        super().__init__(options={'openwire.port': self.openwire_url.rpartition(':')[2],
-                                  'stomp.port': steady_port(), **(options or {})})
+        self._conf = tempfile.TemporaryDirectory(prefix='pabal-conf-')
+        config = os.path.join(self._conf.name, 'pabal.xml')
+        with open(os.path.join(SOURCE_DIR, 'conf', 'pabal.xml'), encoding='utf-8') as file:
+            text = file.read()
+        assert text.count('<policyEntries>') == 1
+        with open(config, 'w', encoding='utf-8') as file:
+            file.write(text.replace('<policyEntries>', '<policyEntries>' + ADVISED))
+        super().__init__(config, options={'openwire.port': self.openwire_url.rpartition(':')[2],
+                                          'stomp.port': steady_port(), **(options or {})})
+
+    def close(self):
+        super().close()
+        self._conf.cleanup()
 
     @property
     def mqtt_port(self):
@@ -76,10 +101,10 @@ class ActiveMQ(compare_brokers.ActiveMQ):
         text = text.replace('useJmx="false"', 'useJmx="false" schedulerSupport="true"')
         # With its page of 200 messages it sometimes hands out no more until it looks for expired ones,
         # half a minute later.
-        text = text.replace('<persistenceAdapter>', """
+        text = text.replace('<persistenceAdapter>', f"""
             <destinationPolicy><policyMap><policyEntries>
               <policyEntry queue=">" maxPageSize="10000" maxBrowsePageSize="10000"
-                           expireMessagesPeriod="1000"/>
+                           expireMessagesPeriod="1000"/>{ADVISED}
             </policyEntries></policyMap></destinationPolicy>
             <persistenceAdapter>""")
         with open(path, 'w', encoding='utf-8') as file:

@@ -70,8 +70,9 @@ TEST(RegistryTest, ASessionHasItsOwn) {
   const std::vector<ObjectKey> own = {{2, INT64_MIN}, {2, 1}, {2, INT64_MAX}};
   EXPECT_EQ(registry.consumers_of(2), own);
   EXPECT_TRUE(registry.consumers_of(4).empty());
-  registry.remove_producers_of(2);
-  registry.remove_producers_of(4);
+  EXPECT_EQ(registry.producers_of(2), own);
+  EXPECT_TRUE(registry.producers_of(4).empty());
+  for (const ObjectKey& key : own) registry.remove_producer(key);
   EXPECT_EQ(registry.producers(), 9U);
   EXPECT_EQ(registry.find_producer({2, 1}), nullptr);
   EXPECT_NE(registry.find_producer({3, INT64_MIN}), nullptr);
