@@ -11,6 +11,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 import unittest
 import xml.etree.ElementTree
 
@@ -129,7 +130,8 @@ class AdvisoriesTest(unittest.TestCase):
     def test_expired_messages(self):
         listener = self.peer('listener')
         listener.subscribe(PREFIX + 'Expired.Queue.late')
-        self.peer('sender').send('/queue/late', 'a body', expires_in='1', persistent='true')
+        soon = str(int(time.time() * 1000) + 100)
+        self.peer('sender').send('/queue/late', 'a body', expires=soon, persistent='true')
         frame = listener.next()
         message = told(frame)['ActiveMQTextMessage']
         self.assertEqual(message['destination']['string'], 'late')
@@ -139,8 +141,8 @@ class AdvisoriesTest(unittest.TestCase):
         self.assertNotIn('a body', frame.body)
 
     def test_nobody_sends_them(self):
-        for headers in ({}, {'receipt': 'r'}):
-            forger = Peer(self.broker, 'forger')
+        for number, headers in enumerate(({}, {'receipt': 'r'})):
+            forger = Peer(self.broker, f'forger{number}')
             forger.send(PREFIX + 'TempQueue', 'forged', **headers)
             error = forger.inbox.errors.get(timeout=WAIT_SECONDS)
             self.assertIn("advisories are the broker's", error.headers['message'])

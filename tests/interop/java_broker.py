@@ -53,9 +53,12 @@ class Pabal(Broker):
         config = os.path.join(self._conf.name, 'pabal.xml')
         with open(os.path.join(SOURCE_DIR, 'conf', 'pabal.xml'), encoding='utf-8') as file:
             text = file.read()
-        assert text.count('<policyEntries>') == 1
+        example = '  <!-- For example:\n  <destinationPolicy>'
+        assert text.count(example) == 1
+        policies = (f'<destinationPolicy><policyMap><policyEntries>{ADVISED}'
+                    '</policyEntries></policyMap></destinationPolicy>')
         with open(config, 'w', encoding='utf-8') as file:
-            file.write(text.replace('<policyEntries>', '<policyEntries>' + ADVISED))
+            file.write(text.replace(example, policies + '\n' + example))
         super().__init__(config, options={'openwire.port': self.openwire_url.rpartition(':')[2],
                                           'stomp.port': steady_port(), **(options or {})})
 
