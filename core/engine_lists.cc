@@ -63,7 +63,7 @@ MessageList& Engine::State::add_list(std::unique_ptr<MessageList> list) {
     if (added.stored) topic_lists[added.destination.name] = &added;
     for_each_part(added.destination.name, [&](std::string_view pattern) {
       patterns.insert(pattern, TopicTarget{nullptr, &added});
-      topic_wanted({DestinationKind::topic, std::string(pattern)});
+      topic_wanted({added.destination.kind, std::string(pattern)});
     });
     return added;
   }
@@ -233,7 +233,7 @@ void Engine::State::remove_list(MessageList& list) {
     }
     for_each_part(list.destination.name, [&](std::string_view pattern) {
       patterns.erase(pattern, TopicTarget{nullptr, &list});
-      topic_unwanted({DestinationKind::topic, std::string(pattern)});
+      topic_unwanted({list.destination.kind, std::string(pattern)});
     });
   }
   if (list.destination.kind == DestinationKind::queue) {
