@@ -74,16 +74,27 @@ auto fields(const RecoveryPolicy& policy) {
   return std::tie(kind, count, bytes, duration);
 }
 
+auto fields(const AdvisoryPolicy& policy) {
+  const auto& [arrived, consumed, discarded, fast, slow, full, no_consumer, body] = policy;
+  return std::tie(arrived, consumed, discarded, fast, slow, full, no_consumer, body);
+}
+
+auto fields(const AdvisorySettings& settings) {
+  const auto& [enabled, anonymous, source] = settings;
+  static_cast<void>(source);  // the broker itself
+  return std::tie(enabled, anonymous);
+}
+
 auto fields(const DestinationPolicy& policy) {
   const auto& [memory, store, flow, fail, fail_after, warning, prioritized, strict, priority,
                exclusive, consumers_before, time_before, groups, queue, topic, durable, browser,
-               retroactive, recovery, pending, eviction, slow, dead_letter, redelivery, collect,
-               inactive, destinations, duplicates, expire, made_from] = policy;
+               retroactive, recovery, pending, eviction, slow, advisories, dead_letter, redelivery,
+               collect, inactive, destinations, duplicates, expire, made_from] = policy;
   (void)made_from;  // not a setting
   return std::tie(memory, store, flow, fail, fail_after, warning, prioritized, strict, priority,
                   exclusive, consumers_before, time_before, groups, queue, topic, durable, browser,
-                  retroactive, recovery, pending, eviction, slow, dead_letter, collect, inactive,
-                  destinations, duplicates, expire, redelivery);
+                  retroactive, recovery, pending, eviction, slow, advisories, dead_letter, collect,
+                  inactive, destinations, duplicates, expire, redelivery);
 }
 
 auto fields(const ForwardTarget& target) {
@@ -117,12 +128,12 @@ auto fields(const TimeStamping& stamping) {
 }
 
 auto fields(const EngineSettings& settings) {
-  const auto& [policies, virtuals, stamping, force, scheduler, repeat, period, per_sweep, timeout,
-               durable_period, fail_after, permanent] = settings;
+  const auto& [policies, virtuals, stamping, force, user_id, scheduler, repeat, period, per_sweep,
+               timeout, durable_period, fail_after, advisories, permanent] = settings;
   // What is permanent are the destinations of the file: the broker puts them in as it opens.
   static_cast<void>(permanent);
-  return std::tie(policies, virtuals, stamping, force, scheduler, repeat, period, per_sweep,
-                  timeout, durable_period, fail_after);
+  return std::tie(policies, virtuals, stamping, force, user_id, scheduler, repeat, period,
+                  per_sweep, timeout, durable_period, fail_after, advisories);
 }
 
 template <class Field>
@@ -241,8 +252,11 @@ TEST_F(ConfigFieldsTest, EverySettingOfTheEngine) {
       "</policyMap></destinationPolicy>",
       "schedulerSupport='FALSE' maxSchedulerRepeatAllowed='2' schedulePeriodForDestinationPurge='3'"
       " maxPurgedDestinationsPerSweep='4' offlineDurableSubscriberTimeout='5'"
-      " offlineDurableSubscriberTaskSchedule='6' useVirtualTopics='false'");
+      " offlineDurableSubscriberTaskSchedule='6' useVirtualTopics='false'"
+      " populateJMSXUserID='true' advisorySupport='false'"
+      " anonymousProducerAdvisorySupport='true'");
   expect_all_reached("EngineSettings", EngineSettings{}, {config.engine});
+  expect_all_reached("AdvisorySettings", AdvisorySettings{}, {config.engine.advisories});
   ASSERT_TRUE(config.engine.time_stamping);
   expect_all_reached("TimeStamping", TimeStamping{}, {*config.engine.time_stamping});
 }
@@ -257,8 +271,12 @@ TEST_F(ConfigFieldsTest, EveryPartOfAPolicy) {
       " messageGroupMapFactoryType='cached?cacheSize=11' queuePrefetch='12' topicPrefetch='13'"
       " durableTopicPrefetch='14' queueBrowserPrefetch='15' alwaysRetroactive='true'"
       " gcInactiveDestinations='true' inactiveTimeoutBeforeGC='16' maxDestinations='17'"
-      " enableAudit='false' expireMessagesPeriod='0'",
+      " enableAudit='false' expireMessagesPeriod='0' advisoryForDelivery='true'"
+      " advisoryForConsumed='true' advisoryForDiscardingMessages='true'"
+      " advisoryForFastProducers='true' advisoryForSlowConsumers='true' advisoryWhenFull='true'"
+      " sendAdvisoryIfNoConsumers='true' includeBodyForAdvisory='true'",
       "");
+  expect_all_reached("AdvisoryPolicy", AdvisoryPolicy{}, {flat.advisories});
   const auto shared = part(
       "deadLetterStrategy",
       "<sharedDeadLetterStrategy deadLetterQueue='topic://D' processExpired='false'"
