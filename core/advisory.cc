@@ -234,7 +234,7 @@ void add_properties(MessageBuilder& builder, const Advisory& advisory) {
 }  // namespace
 
 AdvisoryTopics advisory_topics_of(std::string_view pattern, bool by_name) noexcept {
-  if (by_name && !pattern.starts_with(kAdvisoryPrefix)) return 0;
+  if (by_name && !pattern.starts_with("ActiveMQ.")) return 0;
   AdvisoryTopics found = 0;
   constexpr AdvisoryTopics kAll = (AdvisoryTopics{1} << kAdvisoryTopics) - 1;
   const auto next_level = [&pattern] {

@@ -73,7 +73,8 @@ using AdvisoryTopics = std::uint32_t;
 constexpr AdvisoryTopics bit(AdvisoryTopic topic) noexcept {
   return AdvisoryTopics{1} << static_cast<unsigned>(topic);
 }
-/// Those that have a name which `pattern` matches. `by_name`: only if it begins with the prefix.
+/// Those that have a name which `pattern` matches. `by_name`: only if its
+/// first level is none.
 [[nodiscard]] AdvisoryTopics advisory_topics_of(std::string_view pattern, bool by_name) noexcept;
 
 /// A consumer or producer, as its connection numbers them. Zero and zero: it does not, and the

@@ -208,9 +208,9 @@ struct SubscribeOptions {
   std::string shared_group;
   /// Kept with a durable or shared subscription of a session, for SessionSubscription.
   std::string session_data;
-  /// Advisories only where an interest itself begins with their prefix: a wildcard before it does
-  /// not bring them.
-  bool advisories_by_name = false;
+  /// Advisories only where an interest names at least "ActiveMQ" itself: a wildcard in its place
+  /// does not bring them.
+  bool advisories_by_name = true;
   ClientNumber number;  ///< by which advisories tell of it
   /// The adaptor's own name for this subscription, echoed in every Delivery.
   std::uint64_t tag = 0;

@@ -130,7 +130,6 @@ std::optional<core::Error> MqttSession::consume(Subscription& subscription, bool
   options.prefetch = options_.prefetch;
   options.retained = retained;
   options.tag = subscription.tag;
-  options.advisories_by_name = true;
   if (subscription.durable) {
     options.durable_name = name_of(subscription.filter);
     options.session_data = encode_settings(subscription.settings);

@@ -40,8 +40,9 @@ void OpenWireSession::apply_ack(Request& request, core::Engine& engine, core::Ti
     return confirm(head, core::kNoTicket);
   }
   Transaction* transaction = nullptr;
-  // What a browser acknowledges only moves its window.
-  if (ack.transaction.present() && !consumer->browser) {
+  // What a browser acknowledges only moves its window. What has expired is gone whatever becomes of
+  // the transaction.
+  if (ack.transaction.present() && !consumer->browser && ack.type != AckType::expired) {
     transaction = find_transaction(ack.transaction);
     if (transaction == nullptr) {
       return reject(head, kJmsException, "the transaction has not been started");

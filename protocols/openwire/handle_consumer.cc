@@ -92,6 +92,7 @@ void OpenWireSession::apply_command(ConsumerInfo& info, core::Engine& engine, co
   const ObjectKey key{id.session_id, id.value};
   if (registry_.find_consumer(key) != nullptr) return confirm(info, core::kNoTicket);
   core::SubscribeOptions options;
+  options.advisories_by_name = false;  // as with ActiveMQ
   std::vector<core::Destination> destinations;
   if (!read_consumer(info, options, destinations)) return;
   Consumer& consumer = registry_.add_consumer(key);

@@ -301,7 +301,7 @@ class MqttStompMappingTest(unittest.TestCase):
         # Who comes is told by the broker itself.
         self.stomp()
         client.expect('MESSAGE')
-        self.assertEqual(named.next().topic, 'ActiveMQ/Advisory/Connection')
+        self.assertTrue(named.next().topic.startswith('ActiveMQ/Advisory/'))
         self.nothing_more(device, named, 'marker')
         self.assertTrue(device.messages.empty())
 

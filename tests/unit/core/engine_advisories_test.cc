@@ -94,6 +94,7 @@ TEST_F(AdvisoryTest, TopicsOfPatterns) {
   }
   EXPECT_EQ(advisory_topics_of(">", true), 0U) << "MQTT's # means no advisories";
   EXPECT_EQ(advisory_topics_of("ActiveMQ.Advisory.>", true), all);
+  EXPECT_EQ(advisory_topics_of("ActiveMQ.>", true), all);
 }
 
 TEST_F(AdvisoryTest, EveryFactSurvivesTheWayToTheReader) {
@@ -473,6 +474,7 @@ TEST_F(AdvisoryTest, NothingIsKeptForWhoIsAway) {
 TEST_F(AdvisoryTest, AWildcardHearsUnlessItAsksForNamesOnly) {
   SubscribeOptions options;
   options.interests.push_back({Destination{kTopic, ">"}, "", false});
+  options.advisories_by_name = false;
   const auto who = connect();
   const Listener all{who, *engine_->subscribe(who.id, options, now_)};
   options.advisories_by_name = true;

@@ -101,7 +101,6 @@ class EngineFixture : public ::testing::Test, public StoreListener {
     options.durable_name = sub.durable;
     options.consumer_priority = sub.priority;
     options.exclusive = sub.exclusive;
-    options.advisories_by_name = true;  // who listens to everything means messages of others
     return engine_->subscribe(who.id, options, now_);
   }
   SubscriptionId subscribe(const ConnectionDetails& who, const Sub& sub) {

@@ -37,7 +37,6 @@ class EngineRetroactiveTest : public EngineFixture {
   }
   SubscribeOptions wanting(std::vector<Destination> destinations) {
     SubscribeOptions options;
-    options.advisories_by_name = true;
     for (auto& each : destinations) options.interests.push_back({std::move(each), "", false});
     options.ack_mode = AckMode::explicit_;
     return options;

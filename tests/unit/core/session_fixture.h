@@ -85,7 +85,6 @@ class SessionFixture : public EngineFixture {
   };
   Result<SubscriptionId> try_listen(const ConnectionDetails& who, const Filter& filter) {
     SubscribeOptions options;
-    options.advisories_by_name = true;
     options.interests.push_back(
         {Destination{DestinationKind::topic, filter.pattern}, "", filter.no_local});
     options.ack_mode = filter.mode;
