@@ -176,13 +176,16 @@ class JournalStoreImpl final : public JournalStore, private Waker {
     return Clock::now().time_since_epoch().count() >= not_here_until_.load();
   }
 
-  /// One group, written and synced by whoever pushes it; false: that is for the thread.
+  /// One entry of what waits, written and synced by whoever pushes it; false: that is for the thread.
   bool write_here(core::Ticket wanted) {
     const std::unique_lock lock(write_mutex_, std::try_to_lock);
     if (!lock || !core_->want(wanted)) return false;
     const auto began = Clock::now();
     if (!core_->step(Step::write)) return false;
     (void)core_->step(Step::sync);
+    // A group is several entries where it is large or a segment ends, and the next segment may not
+    // be ready. The thread, which was not woken for this group, writes what is left.
+    if (core_->durable() < core_->submitted()) write_bell_.ring();
     const auto ended = Clock::now();
     if (const auto took = ended - began; took > kQuickSync) {
       not_here_until_.store((ended + kSlowSyncPause * took).time_since_epoch().count());

@@ -188,6 +188,39 @@ TEST_P(StoreThreads, EverythingBecomesDurable) {
   EXPECT_EQ(store.status().bytes_live, 0U);
 }
 
+// Goal: a group of more than one entry, for its size and for the ends of segments, becomes durable
+// as a whole though nobody pushes again.
+TEST_P(StoreThreads, AGroupOfSeveralEntriesIsWrittenToItsEnd) {
+  StoreHarness disk(1);
+  disk.options.acknowledgements_wait = std::chrono::milliseconds(1);
+  Listener listener;
+  auto opened = JournalStore::open(disk.options, listener);
+  ASSERT_TRUE(opened) << opened.error().text;
+  JournalStore& store = **opened;
+  std::vector<core::StoreOp> ops(1);
+  ops[0].kind = core::StoreOpKind::create_list;
+  ops[0].list = kOrders;
+  ops[0].detail = std::make_unique<core::StoreOpDetail>();
+  ops[0].detail->list = {kOrders, {core::DestinationKind::queue, "orders"}};
+  (void)store.append(ops);
+  for (int round = 0; round < 20; ++round) {
+    Ticket last{};
+    for (int i = 0; i < 10; ++i) {
+      std::vector<core::StoreOp> send;
+      send.push_back(disk.add(kOrders, 4, disk.message(4000)));
+      while (store.admit(4200) != core::Admission::granted) std::this_thread::yield();
+      last = store.append(send);
+    }
+    (void)store.push(last, GetParam());
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (store.durable() < last && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+    }
+    ASSERT_GE(store.durable(), last) << "round " << round;
+  }
+  store.close();
+}
+
 INSTANTIATE_TEST_SUITE_P(Writers, StoreThreads, testing::Values(Writer::store, Writer::caller),
                          [](const auto& each) {
                            return each.param == Writer::store ? "Store" : "Caller";
