@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import javax.jms.BytesMessage;
@@ -75,6 +76,8 @@ public class OpenWireLoad {
   private static final class Pair {
     final AtomicLong sent = new AtomicLong();
     final AtomicLong received = new AtomicLong();
+    /** The sink keeps nothing for a consumer to come: what it forgets would be missed for ever. */
+    private final CountDownLatch consuming = new CountDownLatch(1);
     private final String url;
     private final String mode;
     private final String queue;
@@ -119,6 +122,7 @@ public class OpenWireLoad {
       Session session = connection.createSession(transacted, Session.AUTO_ACKNOWLEDGE);
       Queue destination = session.createQueue(queue);
       MessageConsumer consumer = session.createConsumer(destination);
+      consuming.countDown();
       for (long count = 1; !stopped; count++) {
         consumer.receive();
         if (transacted && count % BATCH == 0) {
@@ -136,6 +140,7 @@ public class OpenWireLoad {
       MessageProducer producer = session.createProducer(session.createQueue(queue));
       producer.setDeliveryMode(
           mode.equals("async") ? DeliveryMode.NON_PERSISTENT : DeliveryMode.PERSISTENT);
+      consuming.await();
       for (long count = 1; !stopped; count++) {
         BytesMessage message = session.createBytesMessage();
         message.writeBytes(body);

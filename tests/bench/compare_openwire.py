@@ -4,6 +4,7 @@ answers, passes on and forgets (OpenWireLoad.java, `sink`): where Pabal reaches 
 not the broker."""
 
 import os
+import select
 import subprocess
 import time
 
@@ -118,7 +119,7 @@ class OpenWireRate:
              'OpenWireLoad', url, self.mode, str(self.pairs), str(SIZE)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
-            if load.stdout.readline() != 'ready\n':
+            if answer(load) != 'ready\n':
                 raise RuntimeError('the load did not begin')
             time.sleep(WARM_UP_QUICK if quick else WARM_UP)
             before, began = 0 if sink else cpu_seconds(broker.pid), time.monotonic()
@@ -127,7 +128,7 @@ class OpenWireRate:
             time.sleep(SECONDS_QUICK if quick else SECONDS)
             tell(load)
             seconds = time.monotonic() - began
-            counts = load.stdout.readline().split()
+            counts = answer(load).split()
             used = 0 if sink else cpu_seconds(broker.pid) - before
             memory = 0 if sink else compare_brokers.resident_bytes(broker.pid)
         finally:
@@ -140,6 +141,12 @@ class OpenWireRate:
         rate = done / seconds
         return {'key': rate, 'rate': rate, 'cpu': cpu, 'memory': memory / 1024 / 1024, 'good': done > 0,
                 'text': f'{rate:9.0f}/s  {cpu:7.1f} µs CPU  {memory / 1024 / 1024:6.0f} MB'}
+
+
+def answer(load):
+    """A line of the load's; nothing when it has ended or says nothing for a minute."""
+    ready, _, _ = select.select([load.stdout], [], [], 60)
+    return load.stdout.readline() if ready else ''
 
 
 def tell(load):
