@@ -15,6 +15,8 @@ namespace {
 /// Branches that one connection has begun and nobody has ended through it.
 constexpr std::size_t kBranchesMax = 10'000;
 constexpr std::size_t kBranchesFew = 64;
+/// Of answers to the same portion of input: behind more of them nothing is listed.
+constexpr std::size_t kListBehindBytesMax = 65'536;
 
 std::string not_started(std::int64_t value) {
   return "Transaction 'TX:" + std::to_string(value) + "' has not been started.";
@@ -312,9 +314,15 @@ void OpenWireSession::answer_xa(const Asker& asker, const core::Outcome& outcome
 }
 
 /// An array of the wire has no room for all that there may be, and a client does not say where it
-/// wants to begin: what did not fit is in the answer to its next RECOVER.
+/// wants to begin: what did not fit is in the answer to its next RECOVER. Who sends many at once,
+/// for short commands with long answers, gets a few.
 void OpenWireSession::list_in_doubt(const CommandHead& head, core::Engine& engine) {
   if (!head.response_required) return;
+  if (bytes().size() > kListBehindBytesMax) {
+    return reject(head, kXaException,
+                  xa_text("ask again when the answers to what was sent before are read",
+                          core::XaCode::unavailable));
+  }
   const std::size_t most = options_.in_doubt_page_max;
   const core::Xid* after = recovered_up_to_ ? &*recovered_up_to_ : nullptr;
   auto branches = engine.branches(after, most, true);

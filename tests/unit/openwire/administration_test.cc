@@ -114,5 +114,37 @@ TEST_F(OpenWireAdministrationTest, WhatDoesNotFitIntoOneAnswerIsInTheNext) {
   EXPECT_EQ(recover(other).size(), 2U) << "each connection begins with the first";
 }
 
+TEST_F(OpenWireAdministrationTest, ManyQuestionsAtOnceDoNotGetAllTheirLongAnswers) {
+  const auto peer = connect("one");
+  for (int i = 0; i < 20; ++i) {
+    const std::string global = std::string(60, 'g') + std::to_string(i);
+    ASSERT_EQ(ask(peer, TransactionVerb::begin, global), "ok");
+    auto sent = message(peer, "q", "m");
+    sent.transaction_id = TransactionId(xid(global));
+    send(peer, sent, false);
+    ASSERT_EQ(ask(peer, TransactionVerb::end, global), "ok");
+    ASSERT_EQ(ask(peer, TransactionVerb::prepare, global), "0");
+  }
+  take(peer);
+  std::string questions;
+  for (int i = 0; i < 500; ++i) {
+    auto question = transaction_info(peer, TransactionVerb::recover, std::nullopt);
+    question.command_id = ++peers_[peer].last_command;
+    question.response_required = true;
+    append_frame(questions, AnyCommand(question), WireFormat{});
+  }
+  receive(peer, questions);
+  std::size_t lists = 0;
+  std::size_t refusals = 0;
+  for (const Received& answer : take(peer)) {
+    if (std::holds_alternative<DataArrayResponse>(answer.command)) ++lists;
+    if (std::holds_alternative<ExceptionResponse>(answer.command)) ++refusals;
+  }
+  EXPECT_GT(lists, 0U);
+  EXPECT_LT(lists, 50U);
+  EXPECT_EQ(lists + refusals, 500U);
+  EXPECT_EQ(recover(peer).size(), 20U) << "who asks after that is answered";
+}
+
 }  // namespace
 }  // namespace pabal::openwire
