@@ -12,7 +12,7 @@ declare -A sets=(
   [build]="g++ cmake ninja-build ccache libboost1.81-dev libpoco-dev libleveldb-dev libssl-dev zlib1g-dev"
   [test]="libgtest-dev libgmock-dev libbenchmark-dev python3 python3-stomp
           python3-paho-mqtt libpaho-mqttpp-dev libpaho-mqtt-dev mosquitto-clients mosquitto
-          ruby ruby-stomp nodejs npm ca-certificates util-linux
+          ruby ruby-stomp php-cli php-stomp nodejs npm ca-certificates util-linux
           openjdk-17-jdk-headless libgeronimo-jms-1.1-spec-java junit4
           libactivemq-java libspring-jms-java libmqtt-client-java libhawtbuf-java libslf4j-java
           libgeronimo-jta-1.2-spec-java libgeronimo-j2ee-management-1.1-spec-java"

@@ -5,8 +5,7 @@ URL: they are compiled from where they are, and told the port by the means that 
 Not run, because Debian lacks the library that they are about: openwire/csharp and stomp/csharp (NMS),
 openwire/cpp and stomp/cpp (ActiveMQ-CPP), stomp/java (StompJms), stomp/perl (Net::STOMP::Client) and
 stomp/python/stompest; and because they are older than what Debian has: stomp/python/stomppy (stomp.py
-before 5) and stomp/ruby/catstomp.rb (Ruby before 2.4, NIL). stomp/php needs a PHP, which the tests do
-not install.
+before 5) and stomp/ruby/catstomp.rb (Ruby before 2.4, NIL).
 """
 
 import os
@@ -141,8 +140,17 @@ class ActiveMQExamplesTest(unittest.TestCase):
         lines = self.publish_until(listener, lambda: self.ruby('publisher.rb'))
         self.assertRegex(lines[-1], r'Received \d+ in')
 
+    def test_stomp_php(self):
+        listener = self.script(['php'], 'php/listener.php')
+        lines = self.publish_until(listener, lambda: self.script(['php'], 'php/publisher.php'))
+        self.assertRegex(lines[-1], r'Received \d+ in')
+        self.assertNotIn('Unexpected frame.', lines)
+
     def ruby(self, script):
-        program = Program(['ruby', '-W0', f'{EXAMPLES}/stomp/ruby/{script}'],
+        return self.script(['ruby', '-W0'], f'ruby/{script}')
+
+    def script(self, interpreter, path):
+        program = Program([*interpreter, f'{EXAMPLES}/stomp/{path}'],
                           {'ACTIVEMQ_HOST': '127.0.0.1',
                            'ACTIVEMQ_PORT': self.broker.stomp_url.rpartition(':')[2]})
         self.addCleanup(program.kill)
