@@ -118,6 +118,7 @@ Result<void> Engine::set_credit(SubscriptionId id, std::uint32_t prefetch, std::
   if (subscription == nullptr) return Error{Errc::not_found, "no such subscription"};
   subscription->options.prefetch = prefetch;
   subscription->granted = granted;
+  if (prefetch == 0) state_->goes_first_no_more(*subscription);  // it may never catch up
   state_->credit_returned(*subscription);
   return {};
 }

@@ -174,11 +174,7 @@ void Engine::State::begin_hearing(Subscription& subscription) {
 void Engine::State::end_hearing(Subscription& subscription) {
   count_listener(subscription, -1);
   subscription.advisory_replay.reset();
-  if (std::exchange(subscription.goes_first, false)) {
-    Connection& connection = subscription.connection;
-    if (--connection.going_first > 0) return;
-    for (const auto id : connection.subscriptions) credit_returned(*subscriptions.find(id));
-  }
+  goes_first_no_more(subscription);
 }
 
 bool Engine::State::somebody_listens(std::string_view topic) const {
@@ -259,7 +255,16 @@ void Engine::State::goes_before_others(Subscription& subscription) {
       subscription.options.prefetch == 0) {
     return;
   }
-  if (!std::exchange(subscription.goes_first, true)) ++subscription.connection.going_first;
+  if (std::exchange(subscription.goes_first, true)) return;
+  ++subscription.connection.going_first;
+  credit_returned(subscription);  // it may have waited for another that goes first
+}
+
+void Engine::State::goes_first_no_more(Subscription& subscription) {
+  if (!std::exchange(subscription.goes_first, false)) return;
+  Connection& connection = subscription.connection;
+  if (--connection.going_first > 0) return;
+  for (const auto id : connection.subscriptions) credit_returned(*subscriptions.find(id));
 }
 
 // --- what happens --------------------------------------------------------------------------------
@@ -646,10 +651,7 @@ void Engine::State::caught_up_with_advisories(Subscription& subscription) {
   const AdvisoryReplay* replay = subscription.advisory_replay.get();
   if (replay != nullptr && replay->stage == AdvisoryReplay::Stage::temporaries) return;
   if (replay != nullptr) list_replay(subscription);
-  if (!std::exchange(subscription.goes_first, false)) return;
-  Connection& connection = subscription.connection;
-  if (--connection.going_first > 0) return;
-  for (const auto id : connection.subscriptions) credit_returned(*subscriptions.find(id));
+  goes_first_no_more(subscription);
 }
 
 }  // namespace pabal::core

@@ -1000,7 +1000,8 @@ class Engine::State {
   void raise(MessageRef message);
   void deliver_advisories();
   void offer_advisory(Subscription& subscription, const MessageRef& message);
-  static void goes_before_others(Subscription& subscription);
+  void goes_before_others(Subscription& subscription);
+  void goes_first_no_more(Subscription& subscription);
   void advise_connection(AdvisoryKind kind, const Connection& connection);
   void advise_destination(AdvisoryKind kind, const Destination& destination,
                           const Connection* owner);

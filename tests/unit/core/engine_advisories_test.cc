@@ -404,6 +404,45 @@ TEST_F(AdvisoryTest, AListenerThatLeavesInTheMiddleHoldsNobodyUp) {
   EXPECT_EQ(taken[0].subscription, worker);
 }
 
+TEST_F(AdvisoryTest, TwoListenersOfOneConnectionDoNotWaitForEachOther) {
+  const auto who = connect();
+  Sub sub{.kind = kTopic, .name = "ActiveMQ.Advisory.TempQueue", .mode = AckMode::automatic};
+  sub.prefetch = 1;
+  subscribe(who, sub);
+  sub.name = "ActiveMQ.Advisory.TempTopic";
+  const Listener second{who, subscribe(who, sub)};
+  const auto owner = connect();
+  run();
+  for (const auto kind : {DestinationKind::temporary_queue, DestinationKind::temporary_queue,
+                          DestinationKind::temporary_topic}) {
+    ASSERT_TRUE(engine_->create_temporary(owner.id, kind));
+  }
+  std::size_t told = 0;
+  for (int i = 0; i < 5; ++i) told += heard(second).size();
+  EXPECT_EQ(told, 1U);
+  EXPECT_EQ(others_.size(), 2U);
+}
+
+TEST_F(AdvisoryTest, WhoBecomesAPullConsumerHoldsNobodyUp) {
+  const auto owner = connect();
+  fill(owner, 1);
+  const auto who = connect();
+  Sub sub{.kind = kTopic, .name = "ActiveMQ.Advisory.TempQueue", .mode = AckMode::automatic};
+  sub.prefetch = 1;
+  const auto advisories = subscribe(who, sub);
+  run();
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(engine_->create_temporary(owner.id, DestinationKind::temporary_queue));
+  }
+  EXPECT_EQ(deliveries().size(), 1U);
+  const auto worker = subscribe(who, {});
+  EXPECT_TRUE(deliveries().empty()) << "a temporary is to be told of before";
+  ASSERT_TRUE(engine_->set_credit(advisories, 0, 0, now_));
+  const auto taken = deliveries();
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].subscription, worker);
+}
+
 TEST_F(AdvisoryTest, APullConsumerOfAdvisoriesHoldsNobodyUp) {
   const auto owner = connect();
   ASSERT_TRUE(engine_->create_temporary(owner.id, DestinationKind::temporary_queue));
