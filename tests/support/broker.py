@@ -172,7 +172,19 @@ class Broker:
         """Kills what still runs and removes what this object made."""
         if self._process is not None:
             self.kill()
+        report = self._sanitizer_report()
         shutil.rmtree(self._own_directory, ignore_errors=True)
+        assert not report, report
+
+    def _sanitizer_report(self):
+        """What a sanitizer has found in a broker that then was killed, or went on. Of a data race it
+        is all that there is to be seen."""
+        with contextlib.suppress(OSError), open(self.log_path, errors='replace') as log:
+            text = log.read()
+            for mark in ('WARNING: ThreadSanitizer', 'ERROR: AddressSanitizer', 'runtime error:'):
+                if mark in text:
+                    return text[text.index(mark):][:8000]
+        return ''
 
     def __enter__(self):
         return self
