@@ -1,20 +1,5 @@
-import java.io.BufferedInputStream;
-import java.io.BufferedOutputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.DataInputStream;
-import java.io.DataOutputStream;
-import java.io.EOFException;
-import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
-import java.net.Socket;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
@@ -30,10 +15,9 @@ import org.apache.activemq.ActiveMQConnectionFactory;
 
 /**
  * Load of the stock ActiveMQ client on one broker, for compare_openwire.py, which tells when to begin and to
- * end by lines on standard input. {@code OpenWireLoad URL|sink MODE PAIRS SIZE}; MODE is sync (persistent, each
+ * end by lines on standard input. {@code OpenWireLoad URL MODE PAIRS SIZE}; MODE is sync (persistent, each
  * send waits), transacted (persistent, 100 to a transaction) or async (not persistent). Prints how many
- * messages were sent and received between the lines. With {@code sink} nothing but the client is measured:
- * sends go to a peer in this process that answers, passes the message on and forgets it.
+ * messages were sent and received between the lines.
  */
 public class OpenWireLoad {
   private static final int BATCH = 100;
@@ -45,11 +29,9 @@ public class OpenWireLoad {
   private static volatile boolean stopped;
 
   public static void main(String[] args) throws Exception {
-    boolean sink = args[0].equals("sink");
-    String url = sink ? "tcp://127.0.0.1:" + new Sink().port() : args[0];
     List<Pair> pairs = new ArrayList<>();
     for (int i = 0; i < Integer.parseInt(args[2]); i++) {
-      pairs.add(new Pair(url, args[1], "load." + i, Integer.parseInt(args[3])));
+      pairs.add(new Pair(args[0], args[1], "load." + i, Integer.parseInt(args[3])));
     }
     pairs.forEach(Pair::start);
     System.out.println("ready");
@@ -76,7 +58,7 @@ public class OpenWireLoad {
   private static final class Pair {
     final AtomicLong sent = new AtomicLong();
     final AtomicLong received = new AtomicLong();
-    /** The sink keeps nothing for a consumer to come: what it forgets would be missed for ever. */
+    /** The relay keeps nothing for a consumer to come: what it forgets would be missed for ever. */
     private final CountDownLatch consuming = new CountDownLatch(1);
     private final String url;
     private final String mode;
@@ -153,179 +135,6 @@ public class OpenWireLoad {
           Thread.sleep(1);
         }
       }
-    }
-  }
-
-  /**
-   * A peer that says yes to every command, passes each message on as it is to the one consumer of its queue,
-   * and keeps nothing.
-   */
-  private static final class Sink {
-    private static final int WIRE_FORMAT_INFO = 1;
-    private static final int CONSUMER_INFO = 5;
-    private static final int MESSAGE_DISPATCH = 21;
-    private static final int BYTES_MESSAGE = 24;
-    private static final int RESPONSE = 30;
-
-    /** Of a frame: its type, the command's number, whether a response is wanted. */
-    private static final int HEAD_BYTES = 6;
-
-    /** Of a nested id with one text: that it is there, its type, that the text is there. */
-    private static final int ID_HEAD_BYTES = 3;
-
-    private final ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
-    private final Map<String, Consumer> consumers = new ConcurrentHashMap<>();
-
-    private static final class Consumer {
-      final DataOutputStream out;
-      final byte[] id;
-
-      Consumer(DataOutputStream out, byte[] id) {
-        this.out = out;
-        this.id = id;
-      }
-    }
-
-    Sink() throws IOException {
-      Thread accepting =
-          new Thread(
-              () -> {
-                while (true) {
-                  try {
-                    Socket socket = server.accept();
-                    Thread serving = new Thread(() -> serve(socket));
-                    serving.setDaemon(true);
-                    serving.start();
-                  } catch (IOException error) {
-                    return;
-                  }
-                }
-              });
-      accepting.setDaemon(true);
-      accepting.start();
-    }
-
-    int port() {
-      return server.getLocalPort();
-    }
-
-    private void serve(Socket socket) {
-      try (socket) {
-        socket.setTcpNoDelay(true);
-        DataInputStream in =
-            new DataInputStream(new BufferedInputStream(socket.getInputStream(), 65536));
-        DataOutputStream out =
-            new DataOutputStream(new BufferedOutputStream(socket.getOutputStream(), 65536));
-        out.write(wireFormatInfo());
-        out.flush();
-        Set<Consumer> written = new HashSet<>();
-        while (true) {
-          byte[] frame = in.readNBytes(in.readInt());
-          if (frame.length >= HEAD_BYTES && frame[0] != WIRE_FORMAT_INFO) {
-            take(ByteBuffer.wrap(frame), out, written);
-          }
-          if (in.available() > 0) {
-            continue;
-          }
-          for (Consumer consumer : written) {
-            synchronized (consumer.out) {
-              consumer.out.flush();
-            }
-          }
-          written.clear();
-          synchronized (out) {
-            out.flush();
-          }
-        }
-      } catch (EOFException end) {
-        // The client has left.
-      } catch (IOException error) {
-        failure.compareAndSet(null, error);
-      }
-    }
-
-    private void take(ByteBuffer frame, DataOutputStream out, Set<Consumer> written)
-        throws IOException {
-      int type = frame.get();
-      int command = frame.getInt();
-      boolean wanted = frame.get() != 0;
-      if (type == CONSUMER_INFO) {
-        byte[] id = nestedId(frame);
-        frame.get(); // Whether it is a browser.
-        consumers.put(new String(destination(frame)), new Consumer(out, id));
-      } else if (type == BYTES_MESSAGE) {
-        nestedId(frame);
-        byte[] destination = destination(frame);
-        Consumer consumer = consumers.get(new String(destination));
-        if (consumer != null) {
-          dispatch(consumer, destination, frame.array());
-          written.add(consumer);
-        }
-      }
-      if (wanted) {
-        synchronized (out) {
-          out.writeInt(10);
-          out.writeByte(RESPONSE);
-          out.writeInt(0);
-          out.writeByte(0);
-          out.writeInt(command);
-        }
-      }
-    }
-
-    private static void dispatch(Consumer consumer, byte[] destination, byte[] message)
-        throws IOException {
-      synchronized (consumer.out) {
-        DataOutputStream out = consumer.out;
-        out.writeInt(HEAD_BYTES + consumer.id.length + destination.length + 1 + message.length + 4);
-        out.writeByte(MESSAGE_DISPATCH);
-        out.writeInt(0);
-        out.writeByte(0);
-        out.write(consumer.id);
-        out.write(destination);
-        out.writeByte(1);
-        out.write(message);
-        out.writeInt(0);
-      }
-    }
-
-    /** The bytes of a ConsumerId or ProducerId: a text and two numbers. */
-    private static byte[] nestedId(ByteBuffer frame) {
-      return taken(frame, ID_HEAD_BYTES + 2 + frame.getShort(frame.position() + ID_HEAD_BYTES) + 16);
-    }
-
-    /** The bytes of a queue: a text. Others are not used here. */
-    private static byte[] destination(ByteBuffer frame) {
-      if (frame.get(frame.position()) == 0) {
-        return taken(frame, 1);
-      }
-      return taken(frame, ID_HEAD_BYTES + 2 + frame.getShort(frame.position() + ID_HEAD_BYTES));
-    }
-
-    private static byte[] taken(ByteBuffer frame, int count) {
-      byte[] bytes = new byte[count];
-      frame.get(bytes);
-      return bytes;
-    }
-
-    /** Version 12, loose, without cache, as Pabal says it. */
-    private static byte[] wireFormatInfo() throws IOException {
-      ByteArrayOutputStream properties = new ByteArrayOutputStream();
-      DataOutputStream map = new DataOutputStream(properties);
-      map.writeInt(1);
-      map.writeUTF("TcpNoDelayEnabled");
-      map.writeByte(1);
-      map.writeBoolean(true);
-      ByteArrayOutputStream frame = new ByteArrayOutputStream();
-      DataOutputStream out = new DataOutputStream(frame);
-      out.writeInt(1 + 8 + 4 + 1 + 4 + properties.size());
-      out.writeByte(WIRE_FORMAT_INFO);
-      out.writeBytes("ActiveMQ");
-      out.writeInt(12);
-      out.writeBoolean(true);
-      out.writeInt(properties.size());
-      out.write(properties.toByteArray());
-      return frame.toByteArray();
     }
   }
 }
