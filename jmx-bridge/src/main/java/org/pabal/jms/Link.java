@@ -62,7 +62,7 @@ final class Link {
   void open() throws JMSException {
     try {
       Wire first = settings.failover
-          ? connectPatiently(settings.startupMaxReconnectAttempts, false) : connectOnce();
+          ? connectPatiently(settings.startupAttempts(), false) : connectOnce();
       synchronized (lock) {
         wire = first;
       }
@@ -244,6 +244,9 @@ final class Link {
 
   private Wire connectPatiently(int attemptsMax, boolean again) throws IOException, JMSException {
     double delay = settings.initialReconnectDelay;
+    // Later, each call that waits counts for itself: await().
+    long deadline = again || settings.timeout < 0 ? Long.MAX_VALUE
+        : System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(settings.timeout);
     String said = null;
     for (int attempt = 1; ; ++attempt) {
       try {
@@ -268,7 +271,12 @@ final class Link {
         LOG.log(known ? System.Logger.Level.DEBUG : System.Logger.Level.WARNING,
             "attempt {0} to connect: {1}", attempt, said);
       }
-      pause((long) delay);
+      long left = deadline == Long.MAX_VALUE ? Long.MAX_VALUE
+          : TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+      pause(Math.max(0, Math.min((long) delay, left)));
+      if (left <= delay) {
+        throw new JMSException("no broker for " + settings.timeout + " ms: " + said);
+      }
       delay = settings.useExponentialBackOff
           ? Math.min(delay * settings.backOffMultiplier, settings.maxReconnectDelay) : delay;
     }

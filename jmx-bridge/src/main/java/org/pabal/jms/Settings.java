@@ -115,6 +115,11 @@ final class Settings {
         sslContext, verifyHostName);
   }
 
+  /** Rounds after the first before the first connection is given up; -1: no limit. */
+  int startupAttempts() {
+    return startupMaxReconnectAttempts >= 0 ? startupMaxReconnectAttempts : maxReconnectAttempts;
+  }
+
   private static void setAllPrefetches(Settings settings, String value) {
     int prefetch = number(value, 1);
     settings.queuePrefetch = prefetch;

@@ -331,6 +331,16 @@ public class ReconnectTest extends BrokerTest {
     assertThrows(JMSException.class, () -> connect("stomp://127.0.0.1:9"));
   }
 
+  @Test(timeout = WAIT)
+  public void theFirstConnectionIsNotWaitedForLongerThanAsked() {
+    // As with ActiveMQ's client, the limit for later counts where there is none for the start.
+    assertThrows(JMSException.class,
+        () -> connect("failover:(stomp://127.0.0.1:9)?maxReconnectAttempts=0"));
+    JMSException e = assertThrows(JMSException.class,
+        () -> connect("failover:(stomp://127.0.0.1:9)?timeout=50&initialReconnectDelay=60000"));
+    assertTrue(e.getMessage(), e.getMessage().contains("50 ms"));
+  }
+
   @Test
   public void heartBeatsNoticeASilentBroker() throws Exception {
     try (SilentBroker silent = new SilentBroker()) {
