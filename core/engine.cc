@@ -122,6 +122,12 @@ Result<void> Engine::set_credit(SubscriptionId id, std::uint32_t prefetch, std::
   state_->credit_returned(*subscription);
   return {};
 }
+std::optional<std::uint32_t> Engine::policy_prefetch(SubscriptionId subscription) const {
+  const auto* found = state_->subscriptions.find(subscription);
+  if (found == nullptr) return std::nullopt;
+  return state_->policy_prefetch(found->options);
+}
+
 bool Engine::may_deliver_soon(SubscriptionId subscription) const {
   return state_->may_deliver_soon(subscription);
 }

@@ -490,6 +490,9 @@ class Engine {
   /// in place of what is left of earlier grants. Errors: not_found.
   Result<void> set_credit(SubscriptionId subscription, std::uint32_t prefetch,
                           std::uint32_t granted, TimePoint now);
+  /// What the destination's policy says for consumers that name no prefetch, if it does; see
+  /// SubscribeOptions::prefetch_is_default. nullopt as well: there is no such subscription.
+  [[nodiscard]] std::optional<std::uint32_t> policy_prefetch(SubscriptionId subscription) const;
   /// With credit, and after run() has answered false: whether something for it may be on its way,
   /// from the disk or through it. False: nothing waits that it can have.
   [[nodiscard]] bool may_deliver_soon(SubscriptionId subscription) const;

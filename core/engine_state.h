@@ -470,6 +470,7 @@ class Engine::State {
   static constexpr DeliveryId kAllSeen{UINT64_MAX};
   void unsubscribe(Subscription& subscription, DeliveryId seen);
   [[nodiscard]] bool may_deliver_soon(SubscriptionId id);
+  [[nodiscard]] std::optional<std::uint32_t> policy_prefetch(const SubscribeOptions& options) const;
   Result<void> delete_durable(std::string_view client_id, std::string_view name);
   Result<Destination> create_temporary(ConnectionId id, DestinationKind kind);
   Result<void> create_temporary(ConnectionId id, const Destination& destination);

@@ -140,14 +140,7 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
 
   SubscribeOptions wanted = options;
   if (options.prefetch_is_default) {
-    const Destination& destination = interest.destination;
-    const auto policy = settings.policies.find(destination.kind, destination.name);
-    const auto& prefetch = options.browser              ? policy->browser_prefetch
-                           : is_queue(destination.kind) ? policy->queue_prefetch
-                           : !options.has_reader()      ? policy->topic_prefetch
-                                                        : policy->durable_prefetch;
-    // A client that cannot ask for messages one by one would get none with 0.
-    if (prefetch) wanted.prefetch = std::max(*prefetch, 1U);
+    wanted.prefetch = policy_prefetch(options).value_or(options.prefetch);
   }
   auto& subscription = subscriptions.insert([&](SubscriptionId made) {
     return std::make_unique<Subscription>(made, *connection, std::move(wanted));
@@ -161,6 +154,18 @@ Result<SubscriptionId> Engine::State::subscribe(ConnectionId id, const Subscribe
   begin_consuming(subscription, readers);
   advise_consumer(AdvisoryKind::consumer_started, subscription);
   return subscription.id;
+}
+
+std::optional<std::uint32_t> Engine::State::policy_prefetch(const SubscribeOptions& options) const {
+  const Destination& destination = options.interests.front().destination;
+  const auto policy = settings.policies.find(destination.kind, destination.name);
+  const auto& prefetch = options.browser              ? policy->browser_prefetch
+                         : is_queue(destination.kind) ? policy->queue_prefetch
+                         : !options.has_reader()      ? policy->topic_prefetch
+                                                      : policy->durable_prefetch;
+  // A client that cannot ask for messages one by one would get none with 0.
+  if (prefetch) return std::max(*prefetch, 1U);
+  return std::nullopt;
 }
 
 /// The rest of subscribe(), which cannot fail.

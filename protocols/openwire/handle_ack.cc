@@ -42,7 +42,8 @@ void OpenWireSession::apply_ack(Request& request, core::Engine& engine, core::Ti
   Transaction* transaction = nullptr;
   // What a browser acknowledges only moves its window. What has expired is gone whatever becomes of
   // the transaction.
-  if (ack.transaction.present() && !consumer->browser && ack.type != AckType::expired) {
+  if (ack.transaction.present() && consumer->kind != ConsumerKind::browser &&
+      ack.type != AckType::expired) {
     transaction = find_transaction(ack.transaction);
     if (transaction == nullptr) {
       return reject(head, kJmsException, "the transaction has not been started");
@@ -54,8 +55,8 @@ void OpenWireSession::apply_ack(Request& request, core::Engine& engine, core::Ti
   if (!whole && transaction != nullptr) return ignore_ack(request, "it names what is not out");
   if (!range) return confirm(head, core::kNoTicket);
   const core::Outcome outcome = engine.acknowledge(
-      consumer->id, *range, kind_of_ack(ack.type, consumer->browser), request.text,
-      transaction != nullptr ? std::optional(transaction->id) : std::nullopt, now);
+      consumer->id, *range, kind_of_ack(ack.type, consumer->kind == ConsumerKind::browser),
+      request.text, transaction != nullptr ? std::optional(transaction->id) : std::nullopt, now);
   if (outcome.disposition == core::Disposition::failed) {
     const core::Error error = outcome.error.value_or(core::Error{core::Errc::bad_state, "failed"});
     // All of it has been acknowledged before.

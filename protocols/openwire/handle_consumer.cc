@@ -19,6 +19,29 @@ constexpr core::milliseconds kPullCheckInterval{1};
 /// Core keeps a selector with each destination of a composite.
 constexpr std::size_t kSelectorBytesMax = std::size_t{256} * 1024;
 
+ConsumerKind consumer_kind_of(const core::SubscribeOptions& options) {
+  if (options.browser) return ConsumerKind::browser;
+  if (!options.durable_name.empty()) return ConsumerKind::durable;
+  return core::is_queue(options.interests.front().destination.kind) ? ConsumerKind::queue
+                                                                    : ConsumerKind::topic;
+}
+
+/// What clients say for applications that name no prefetch. Source: reference §6.24; with
+/// optimizeAcknowledge 1000 for a durable subscriber.
+bool is_default_prefetch(ConsumerKind kind, std::uint32_t prefetch) noexcept {
+  switch (kind) {
+    case ConsumerKind::queue:
+      return prefetch == 1000;
+    case ConsumerKind::browser:
+      return prefetch == 500;
+    case ConsumerKind::durable:
+      return prefetch == 100 || prefetch == 1000;
+    case ConsumerKind::topic:
+      return prefetch == 32'767 || prefetch == 32'766;
+  }
+  return false;
+}
+
 }  // namespace
 
 /// What is wrong in the info itself is answered here; false then.
@@ -79,6 +102,7 @@ bool OpenWireSession::read_consumer(const ConsumerInfo& info, core::SubscribeOpt
   if (info.subscription_name) {
     options.durable_name = core::utf8_of(*info.subscription_name, cache_.text);
   }
+  options.prefetch_is_default = is_default_prefetch(consumer_kind_of(options), options.prefetch);
   return true;
 }
 
@@ -102,8 +126,7 @@ void OpenWireSession::apply_command(ConsumerInfo& info, core::Engine& engine, co
         return core::is_advisory_topic(each.kind, each.name);
       });
   if (consumer.advisory) options.ack_mode = core::AckMode::automatic;
-  consumer.browser = options.browser;
-  consumer.prefetch = options.prefetch;
+  consumer.kind = consumer_kind_of(options);
   append_nested(consumer.wire_id, id, format_);
   options.tag = consumer.tag;
   options.number = {id.session_id, id.value};
@@ -114,6 +137,7 @@ void OpenWireSession::apply_command(ConsumerInfo& info, core::Engine& engine, co
     return reject(info, subscribed.error(), durable ? engine.submitted() : core::kNoTicket);
   }
   consumer.id = *subscribed;
+  consumer.prefetch = prefetch_of(consumer, options.prefetch, engine);
   confirm(info, durable ? engine.submitted() : core::kNoTicket);
 }
 
@@ -136,6 +160,13 @@ void OpenWireSession::remove_consumer(const ObjectKey& key, std::int64_t last_de
 
 // --- windows -------------------------------------------------------------------------------------
 
+/// A client's default gives way to the policy, as with ActiveMQ.
+std::uint32_t OpenWireSession::prefetch_of(const Consumer& consumer, std::uint32_t wanted,
+                                           const core::Engine& engine) {
+  if (!is_default_prefetch(consumer.kind, wanted)) return wanted;
+  return engine.policy_prefetch(consumer.id).value_or(wanted);
+}
+
 void OpenWireSession::set_window(Consumer& consumer, core::Engine& engine, core::TimePoint now) {
   const std::uint64_t window =
       std::min<std::uint64_t>(consumer.prefetch + consumer.extension, options_.prefetch_max);
@@ -154,8 +185,9 @@ void OpenWireSession::apply_command(ConsumerControl& control, core::Engine& engi
   if (consumer != nullptr && control.close) {
     remove_consumer(key, -2, engine, now);
   } else if (consumer != nullptr && control.prefetch >= 0) {
-    consumer->prefetch =
+    const auto wanted =
         std::min(static_cast<std::uint32_t>(control.prefetch), options_.prefetch_max);
+    consumer->prefetch = prefetch_of(*consumer, wanted, engine);
     set_window(*consumer, engine, now);
   }
   confirm(control, core::kNoTicket);

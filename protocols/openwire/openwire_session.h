@@ -147,6 +147,8 @@ class OpenWireSession final : public protocols::Session {
                        core::TimePoint now) PABAL_REQUIRES(core::engine_role);
   void remove_producer(const ObjectKey& key, core::Engine& engine, core::TimePoint now)
       PABAL_REQUIRES(core::engine_role);
+  static std::uint32_t prefetch_of(const Consumer& consumer, std::uint32_t wanted,
+                                   const core::Engine& engine);
   void set_window(Consumer& consumer, core::Engine& engine, core::TimePoint now)
       PABAL_REQUIRES(core::engine_role);
   /// Answers pulls that nothing has come for.

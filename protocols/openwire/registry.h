@@ -97,12 +97,15 @@ struct Pull {
   std::optional<core::TimePoint> deadline;  ///< none: waits for ever
 };
 
+/// What a consumer consumes from, as far as clients have other windows for it.
+enum class ConsumerKind : std::uint8_t { queue, browser, topic, durable };
+
 struct Consumer {
   ObjectKey key;
   std::uint64_t tag = 0;  ///< core's name for it towards us; never used again
   core::SubscriptionId id{};
   std::string wire_id;  ///< its ConsumerId as a nested field
-  bool browser = false;
+  ConsumerKind kind{};
   bool advisory = false;  ///< deliveries are done when written, and nobody keeps them
   std::uint32_t prefetch = 0;
   std::uint64_t extension = 0;  ///< of the window, by DELIVERED acks (reference §6.4)

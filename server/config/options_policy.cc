@@ -108,7 +108,8 @@ constexpr Option kOptions[] = {
          "queue have an owner at a time",
          &set_text<kGroupMapType>),
     part("policyEntry", "queuePrefetch", Type::integer, "as pabalStomp", kCount,
-         "prefetch of queue consumers that name none",
+         "prefetch of queue consumers that name none, or, over OpenWire, the default of ActiveMQ's "
+         "clients",
          &set_draft<kPolicy, &Policy::queue_prefetch>),
     part("policyEntry", "topicPrefetch", Type::integer, "as pabalStomp", kCount,
          "the same of topic consumers", &set_draft<kPolicy, &Policy::topic_prefetch>),

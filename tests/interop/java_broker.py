@@ -15,7 +15,8 @@ sys.path.insert(0, os.path.join(SOURCE_DIR, 'tests', 'bench'))
 import compare_brokers  # noqa: E402  (beside the comparison, which starts the same program)
 
 
-# For AdvisedMessagesTest. What is narrower goes before what is wider, in both brokers.
+# For AdvisedMessagesTest and ConsumersTest. What is narrower goes before what is wider, in both
+# brokers.
 _FLAGS = ('advisoryForConsumed="true" advisoryForDelivery="true" advisoryForSlowConsumers="true" '
           'sendAdvisoryIfNoConsumers="true"')
 ADVISED = f"""
@@ -26,7 +27,8 @@ ADVISED = f"""
               <policyEntry topic="advised.discarding.>" advisoryForDiscardingMessages="true">
                 <pendingMessageLimitStrategy><constantPendingMessageLimitStrategy limit="1"/>
                 </pendingMessageLimitStrategy>
-              </policyEntry>"""
+              </policyEntry>
+              <policyEntry queue="narrow.>" queuePrefetch="3"/>"""
 
 
 def steady_port():

@@ -46,6 +46,21 @@ public class ConsumersTest extends OpenWireTest {
     assertNull(pulling.receiveNoWait());
   }
 
+  /** java_broker.py has a policy with queuePrefetch="3" for what begins with `narrow.`. */
+  @Test
+  public void thePolicysPrefetchIsForWhoNamesNone() throws JMSException {
+    Connection connection = started();
+    Session session = client(connection);
+    String name = "narrow." + name("queue");
+    send(auto(connection), session.createQueue(name), numbers(0, 10));
+    MessageConsumer consumer = session.createConsumer(session.createQueue(name));
+    expect(consumer, "0");
+    MessageConsumer other =
+        client(connection).createConsumer(session.createQueue(name + "?consumer.prefetchSize=100"));
+    expect(other, numbers(3, 10));
+    expect(consumer, "1", "2");
+  }
+
   @Test
   public void aPullConsumerWaits() throws Exception {
     Connection connection = started(amq("?jms.prefetchPolicy.all=0"));

@@ -330,8 +330,13 @@ TEST_F(SlowConsumerTest, APolicysPrefetchIsForThoseThatNamedNone) {
   options.ack_mode = AckMode::explicit_;
   options.prefetch = 10;
   options.prefetch_is_default = true;
-  ASSERT_TRUE(engine_->subscribe(first.id, options, now_));
+  const auto subscription = engine_->subscribe(first.id, options, now_);
+  ASSERT_TRUE(subscription);
   EXPECT_EQ(deliveries().size(), 3U);
+  EXPECT_EQ(engine_->policy_prefetch(*subscription), 3U);
+  EXPECT_EQ(engine_->policy_prefetch(SubscriptionId{12'345}), std::nullopt);
+  configure(DestinationKind::topic, policy);
+  EXPECT_EQ(engine_->policy_prefetch(*subscription), std::nullopt) << "none for queues any more";
   options.prefetch_is_default = false;
   ASSERT_TRUE(engine_->subscribe(connect().id, options, now_));
   EXPECT_EQ(deliveries().size(), 10U);

@@ -1,4 +1,6 @@
+#include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -30,6 +32,14 @@ class OpenWireSessionTest : public OpenWireFixture {
   void fill(std::size_t peer, int count, std::string_view name = "q") {
     for (int i = 1; i <= count; ++i) send(peer, message(peer, name, std::to_string(i)), false);
     take(peer);
+  }
+  /// `change` makes the policy of all destinations from none.
+  void configure(const std::function<void(core::DestinationPolicy&)>& change) {
+    core::DestinationPolicy policy;
+    change(policy);
+    core::EngineSettings settings;
+    settings.policies.set_default(std::make_shared<const core::DestinationPolicy>(policy));
+    engine_->configure(std::move(settings), now_);
   }
 };
 
@@ -256,6 +266,52 @@ TEST_F(OpenWireSessionTest, AnErrorWithoutAResponseIsAConnectionError) {
   EXPECT_EQ(std::get<ConnectionError>(errors[0].command).exception->class_name,
             "org.apache.activemq.DestinationDoesNotExistException");
   EXPECT_FALSE(peers_[peer].wire->closed());
+}
+
+// --- policies ------------------------------------------------------------------------------------
+
+TEST_F(OpenWireSessionTest, TheDefaultPrefetchOfAClientGivesWayToThePolicy) {
+  configure([](core::DestinationPolicy& policy) {
+    policy.queue_prefetch = 3;
+    policy.topic_prefetch = 2;
+    policy.durable_prefetch = 1;
+    policy.browser_prefetch = 4;
+  });
+  const auto peer = connect("one");
+  fill(peer, 10);
+  EXPECT_EQ(consume(peer).size(), 3U);
+  send(peer, consumer(peer, 2, "q", DestinationType::queue, 999));
+  EXPECT_EQ(take_all<MessageDispatch>(peer).size(), 7U) << "it said what it wants";
+  auto browser = consumer(peer, 3, "q", DestinationType::queue, 500);
+  browser.browser = true;
+  send(peer, browser);
+  EXPECT_EQ(take_all<MessageDispatch>(peer).size(), 4U);
+
+  send(peer, consumer(peer, 4, "t", DestinationType::topic, 32'767));
+  auto durable = consumer(peer, 5, "t", DestinationType::topic, 100);
+  durable.subscription_name = "s";
+  send(peer, durable);
+  for (int i = 0; i < 5; ++i) send(peer, message(peer, "t", "x", DestinationType::topic));
+  std::map<std::int64_t, int> got;
+  for (const Received& each : take_all<MessageDispatch>(peer)) {
+    ++got[dispatch(each).consumer_id->value];
+  }
+  EXPECT_EQ(got, (std::map<std::int64_t, int>{{4, 2}, {5, 1}}));
+}
+
+TEST_F(OpenWireSessionTest, APrefetchThatComesAfterAFailoverGivesWayAsWell) {
+  configure([](core::DestinationPolicy& policy) { policy.queue_prefetch = 3; });
+  const auto peer = connect("one");
+  fill(peer, 10);
+  EXPECT_TRUE(consume(peer, "q", 0).empty());
+  ConsumerControl control;
+  control.consumer_id = ConsumerId{"one", 1, 1};
+  control.prefetch = 1000;
+  send(peer, control);
+  EXPECT_EQ(take_all<MessageDispatch>(peer).size(), 3U);
+  control.prefetch = 5;
+  send(peer, control);
+  EXPECT_EQ(take_all<MessageDispatch>(peer).size(), 2U);
 }
 
 // --- pulls and browsers --------------------------------------------------------------------------
