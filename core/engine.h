@@ -265,6 +265,7 @@ struct Delivery {
   bool redelivered = false;      ///< it may have been delivered before
   bool first_of_group = false;   ///< the first of its message group for this consumer
   bool retained = false;         ///< its topic had it before the subscription came
+  bool refused = false;          ///< or lost, before, and a redelivery policy says how often
 };
 
 /// The late answer to a parked send or commit.

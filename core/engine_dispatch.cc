@@ -633,6 +633,8 @@ void Engine::State::deliver(Subscription& subscription, Reader* reader, int prio
   delivery.redelivered = entry.deliveries > 0 || entry.maybe_delivered;
   delivery.first_of_group = entry.first_of_group;
   delivery.retained = entry.retained;
+  delivery.refused =
+      entry.refusals > 0 || (entry.deliveries > 0 && policy_of(reader, *entry.message)->redelivery);
   outbox_of(connection).deliveries.push_back(std::move(delivery));
 
   const bool again = entry.deliveries > 0 || entry.maybe_delivered;

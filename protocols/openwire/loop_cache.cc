@@ -10,15 +10,18 @@ LoopCache::LoopCache(Clock clock) : clock_(clock) {}
 LoopCache::~LoopCache() = default;
 
 const EncodedMessage& LoopCache::encoded(const core::Delivery& delivery, const WireFormat& format) {
+  const bool again = delivery.refused || (delivery.redelivered && delivery.deliveries == 0);
   if (message_.get() == delivery.message.get() && place_ == delivery.destination &&
-      version_ == format.version) {
+      version_ == format.version && again_ == again) {
     return encoded_;
   }
   message_ = delivery.message;
   place_ = delivery.destination;
   version_ = format.version;
+  again_ = again;
   Message message = wire_message(*message_, place_.get(), outgoing_);
   word_advisory(*message_, message, advisory_);
+  if (again) say_it_comes_again(message, outgoing_);
   message.broker_in_time = message_->timestamp();
   message.broker_out_time = core::to_millis(now());
   encoded_.key = message.message_id ? key_of(*message.message_id) : IdKey{};

@@ -34,7 +34,9 @@ class LoopCache {
   LoopCache(const LoopCache&) = delete;
   LoopCache& operator=(const LoopCache&) = delete;
 
-  /// Valid until the next call.
+  /// Valid until the next call. One that failed before where a redelivery policy counts, or that is
+  /// marked because the broker was restarted, has the property `redeliveryDelay`: without it the
+  /// stock client refuses in transactions, unseen, what came more often than its own policy allows.
   const EncodedMessage& encoded(const core::Delivery& delivery, const WireFormat& format);
   [[nodiscard]] core::TimePoint now() const { return clock_(); }
 
@@ -58,6 +60,7 @@ class LoopCache {
   core::MessageRef message_;  // what encoded_ has, of this place and in this version
   std::shared_ptr<const core::Destination> place_;
   std::int32_t version_ = 0;
+  bool again_ = false;
   std::vector<std::unique_ptr<Batch>> spare_batches_;
 };
 

@@ -415,4 +415,15 @@ Message wire_message(const core::Message& message, const core::Destination* plac
   return out;
 }
 
+void say_it_comes_again(Message& message, OutgoingScratch& scratch) {
+  std::string& map = scratch.properties;
+  const std::string_view before = message.marshalled_properties.value.value_or(std::string_view{});
+  if (before.data() != map.data()) map.assign(before);
+  Property delay;
+  delay.name = "redeliveryDelay";
+  delay.type = PropertyType::int64;
+  put_property(map, delay);
+  message.marshalled_properties.value = map;
+}
+
 }  // namespace pabal::openwire

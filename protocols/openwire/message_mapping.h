@@ -54,6 +54,11 @@ struct OutgoingScratch {
 Message wire_message(const core::Message& message, const core::Destination* place,
                      OutgoingScratch& scratch);
 
+/// Adds the property with which ActiveMQ's redelivery plugin marks what it sends again, for the
+/// client to show it to its application whatever its own policy says. Its value, there the delay in
+/// ms, is 0. `message` is what wire_message() made with `scratch`.
+void say_it_comes_again(Message& message, OutgoingScratch& scratch);
+
 /// The kinds of destination under their type codes.
 core::DestinationKind kind_of(DestinationType type) noexcept;
 DestinationType type_of(core::DestinationKind kind) noexcept;

@@ -30,6 +30,15 @@ ADVISED = f"""
               </policyEntry>
               <policyEntry queue="narrow.>" queuePrefetch="3"/>"""
 
+# For AcknowledgeTest. ActiveMQ wants a second at least.
+RETRIED = """
+              <plugins><redeliveryPlugin><redeliveryPolicyMap><redeliveryPolicyMap>
+                <redeliveryPolicyEntries>
+                  <redeliveryPolicy queue="retried.>" maximumRedeliveries="2"
+                                    initialRedeliveryDelay="1000" redeliveryDelay="1000"/>
+                </redeliveryPolicyEntries>
+              </redeliveryPolicyMap></redeliveryPolicyMap></redeliveryPlugin></plugins>"""
+
 
 def steady_port():
     """A free port below those that connections get: nobody else takes it while the broker is down."""
@@ -60,7 +69,7 @@ class Pabal(Broker):
         policies = (f'<destinationPolicy><policyMap><policyEntries>{ADVISED}'
                     '</policyEntries></policyMap></destinationPolicy>')
         with open(config, 'w', encoding='utf-8') as file:
-            file.write(text.replace(example, policies + '\n' + example))
+            file.write(text.replace(example, policies + RETRIED + '\n' + example))
         super().__init__(config, options={'openwire.port': self.openwire_url.rpartition(':')[2],
                                           'stomp.port': steady_port(), **(options or {})})
 
@@ -112,6 +121,7 @@ class ActiveMQ(compare_brokers.ActiveMQ):
                            expireMessagesPeriod="1000"/>{ADVISED}
             </policyEntries></policyMap></destinationPolicy>
             <persistenceAdapter>""")
+        text = text.replace('</persistenceAdapter>', '</persistenceAdapter>' + RETRIED)
         with open(path, 'w', encoding='utf-8') as file:
             file.write(text)
 

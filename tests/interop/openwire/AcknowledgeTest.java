@@ -133,6 +133,40 @@ public class AcknowledgeTest extends OpenWireTest {
     assertEquals(Collections.emptyList(), drain(queue));
   }
 
+  /**
+   * java_broker.py has a redeliveryPlugin for what begins with `retried.`. With it a client is told to
+   * try nothing by itself.
+   */
+  @Test
+  public void whatTheBrokerTriesAgainReachesTheApplication() throws JMSException {
+    Session session = transacted(started(redelivering(0)));
+    Queue queue = session.createQueue("retried." + name("queue"));
+    sendTagged(session, queue, "one");
+    session.commit();
+    MessageConsumer consumer = session.createConsumer(queue);
+    for (int i = 1; i <= 3; i++) {
+      assertEquals(i, receive(consumer).getIntProperty("JMSXDeliveryCount"));
+      session.rollback();
+    }
+    assertEquals("one", text(deadLetter(auto(started()))));
+  }
+
+  @Test
+  public void whatNobodyHasSeenIsNoDeadLetterAfterACrash() throws JMSException {
+    BrokerUnderTest.assumeThatItCanBeKilled();
+    Session session = transacted(started());
+    Queue queue = queue(session);
+    send(session, queue, numbers(0, 20));
+    session.commit();
+    MessageConsumer consumer = session.createConsumer(queue); // The others are prefetched.
+    expect(consumer, "0");
+    session.commit();
+    BrokerUnderTest.restart();
+    Session anew = transacted(started(redelivering(0)));
+    expect(anew.createConsumer(queue), numbers(1, 20));
+    anew.commit();
+  }
+
   @Test
   public void deliveryCountGrowsOverConnections() throws JMSException {
     Session sending = auto(started());

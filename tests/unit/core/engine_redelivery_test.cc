@@ -62,6 +62,7 @@ TEST_F(EngineRedeliveryTest, ComesAgainAfterItsDelayWhileOthersFlow) {
   ASSERT_EQ(bodies(got), numbers(1, 1));
   EXPECT_TRUE(got[0].redelivered);
   EXPECT_EQ(got[0].deliveries, 1U);
+  EXPECT_TRUE(got[0].refused);
   ack(subscription, got[0]);
   run();
   EXPECT_EQ(view("queue://q").depth, 0U);

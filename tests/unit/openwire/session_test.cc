@@ -41,6 +41,15 @@ class OpenWireSessionTest : public OpenWireFixture {
     settings.policies.set_default(std::make_shared<const core::DestinationPolicy>(policy));
     engine_->configure(std::move(settings), now_);
   }
+  static std::set<std::string> names_of_properties(const Received& received) {
+    std::set<std::string> names;
+    const auto& message = *dispatch(received).message;
+    core::PropertyReader reader(core::Encoding::openwire,
+                                message.marshalled_properties.value.value_or(std::string_view{}));
+    while (const auto property = reader.next()) names.emplace(property->name);
+    EXPECT_TRUE(reader.complete());
+    return names;
+  }
 };
 
 // --- the beginning -------------------------------------------------------------------------------
@@ -312,6 +321,68 @@ TEST_F(OpenWireSessionTest, APrefetchThatComesAfterAFailoverGivesWayAsWell) {
   control.prefetch = 5;
   send(peer, control);
   EXPECT_EQ(take_all<MessageDispatch>(peer).size(), 2U);
+}
+
+// The stock client refuses in a transaction, before its application sees it, what has been tried
+// more often than its own policy says, unless the message has this property.
+TEST_F(OpenWireSessionTest, WhatThePolicyTriesAgainIsForTheApplication) {
+  configure([](core::DestinationPolicy& policy) {
+    policy.redelivery = core::RedeliveryPolicy{};
+    policy.redelivery->initial_delay = core::milliseconds(100);
+  });
+  const auto peer = connect("one");
+  auto sent = message(peer, "q", "x");
+  sent.marshalled_properties.value = std::string_view("\0\0\0\1\0\1n\5\0\0\0\7", 12);
+  send(peer, sent);
+  take(peer);
+  auto got = consume(peer);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(names_of_properties(got[0]), (std::set<std::string>{"n"}));
+  send(peer, ack(peer, got[0], got[0], AckType::poison));
+  EXPECT_TRUE(take_all<MessageDispatch>(peer).empty());
+  advance(core::milliseconds(100));
+  got = take_all<MessageDispatch>(peer);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(dispatch(got[0]).redelivery_counter, 1);
+  EXPECT_EQ(names_of_properties(got[0]), (std::set<std::string>{"n", "redeliveryDelay"}));
+}
+
+TEST_F(OpenWireSessionTest, WhatIsMarkedBecauseOfARestartIsForTheApplication) {
+  auto peer = connect("one");
+  fill(peer, 1);
+  EXPECT_EQ(consume(peer).size(), 1U);
+  restart();
+  peer = connect("two");
+  const auto got = consume(peer);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(dispatch(got[0]).redelivery_counter, 1);
+  EXPECT_EQ(names_of_properties(got[0]), (std::set<std::string>{"redeliveryDelay"}));
+}
+
+TEST_F(OpenWireSessionTest, WhatALostConnectionHadCountsForTheClient) {
+  auto peer = connect("one");
+  fill(peer, 1);
+  EXPECT_EQ(consume(peer).size(), 1U);
+  drop(peer);
+  peer = connect("two");
+  const auto got = consume(peer);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(dispatch(got[0]).redelivery_counter, 1);
+  EXPECT_TRUE(names_of_properties(got[0]).empty());
+}
+
+// Where the broker counts, the client's refusal would be one of what nobody has seen; and the
+// client takes what it has refused so for a duplicate when it comes again.
+TEST_F(OpenWireSessionTest, WhatALostConnectionHadIsForTheApplicationWhereThePolicyCounts) {
+  configure([](core::DestinationPolicy& policy) { policy.redelivery = core::RedeliveryPolicy{}; });
+  auto peer = connect("one");
+  fill(peer, 1);
+  EXPECT_EQ(consume(peer).size(), 1U);
+  drop(peer);
+  peer = connect("two");
+  const auto got = consume(peer);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(names_of_properties(got[0]), (std::set<std::string>{"redeliveryDelay"}));
 }
 
 // --- pulls and browsers --------------------------------------------------------------------------
