@@ -24,9 +24,16 @@ constexpr Option kOptions[] = {
      .value = "NAME",
      .help = "where to: /queue/NAME, /topic/NAME",
      .short_name = 'd'},
-    {.name = "body", .value = "TEXT", .help = "the message (default: what stdin holds)"},
-    {.name = "file", .value = "FILE", .help = "the message is this file", .short_name = 'f'},
-    {.name = "lines", .kind = OptionKind::flag, .help = "each line of the input is one message"},
+    {.name = "body",
+     .value = "TEXT",
+     .help = "the message, a text to JMS clients (default: what stdin holds, as bytes)"},
+    {.name = "file",
+     .value = "FILE",
+     .help = "the message is this file, as bytes",
+     .short_name = 'f'},
+    {.name = "lines",
+     .kind = OptionKind::flag,
+     .help = "each line of the input is one message, a text"},
     {.name = "count",
      .kind = OptionKind::integer,
      .value = "N",
@@ -77,6 +84,7 @@ class Sender {
   Sender(StompClient client, const Arguments& arguments)
       : client_(std::move(client)),
         receipts_(arguments.text("receipt") == "true"),
+        text_(arguments.given("body") || arguments.flag("lines")),
         transaction_(arguments.number("transaction")),
         timeout_(milliseconds(static_cast<std::int64_t>(arguments.seconds("timeout") * 1000))) {}
 
@@ -91,7 +99,9 @@ class Sender {
     } else if (receipts_) {
       frame.headers.emplace_back("receipt", next_receipt());
     }
-    if (auto sent = client_.send(frame); !sent) return sent;
+    // What has a length is bytes to ActiveMQ's clients and to Pabal.
+    const bool as_text = text_ && frame.body.find('\0') == std::string::npos;
+    if (auto sent = client_.send(frame, !as_text); !sent) return sent;
     ++sent_;
     if (transaction_ > 0 && ++in_transaction_ == transaction_) return commit();
     return await_all_but(kWindow);
@@ -134,6 +144,7 @@ class Sender {
 
   StompClient client_;
   bool receipts_;
+  bool text_;
   std::uint64_t transaction_;
   milliseconds timeout_;
   std::uint64_t sent_ = 0;

@@ -78,6 +78,17 @@ class RunningBrokerTest(unittest.TestCase):
         received = run('receive', *self.url, '-d', self.queue, '--count', '300', '--body-only')
         self.assertEqual((received.returncode, received.stdout), (0, text))
 
+    def test_what_was_typed_is_text_and_a_file_is_bytes(self):
+        # As with ActiveMQ: a JMS client gets a BytesMessage of what comes with a length.
+        for words, has_length in ((['--body', 'ü'], False), (['--lines'], False), ([], True)):
+            with self.subTest(words=words):
+                sent = run('send', *self.url, '-d', self.queue, *words, input='ü')
+                self.assertEqual((sent.returncode, sent.stderr), (0, ''))
+                received = run('receive', *self.url, '-d', self.queue, '--count', '1', '--json')
+                message = json.loads(received.stdout)
+                self.assertEqual(message['body'], 'ü')
+                self.assertEqual('content-length' in message['headers'], has_length)
+
     def test_receiving_from_an_empty_queue_times_out(self):
         done = run('receive', *self.url, '-d', self.queue, '--count', '1', '--wait', '0.2')
         self.assertEqual(done.returncode, TIMED_OUT, done)
