@@ -26,7 +26,7 @@ CTEST := ctest --output-on-failure --no-tests=error --parallel $(JOBS)
 FIXED_ADDRESSES := setarch $(shell uname -m) --addr-no-randomize
 
 .PHONY: help run build test test-all test-slow test-asan test-tsan test-clang test-fuzz \
-        compare format tidy clean
+        compare conf format tidy clean
 
 help:
 	@echo "make run        install what is missing, build, start the broker with $(CONF)"
@@ -35,6 +35,7 @@ help:
 	@echo "make test       build and run the test suite (what CI runs)"
 	@echo "make test-all   the same at full size, under sanitizers, with fuzzing: an hour or more"
 	@echo "make compare    side by side with other brokers; writes tests/bench/RESULTS.md"
+	@echo "make conf       write conf/ from the option table in server/config"
 	@echo "make format     clang-format over the C++ sources"
 	@echo "make tidy       clang-tidy over the C++ sources"
 	@echo "make clean      remove build/"
@@ -93,6 +94,11 @@ test-fuzz:
 compare: build
 	scripts/install-packages.sh bench
 	tests/bench/compare $(ARGS)
+
+conf:
+	scripts/install-packages.sh build
+	[ -f build/release/CMakeCache.txt ] || cmake --preset release -DPABAL_TESTS=OFF
+	cmake --build build/release --target conf --parallel $(JOBS)
 
 format:
 	scripts/install-packages.sh analysis
