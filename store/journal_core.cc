@@ -108,6 +108,7 @@ class JournalCoreImpl final : public JournalCore {
     return std::any_of(put_off_.begin(), put_off_.end(),
                        [](const auto& each) { return each[0].load() + each[1].load() > 0; });
   }
+  void want_piece(std::uint64_t bytes);
   void use_up(std::uint64_t bytes);
   void tell_space();
 
@@ -257,7 +258,7 @@ Admission JournalCoreImpl::admit(std::uint64_t bytes, Purpose purpose) {
   const bool waits = admission == Admission::later && purpose != Purpose::move && at_limit(bytes);
   sends_wait_.store(waits);
   full_.store(waits || admission == Admission::refused);
-  if (bytes > options_.segment_bytes / 4) pool_.want(bytes + kSendOverhead);
+  want_piece(bytes);
   // Of those that were told the same, the smallest will find room first; the others ask again then.
   auto& smallest = put_off(purpose, admission);
   if (smallest.load() == 0 || bytes < smallest.load()) smallest.store(bytes);
@@ -265,6 +266,12 @@ Admission JournalCoreImpl::admit(std::uint64_t bytes, Purpose purpose) {
   wake(Step::prepare);
   if (waits) wake(Step::apply);  // acknowledgements that are durable may make room
   return admission;
+}
+
+/// Room for a large send must be in one piece.
+void JournalCoreImpl::want_piece(std::uint64_t bytes) {
+  const bool large = bytes > options_.segment_bytes / 4;
+  if (large && pool_.want(bytes + kSendOverhead)) wake(Step::prepare);
 }
 
 /// Takes what was set aside back, as far as there is something.
@@ -598,7 +605,11 @@ void JournalCoreImpl::tell_space() {
       std::uint64_t bytes = put_off(purpose, told).load();
       if (bytes == 0) continue;
       const Admission now = judge(bytes, purpose).first;
-      if (now == told) continue;
+      if (now == told) {
+        // What was made for it may have gone to another meanwhile, and nobody else asks again.
+        if (now == Admission::later) want_piece(bytes);
+        continue;
+      }
       changed = put_off(purpose, told).compare_exchange_strong(bytes, 0) || changed;
       // Whoever waited may have gone: then nobody asks again, and the status must not say full.
       if (now == Admission::granted && (purpose != Purpose::move || !sends_wait_.load())) {

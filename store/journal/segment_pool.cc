@@ -19,11 +19,6 @@ std::optional<std::uint64_t> number_of(std::string_view name) {
   return number;
 }
 
-/// What a segment of `bytes` can hold: the closing mark's place is kept.
-std::uint64_t capacity(std::uint64_t bytes) {
-  return bytes - kSegmentHeaderBytes - kEntryHeaderBytes;
-}
-
 }  // namespace
 
 std::string SegmentPool::path_of(std::uint64_t number) const {
@@ -120,7 +115,7 @@ Result<SegmentRef> SegmentPool::begin_epoch(std::uint64_t epoch, const LogPositi
 SegmentRef SegmentPool::activate(std::uint64_t bytes) {
   MutexLock lock(mutex_);
   for (auto& [number, segment] : segments_) {
-    if (segment.state != State::ready || capacity(segment.file->bytes) < bytes) continue;
+    if (segment.state != State::ready || capacity_of(segment.file->bytes) < bytes) continue;
     segment.state = State::active;
     active_ = segment.file;
     active_offset_ = kSegmentHeaderBytes;
@@ -153,7 +148,7 @@ void SegmentPool::note_written(std::uint64_t index, std::uint64_t offset) {
 void SegmentPool::count_ready() {
   ready_room_ = 0;
   for (const auto& [number, segment] : segments_) {
-    if (segment.state == State::ready) ready_room_ += capacity(segment.file->bytes);
+    if (segment.state == State::ready) ready_room_ += capacity_of(segment.file->bytes);
   }
   count_room();
 }
@@ -170,15 +165,17 @@ bool SegmentPool::fits(std::uint64_t bytes) const {
     const bool active = segment.file == active_;
     const std::uint64_t used = active ? active_offset_ - kSegmentHeaderBytes : 0;
     const bool writable = segment.state == State::ready || active;
-    if (writable && capacity(segment.file->bytes) >= bytes + used) return true;
+    if (writable && capacity_of(segment.file->bytes) >= bytes + used) return true;
   }
   return false;
 }
 
-void SegmentPool::want(std::uint64_t bytes) {
-  if (fits(bytes)) return;
+bool SegmentPool::want(std::uint64_t bytes) {
+  if (fits(bytes)) return false;
   MutexLock lock(mutex_);
-  demand_ = std::max(demand_, bytes);
+  if (bytes <= demand_) return false;
+  demand_ = bytes;
+  return true;
 }
 
 std::uint64_t SegmentPool::reserve() const {

@@ -70,8 +70,9 @@ class SegmentPool {
   }
   /// Whether an entry of `bytes` fits into one piece.
   [[nodiscard]] bool fits(std::uint64_t bytes) const;
-  /// Makes room for an entry of `bytes` in one piece, if there is none.
-  void want(std::uint64_t bytes);
+  /// Has room for an entry of `bytes` in one piece made, if there is none. True: prepare_step() did
+  /// not know yet.
+  bool want(std::uint64_t bytes);
   /// What stands set aside for acknowledgements, relocation and flushes, once it could be made.
   [[nodiscard]] std::uint64_t reserve() const;
   /// Why no segment could be made, last time.
@@ -123,6 +124,10 @@ class SegmentPool {
   enum class Task : std::uint8_t { none, fill, abandon, recycle, remove, start };
 
   [[nodiscard]] std::string path_of(std::uint64_t number) const;
+  /// What a segment of `bytes` can hold: the closing mark's place is kept.
+  static std::uint64_t capacity_of(std::uint64_t bytes) noexcept {
+    return bytes - kSegmentHeaderBytes - kEntryHeaderBytes;
+  }
   [[nodiscard]] std::uint64_t first_bytes() const {
     return std::min(options_.first_segment_bytes, options_.segment_bytes);
   }

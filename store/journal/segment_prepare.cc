@@ -159,7 +159,8 @@ Result<void> SegmentPool::finish(std::unique_ptr<File> file, const std::string& 
   if (auto kept = files_.sync_directory(directory_); !kept) return kept.error();
   MutexLock lock(mutex_);
   segments_[segment->number] = {segment, State::ready, 0, 0};
-  demand_ = 0;
+  // One that was begun before somebody wanted more may be too small for him.
+  if (capacity_of(bytes) >= demand_) demand_ = 0;
   count_ready();
   return {};
 }

@@ -64,6 +64,45 @@ TEST(StoreSpace, WhatIsSetAsideAndNotWrittenHoldsUpNobody) {
   EXPECT_EQ(store.core().admit(8000), core::Admission::later) << "now it is";
 }
 
+// Goal: who waits for room in one piece, larger than a segment is, is told of it, although a
+// segment that others wanted was under way.
+TEST(StoreSpace, TellsALargeOneThoughAnotherSegmentWasBeingMade) {
+  constexpr std::uint64_t kLarge = 100 << 10;
+  StoreHarness store(1);
+  ASSERT_TRUE(store.open()) << store.error;
+  store.create_queue(kQueue);
+  for (const Step step : {Step::write, Step::sync, Step::apply}) perform(store, step);
+  // Opened, and filled; the next step would give it its name.
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(store.core().step(Step::prepare));
+  ASSERT_EQ(store.core().status().segments, 1U);
+  ASSERT_EQ(store.core().admit(kLarge), core::Admission::later);
+  perform(store, Step::prepare);
+  EXPECT_GT(store.space_changes, 0);
+  EXPECT_EQ(store.core().admit(kLarge), core::Admission::granted);
+}
+
+// Goal: the same, although what there was room for one has gone to another.
+TEST(StoreSpace, TellsALargeOneThoughAnotherTookTheRoom) {
+  constexpr std::uint64_t kLarge = 900 << 10;
+  StoreHarness store(1);
+  ASSERT_TRUE(store.open()) << store.error;
+  store.create_queue(kQueue);
+  store.settle();
+  ASSERT_EQ(store.core().admit(kLarge), core::Admission::later);
+  perform(store, Step::prepare);
+  ASSERT_EQ(store.core().admit(kLarge), core::Admission::granted);
+  store.send(kQueue, kLarge - 1000);
+  ASSERT_EQ(store.core().admit(kLarge), core::Admission::later);
+  store.space_changes = 0;
+  for (int i = 0; i < 3; ++i) {
+    for (const Step step : {Step::write, Step::sync, Step::apply, Step::prepare}) {
+      perform(store, step);
+    }
+  }
+  EXPECT_GT(store.space_changes, 0);
+  EXPECT_EQ(store.core().admit(kLarge), core::Admission::granted);
+}
+
 TEST(StoreSpace, MovesAreNotCountedAgainstTheLimit) {
   StoreHarness store(1);
   store.options.bytes_limit = 10'000;
