@@ -48,6 +48,8 @@ class PosixFile final : public File {
         if (errno == EINTR) continue;
         return failure("cannot write", errno);
       }
+      // Not an error by the book, but to try again and again would hang whoever waits for this.
+      if (put == 0) return failure("cannot write", EIO);
       done += static_cast<std::size_t>(put);
     }
     return {};
