@@ -11,6 +11,7 @@ namespace pabal::store {
 class PABAL_CAPABILITY("mutex") Mutex {
  public:
   void lock() PABAL_ACQUIRE() { mutex_.lock(); }
+  bool try_lock() PABAL_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
   void unlock() PABAL_RELEASE() { mutex_.unlock(); }
 
  private:

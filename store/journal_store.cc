@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "store/annotated_mutex.h"
 #include "store/journal_core.h"
 
 namespace pabal::store {
@@ -97,7 +98,7 @@ class JournalStoreImpl final : public JournalStore, private Waker {
     return core_->cancel(ticket, list);
   }
   bool push(core::Ticket wanted, core::Writer writer) override {
-    if (writer == core::Writer::caller && may_write_here() && write_here(wanted)) return true;
+    if (writer == core::Writer::caller && write_here(wanted)) return true;
     return core_->push(wanted, writer);
   }
   core::Ticket submitted() const noexcept override { return core_->submitted(); }
@@ -153,13 +154,16 @@ class JournalStoreImpl final : public JournalStore, private Waker {
     }
   }
 
-  bool write_all() {
-    const std::lock_guard lock(write_mutex_);
+  /// One entry of what waits, written and synced; false: there is none, or no room for it yet.
+  bool write_entry() PABAL_REQUIRES(write_mutex_) {
+    const bool written = core_->step(Step::write);
+    return core_->step(Step::sync) || written;
+  }
+
+  bool write_all() PABAL_EXCLUDES(write_mutex_) {
+    const MutexLock lock(write_mutex_);
     bool worked = false;
-    while (core_->step(Step::write) || core_->step(Step::sync)) {
-      (void)core_->step(Step::sync);
-      worked = true;
-    }
+    while (write_entry()) worked = true;
     return worked;
   }
 
@@ -172,17 +176,15 @@ class JournalStoreImpl final : public JournalStore, private Waker {
     if (!rung) (void)core_->hurry();
   }
 
-  bool may_write_here() const noexcept {
-    return Clock::now().time_since_epoch().count() >= not_here_until_.load();
-  }
-
-  /// One entry of what waits, written and synced by whoever pushes it; false: that is for the thread.
-  bool write_here(core::Ticket wanted) {
-    const std::unique_lock lock(write_mutex_, std::try_to_lock);
-    if (!lock || !core_->want(wanted)) return false;
+  /// One entry of what waits, written and synced by whoever pushes it; false: he goes on as if he
+  /// had not tried, and the thread writes.
+  bool write_here(core::Ticket wanted) PABAL_EXCLUDES(write_mutex_) {
     const auto began = Clock::now();
-    if (!core_->step(Step::write)) return false;
-    (void)core_->step(Step::sync);
+    if (began.time_since_epoch().count() < not_here_until_.load()) return false;
+    if (!write_mutex_.try_lock()) return false;
+    const bool written = core_->want(wanted) && write_entry();
+    write_mutex_.unlock();
+    if (!written) return false;
     // A group is several entries where it is large or a segment ends, and the next segment may not
     // be ready. The thread, which was not woken for this group, writes what is left.
     if (core_->durable() < core_->submitted()) write_bell_.ring();
@@ -260,7 +262,9 @@ class JournalStoreImpl final : public JournalStore, private Waker {
 
   std::unique_ptr<JournalCore> core_;
   std::chrono::milliseconds patience_{0};
-  std::mutex write_mutex_;  // held by whoever does the steps write and sync
+  /// Held by whoever does the steps write and sync, the thread or one that pushes: the store's one
+  /// lock that is held over I/O, and outside of all others. Never waited for inside the engine.
+  Mutex write_mutex_;
   std::atomic<Clock::rep> not_here_until_{0};
   bool closed_ = false;
   Bell write_bell_, index_bell_, page_bell_, prepare_bell_;

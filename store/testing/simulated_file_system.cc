@@ -67,8 +67,19 @@ std::uint64_t SimulatedFileSystem::used() const {
   return bytes;
 }
 
+void SimulatedFileSystem::pace(const Node& node, bool sync) {
+  if (!pace_) return;
+  std::string path;
+  {
+    MutexLock lock(mutex_);
+    path = node.path;
+  }
+  pace_(path, sync);
+}
+
 Result<void> SimulatedFileSystem::write(Node& node, std::uint64_t offset,
                                         std::span<const std::byte> bytes, std::uint64_t life) {
+  pace(node, false);
   MutexLock lock(mutex_);
   if (life != life_) return gone();
   const bool dying = calls_ + 1 >= die_at_;
@@ -104,6 +115,7 @@ Result<std::size_t> SimulatedFileSystem::read(Node& node, std::uint64_t offset,
 }
 
 Result<void> SimulatedFileSystem::sync(Node& node, std::uint64_t life) {
+  pace(node, true);
   MutexLock lock(mutex_);
   if (life != life_) return gone();
   if (auto counted = count_call(); !counted) return counted;
@@ -268,6 +280,20 @@ void SimulatedFileSystem::cut_power(Unsynced unsynced) {
   names_ = names;
   durable_names_ = names;
   for (const auto& [name, node] : names_) node->path = name;
+}
+
+std::unique_ptr<SimulatedFileSystem> SimulatedFileSystem::synced_copy() const {
+  auto copy = std::make_unique<SimulatedFileSystem>();
+  MutexLock lock(mutex_);
+  MutexLock copied(copy->mutex_);
+  for (const auto& [name, node] : durable_names_) {
+    auto same = std::make_shared<Node>();
+    same->path = name;
+    same->content = same->durable = node->durable;
+    same->durable_size = node->durable_size;
+    copy->names_[name] = copy->durable_names_[name] = std::move(same);
+  }
+  return copy;
 }
 
 void SimulatedFileSystem::die_at(std::uint64_t number) {

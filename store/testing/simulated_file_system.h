@@ -52,6 +52,13 @@ class SimulatedFileSystem final : public FileSystem {
   void fail_sync(std::string part);
   /// The next write to a file whose path contains `part` fails.
   void fail_write(std::string part);
+  /// Called before each write and each sync of a file, with its path, by who makes it and under no
+  /// lock. Before the files are used.
+  void on_access(std::function<void(const std::string& path, bool sync)> pace) {
+    pace_ = std::move(pace);
+  }
+  /// What a power cut would leave now that takes all that was not synced: as a disk of its own.
+  [[nodiscard]] std::unique_ptr<SimulatedFileSystem> synced_copy() const;
   /// Flips a bit of a file's durable and visible content.
   void damage(const std::string& path, std::uint64_t offset);
 
@@ -69,7 +76,9 @@ class SimulatedFileSystem final : public FileSystem {
   Result<void> sync(Node& node, std::uint64_t life) PABAL_EXCLUDES(mutex_);
   Result<std::uint64_t> size(Node& node, std::uint64_t life) PABAL_EXCLUDES(mutex_);
   [[nodiscard]] std::uint64_t used() const PABAL_REQUIRES(mutex_);
+  void pace(const Node& node, bool sync) PABAL_EXCLUDES(mutex_);
 
+  std::function<void(const std::string& path, bool sync)> pace_;
   mutable Mutex mutex_;
   std::mt19937_64 random_ PABAL_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<Node>> names_ PABAL_GUARDED_BY(mutex_);
