@@ -65,12 +65,16 @@ void EventLoop::run() {
 
 void EventLoop::wait() {
   const auto began = IdleShare::Clock::now();
+  // What a socket has now was not sent when the loop last looked at the clock: peers that spoke in
+  // time must not look silent.
+  away_ = true;
   context_.run_one();
   idle_.waited(began);
 }
 
 void EventLoop::turn() {
   now_ = steady_now();
+  away_ = false;
   counters_.turns.store(counters_.turns.load(std::memory_order_relaxed) + 1,
                         std::memory_order_relaxed);
   release_durable();
@@ -96,11 +100,13 @@ void EventLoop::turn() {
 /// them come.
 void EventLoop::push() {
   if (holding_.size() > 1) lone_pushes_ = 0;
-  const bool here = holding_.size() == 1 && ++lone_pushes_ > kLonePushes && idle_.mostly();
+  if (holding_.size() == 1 && lone_pushes_ <= kLonePushes) ++lone_pushes_;
+  const bool here = holding_.size() == 1 && lone_pushes_ > kLonePushes && idle_.mostly();
   if (!here) return gate_.push(home_, wanted_, core::Writer::store);
   const auto began = IdleShare::Clock::now();
   gate_.push(home_, wanted_, core::Writer::caller);
   idle_.excuse(began);
+  away_ = true;  // for as long as the disk took
 }
 
 // --- durable -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -79,7 +80,11 @@ class EventLoop {
   // --- for connections, on the loop --------------------------------------------------------------
 
   [[nodiscard]] std::span<char> read_buffer() noexcept { return read_buffer_; }
-  [[nodiscard]] SteadyTime now() const noexcept { return now_; }
+  /// The time of the turn; of its wake-up while it is told of sockets, however long it was away.
+  [[nodiscard]] SteadyTime now() noexcept {
+    if (std::exchange(away_, false)) now_ = steady_now();
+    return now_;
+  }
   BufferPool& buffers() noexcept { return buffers_; }
   Logger& logger() noexcept { return logger_; }
   [[nodiscard]] const core::Ticket& durable() const noexcept { return durable_; }
@@ -173,6 +178,7 @@ class EventLoop {
   bool stopped_ = false;
 
   SteadyTime now_{};
+  bool away_ = false;  // asleep, or writing for the store, since now_ was taken
   SteadyTime next_tick_{};
   std::vector<Deadline> deadlines_;  // a heap, the earliest on top; stale entries are skipped
   Timer timer_;

@@ -1,6 +1,10 @@
 #include "server/event_loop.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -238,6 +242,58 @@ TEST(EventLoopTest, SessionTimersFire) {
   ASSERT_TRUE(client.send("ID ticker\n"));
   ASSERT_EQ(client.line(), "OK ticker\n");
   for (int i = 0; i < 3; ++i) EXPECT_EQ(client.line(), "TICK\n");
+}
+
+/// Says how long the loop believes that the client has been silent.
+std::chrono::milliseconds idle_of(TestClient& client) {
+  EXPECT_EQ(client.line(), "OK idler\n");
+  const std::string line = client.line();
+  EXPECT_EQ(line.substr(0, 5), "IDLE ");
+  return std::chrono::milliseconds(std::atoi(line.c_str() + 5));
+}
+
+// Goal: a peer that has just spoken is not taken for silent because the loop was asleep before: it
+// would lose its connection in spite of its heart-beats. Only the first loop ticks.
+TEST(EventLoopTest, WhoSpeaksToALoopThatSleptWasNotSilent) {
+  constexpr std::chrono::milliseconds kSleep(1000);
+  LoopSetup setup;
+  setup.loops = 2;
+  LoopRig rig(setup);
+  TestClient first(rig.port());
+  TestClient second(rig.port());  // connections go to the loops in turn
+  ASSERT_TRUE(rig.eventually([&] { return rig.loop(1).counters().connections.load() == 1; }));
+  std::this_thread::sleep_for(kSleep);
+  ASSERT_TRUE(second.send("ID idler\n"));
+  EXPECT_LT(idle_of(second), kSleep);
+}
+
+// Goal: the same of a loop that wrote for the store, and the disk stood still.
+TEST(EventLoopTest, WhoSpeaksWhileTheLoopWritesForTheStoreWasNotSilent) {
+  constexpr std::chrono::milliseconds kStall(1000);
+  std::atomic<TestClient*> speaks = nullptr;
+  LoopSetup setup;
+  setup.manual_durability = true;
+  setup.on_push = [&](store::MemoryStore& store, core::Writer writer) {
+    if (writer == core::Writer::caller && speaks != nullptr) {
+      EXPECT_TRUE(speaks.exchange(nullptr)->send("ID idler\n"));
+      std::this_thread::sleep_for(kStall);
+    }
+    store.make_durable(store.submitted());
+    return true;
+  };
+  LoopRig rig(setup);
+  TestClient silent(rig.port());
+  TestClient sender(rig.port());
+  speaks = &silent;
+  ASSERT_TRUE(sender.send("ID a\n"));
+  ASSERT_EQ(sender.line(), "OK a\n");
+  // The loop writes itself once it has found that only one waits, and that it is idle otherwise.
+  for (int i = 0; speaks != nullptr && i < 10'000; ++i) {
+    ASSERT_TRUE(sender.send("SEND q x\n"));
+    ASSERT_EQ(sender.line(), "RECEIPT x\n");
+  }
+  ASSERT_EQ(speaks, nullptr) << "the loop never wrote";
+  EXPECT_LT(idle_of(silent), kStall);
 }
 
 TEST(EventLoopTest, AnAutomaticPortRecognisesStompAndClosesOnOthers) {

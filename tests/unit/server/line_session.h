@@ -21,6 +21,7 @@ namespace pabal::server {
 ///   BYE            → BYE, then closes
 ///   delivery       → MSG x          farewell → FAREWELL reason
 ///   every 20 ms    → TICK, if the client id is "ticker"
+///   ID idler       → IDLE n, how many ms the loop believes that it was silent before that
 class LineSession final : public protocols::Session {
  public:
   explicit LineSession(const protocols::PeerInfo& peer) : peer_(peer) {}
@@ -63,8 +64,11 @@ class LineSession final : public protocols::Session {
   [[nodiscard]] std::optional<core::ConnectionId> connection() const noexcept override {
     return connection_;
   }
-  std::optional<core::milliseconds> on_timer(core::milliseconds, core::milliseconds,
+  std::optional<core::milliseconds> on_timer(core::milliseconds idle_in, core::milliseconds,
                                              protocols::Output& output) override {
+    if (connection_ && tells_idle_) {
+      output.ready().append("IDLE " + std::to_string(idle_in.count()) + "\n");
+    }
     if (!connection_ || !ticks_) return std::nullopt;
     output.ready().append("TICK\n");
     return core::milliseconds(20);
@@ -92,6 +96,7 @@ class LineSession final : public protocols::Session {
         if (auto details = engine.connect(options)) connection_ = details->id;
       }
       ticks_ = rest == "ticker";
+      tells_idle_ = rest == "idler";
       answers_.push_back({core::kNoTicket, (again ? "NO " : "OK ") + rest + "\n", false});
     } else if (word == "SUB") {
       core::SubscribeOptions options;
@@ -124,6 +129,7 @@ class LineSession final : public protocols::Session {
   std::optional<core::ConnectionId> connection_;
   core::ReplyToken next_token_ = 1;
   bool ticks_ = false;
+  bool tells_idle_ = false;
 };
 
 }  // namespace pabal::server

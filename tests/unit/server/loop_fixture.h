@@ -2,10 +2,12 @@
 
 #include <atomic>
 #include <fcntl.h>
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -21,6 +23,38 @@
 
 namespace pabal::server {
 
+/// A memory store, and the test is told of each push.
+class PushedStore final : public core::Store {
+ public:
+  using OnPush = std::function<bool(store::MemoryStore& store, core::Writer writer)>;
+
+  PushedStore(store::MemoryStore& store, OnPush on_push)
+      : store_(store), on_push_(std::move(on_push)) {}
+
+  bool push(core::Ticket /*wanted*/, core::Writer writer) override {
+    return on_push_ && on_push_(store_, writer);
+  }
+  core::RecoveredState recovered() override { return store_.recovered(); }
+  std::uint64_t epoch() const noexcept override { return store_.epoch(); }
+  core::Admission admit(std::uint64_t bytes, core::Purpose purpose) override {
+    return store_.admit(bytes, purpose);
+  }
+  void release(std::uint64_t bytes) override { store_.release(bytes); }
+  std::string refusal() const override { return store_.refusal(); }
+  core::Ticket append(std::span<core::StoreOp> ops) override { return store_.append(ops); }
+  bool cancel(core::Ticket ticket, core::ListId list) override {
+    return store_.cancel(ticket, list);
+  }
+  core::Ticket submitted() const noexcept override { return store_.submitted(); }
+  core::Ticket durable() const noexcept override { return store_.durable(); }
+  void read(const core::PageRequest& request) override { store_.read(request); }
+  core::StoreStatus status() const override { return store_.status(); }
+
+ private:
+  store::MemoryStore& store_;
+  const OnPush on_push_;
+};
+
 /// Loops, gate, engine and memory store with one listener that speaks LineSession.
 struct LoopSetup {
   std::uint32_t loops = 1;
@@ -29,6 +63,7 @@ struct LoopSetup {
   std::uint32_t connections_max = 0;
   core::milliseconds connect_timeout{30'000};
   core::EngineLimits limits;
+  PushedStore::OnPush on_push;  ///< at the end of each turn; says whether durable() has grown
 };
 
 class LoopRig {
@@ -52,8 +87,9 @@ class LoopRig {
     } else {
       store_->start(gate_);
     }
-    engine_ = std::make_unique<core::Engine>(*store_, setup.limits, setup.loops);
-    gate_.attach(*engine_, *store_);
+    pushed_ = std::make_unique<PushedStore>(*store_, setup.on_push);
+    engine_ = std::make_unique<core::Engine>(*pushed_, setup.limits, setup.loops);
+    gate_.attach(*engine_, *pushed_);
 
     endpoint_.name = "test";
     endpoint_.scheme = "tcp";
@@ -120,6 +156,7 @@ class LoopRig {
   Endpoint endpoint_;
   EngineGate gate_;
   std::unique_ptr<store::MemoryStore> store_;
+  std::unique_ptr<PushedStore> pushed_;
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::unique_ptr<core::Engine> engine_;
   std::unique_ptr<Listener> listener_;
