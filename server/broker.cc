@@ -107,6 +107,9 @@ store::JournalStoreOptions journal_options(const StoreSettings& settings) {
   return options;
 }
 
+static_assert(kIoThreadsMax <= EngineGate::kHomesMax,
+              "what a file may say must not end the process");
+
 }  // namespace
 
 std::string_view version() noexcept {

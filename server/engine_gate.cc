@@ -29,7 +29,7 @@ EngineGate::Door::~Door() {
 
 EngineGate::EngineGate(Logger& logger, std::uint32_t homes)
     : logger_(logger), on_failed_([](const core::Error&) { ::_exit(kExitStoreFailed); }) {
-  PABAL_CHECK(homes >= 1 && homes <= 64, "the wake set is one 64-bit word");
+  PABAL_CHECK(homes >= 1 && homes <= kHomesMax, "the wake set is one 64-bit word");
   homes_.reserve(homes);
   for (std::uint32_t i = 0; i < homes; ++i) homes_.push_back(std::make_unique<Home>());
 }

@@ -30,6 +30,10 @@ class EngineGate final : public core::StoreListener {
   /// Wakes one loop if it sleeps. Any thread; must not block or enter.
   using Waker = std::function<void()>;
 
+  /// Whom to wake is one word.
+  static constexpr std::uint32_t kHomesMax = 64;
+
+  /// `homes`: at most kHomesMax.
   EngineGate(Logger& logger, std::uint32_t homes);
   ~EngineGate() override = default;
 

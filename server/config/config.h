@@ -172,6 +172,8 @@ struct HttpSettings {
   SourceLocation location;
 };
 
+inline constexpr std::uint32_t kIoThreadsMax = 64;  ///< no more than EngineGate::kHomesMax
+
 struct ServerSettings {
   std::uint32_t io_threads = 1;                     ///< event loops
   std::chrono::milliseconds drain_timeout{10'000};  ///< SIGTERM: longest wait for what is in flight

@@ -373,7 +373,8 @@ constexpr Option kOptions[] =
                  [](Target& t, const Value& v, const SourceLocation&) {
                    t.config.http.request_timeout = std::chrono::milliseconds(v.number);
                  }),
-        honoured("pabalServer", "ioThreads", Type::integer, "1", {1, 256}, kRestart, "event loops",
+        honoured("pabalServer", "ioThreads", Type::integer, "1", {1, kIoThreadsMax}, kRestart,
+                 "event loops",
                  [](Target& t, const Value& v, const SourceLocation&) {
                    t.config.server.io_threads = static_cast<std::uint32_t>(v.number);
                  }),

@@ -118,7 +118,7 @@ TEST_F(ConfigMalformedTest, DamagedFilesAreRefusedOrSound) {
     }
     ++accepted;
     EXPECT_GE(loaded->config.server.io_threads, 1U);
-    EXPECT_LE(loaded->config.server.io_threads, 256U);
+    EXPECT_LE(loaded->config.server.io_threads, kIoThreadsMax);
     EXPECT_GE(loaded->config.limits.connections_max, 1U);
   }
   EXPECT_GT(accepted, 50);  // the damage is not so great that only the parser is tried

@@ -108,7 +108,7 @@ TEST_F(ConfigReaderTest, EveryErrorIsNamedNotOnlyTheFirst) {
   const std::string& text = loaded.error().text;
   EXPECT_NE(
       text.find(":2:14: broker/pabalServer@ioThreads: '0' is not allowed: a whole number from "
-                "1 to 256 expected\n"),
+                "1 to 64 expected\n"),
       std::string::npos)
       << text;
   EXPECT_NE(text.find("one of error, warn, info or debug expected\n"), std::string::npos) << text;
