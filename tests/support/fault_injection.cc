@@ -5,6 +5,7 @@
 //           (writing into what a file has does not; deleting one makes room)
 //   sync    fdatasync and fsync of the journal's segments fail with EIO
 //   write   writing to the journal's segments fails with EIO
+//           (sync, write NAME: in threads whose name begins with NAME)
 //
 // The real functions are those behind this library.
 #include <cerrno>
@@ -14,6 +15,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +26,14 @@ enum class Fault { none, full, sync, write };
 const char* directory() {
   static const char* const path = std::getenv("PABAL_FAULT_DIRECTORY");
   return path;
+}
+
+bool is_for_this_thread(const char* text) {
+  const char* const space = std::strchr(text, ' ');
+  if (space == nullptr) return true;
+  char name[16] = {};
+  (void)::pthread_getname_np(::pthread_self(), name, sizeof(name));
+  return std::strncmp(name, space + 1, std::strlen(space + 1)) == 0;
 }
 
 /// What is on; of `full` with its number.
@@ -40,6 +50,7 @@ Fault fault_now(long long& limit) {
     limit = std::atoll(text + 4);
     return Fault::full;
   }
+  if (!is_for_this_thread(text)) return Fault::none;
   if (std::strncmp(text, "sync", 4) == 0) return Fault::sync;
   if (std::strncmp(text, "write", 5) == 0) return Fault::write;
   return Fault::none;

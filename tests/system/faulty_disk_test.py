@@ -178,6 +178,36 @@ class FailedDiskTest(unittest.TestCase):
                     following += 1
                 self.assertLessEqual(following, 60)
 
+    def fails_where_the_loop_writes(self, kind):
+        """Of one client that waits for each send, on a loop that is idle otherwise, the loop writes
+        itself. Only there the disk fails."""
+        with FaultyBroker() as broker:
+            broker.fault(kind + ' io/')
+            confirmed = 0
+            with broker.connect() as client:
+                try:
+                    while confirmed < 20_000:
+                        client.publish('/queue/a', b'%d' % confirmed)
+                        confirmed += 1
+                except Closed:
+                    pass
+            self.assertLess(confirmed, 20_000, 'the loop never wrote itself')
+            self.assertEqual(broker.wait(), 74)
+            self.assertIn('the journal failed', broker.log_tail())
+            broker.mend()
+            broker.start()
+            with broker.connect() as client:
+                client.publish('/queue/a', 'marker', priority=0)
+                consumer = Consumer(client, '/queue/a')
+                consumer.expect(range(confirmed))
+                self.assertIn(consumer.next(), [str(confirmed), 'marker'])
+
+    def test_after_a_failed_sync_of_the_loop_nothing_is_answered_and_the_broker_ends(self):
+        self.fails_where_the_loop_writes('sync')
+
+    def test_after_a_failed_write_of_the_loop_nothing_is_answered_and_the_broker_ends(self):
+        self.fails_where_the_loop_writes('write')
+
     def test_after_a_failed_sync_nothing_is_answered_and_the_broker_ends(self):
         self.fails('sync')
 
