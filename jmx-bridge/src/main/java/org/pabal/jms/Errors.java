@@ -1,6 +1,7 @@
 package org.pabal.jms;
 
 import java.io.IOException;
+import java.util.regex.Pattern;
 import javax.jms.InvalidClientIDException;
 import javax.jms.InvalidDestinationException;
 import javax.jms.InvalidSelectorException;
@@ -11,6 +12,10 @@ import org.pabal.jms.stomp.BrokerErrorException;
 
 /** What went wrong, in JMS's classes. STOMP's ERROR has a text only, so the text decides. */
 final class Errors {
+  /** A limit of a Pabal, by its name in the configuration. */
+  private static final Pattern LIMIT = Pattern.compile(
+      "_max( reached|:)|(memory|pabalStore)Limit of |(memory|store)Usage|^maxDestinations of |^store full:");
+
   private Errors() {}
 
   static JMSException toJms(Throwable cause) {
@@ -49,10 +54,12 @@ final class Errors {
     if (all.contains("InvalidSelectorException") || text.contains("selector")) {
       return new InvalidSelectorException(text);
     }
-    if (text.contains("No subscription matched") || all.contains("InvalidDestinationException")) {
+    if (text.contains("No subscription matched") || text.startsWith("cannot send to the pattern")
+        || text.contains("advisories are the broker's")
+        || all.contains("InvalidDestinationException")) {
       return new InvalidDestinationException(text);
     }
-    if (text.contains("_max reached") || all.contains("ResourceAllocationException")) {
+    if (LIMIT.matcher(text).find() || all.contains("ResourceAllocationException")) {
       return new ResourceAllocationException(text);
     }
     return new JMSException(text);

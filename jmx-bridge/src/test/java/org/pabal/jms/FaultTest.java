@@ -21,9 +21,11 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.jms.DeliveryMode;
+import javax.jms.InvalidDestinationException;
 import javax.jms.InvalidSelectorException;
 import javax.jms.JMSException;
 import javax.jms.MessageConsumer;
+import javax.jms.ResourceAllocationException;
 import javax.jms.TextMessage;
 import javax.jms.TransactionRolledBackException;
 import org.junit.Test;
@@ -35,6 +37,31 @@ import org.pabal.jms.stomp.WireOptions;
 
 /** Brokers that hang, lie or speak something else, threads that are interrupted, and what races. */
 public class FaultTest extends BrokerTest {
+  @Test
+  public void refusalsHaveTheirClass() throws Exception {
+    assertThrows(InvalidDestinationException.class,
+        () -> send(auto(started()), new PabalQueue("a.>"), "to a pattern"));
+    for (String text : List.of("no room for 700 ms: pabalStoreLimit of queue://q: 3 of 2 bytes wait",
+        "memoryLimit of queue://q: 3 of 2 bytes are held", "transaction_operations_max reached",
+        "transaction_bytes_max: the transaction has 2 bytes", "memoryUsage: 3 of 2 bytes are held",
+        "store full: the limit of 2 bytes (storeUsage) is reached",
+        "maxDestinations of the policy of queue://q: there are 2 destinations under it")) {
+      try (ScriptedBroker broker = new ScriptedBroker((peer, frame) -> {
+        if (!frame.command().equals("SEND")) {
+          return false;
+        }
+        peer.say("ERROR", "message:" + text.replace(":", "\\c"),
+            "receipt-id:" + frame.header("receipt"), "", "");
+        return true;
+      })) {
+        PabalSession session = auto(connect(broker.url()));
+        JMSException e = assertThrows(ResourceAllocationException.class,
+            () -> send(session, new PabalQueue("q"), "x"));
+        assertEquals(text, e.getMessage());
+      }
+    }
+  }
+
   /** Runs it on a thread of its own. */
   private static <T> CompletableFuture<T> begin(Callable<T> body) {
     CompletableFuture<T> result = new CompletableFuture<>();
