@@ -100,7 +100,12 @@ class JournalCoreImpl final : public JournalCore {
   [[nodiscard]] bool at_limit(std::uint64_t bytes) const;
   [[nodiscard]] std::optional<std::string> waits_in_vain(std::uint64_t bytes,
                                                          Purpose purpose) const;
-  [[nodiscard]] std::pair<Admission, std::string> judge(std::uint64_t bytes, Purpose purpose) const;
+  struct Judgement {
+    Admission admission{};
+    std::string reason;
+    bool lacks_room = false;  ///< in the segments there are
+  };
+  [[nodiscard]] Judgement judge(std::uint64_t bytes, Purpose purpose) const;
   std::atomic<std::uint64_t>& put_off(Purpose purpose, Admission told) {
     return put_off_[static_cast<std::size_t>(purpose)][told == Admission::refused ? 1 : 0];
   }
@@ -108,7 +113,7 @@ class JournalCoreImpl final : public JournalCore {
     return std::any_of(put_off_.begin(), put_off_.end(),
                        [](const auto& each) { return each[0].load() + each[1].load() > 0; });
   }
-  void want_piece(std::uint64_t bytes);
+  void want_room(std::uint64_t bytes);
   void use_up(std::uint64_t bytes);
   void tell_space();
 
@@ -209,8 +214,7 @@ std::optional<std::string> JournalCoreImpl::waits_in_vain(std::uint64_t bytes,
 }
 
 /// What admit() would say now, with the reason; changes nothing.
-std::pair<Admission, std::string> JournalCoreImpl::judge(std::uint64_t bytes,
-                                                         Purpose purpose) const {
+JournalCoreImpl::Judgement JournalCoreImpl::judge(std::uint64_t bytes, Purpose purpose) const {
   const std::uint64_t underway = pending_.undurable_bytes() + granted_bytes_.load();
   if (flush_fails_.load()) {
     // What it cannot write gathers in memory and lengthens the next start.
@@ -236,13 +240,13 @@ std::pair<Admission, std::string> JournalCoreImpl::judge(std::uint64_t bytes,
     return {Admission::granted, {}};
   }
   const auto failure = pool_.failing() ? pool_.failure() : std::nullopt;
-  if (failure) return {Admission::refused, "store full: " + failure->text};
-  return {Admission::later, "room is being made"};
+  if (failure) return {Admission::refused, "store full: " + failure->text, true};
+  return {Admission::later, "room is being made", true};
 }
 
 Admission JournalCoreImpl::admit(std::uint64_t bytes, Purpose purpose) {
   if (pool_.room() > 2 * pool_.reserve()) reserve_made_.store(true);
-  auto [admission, reason] = judge(bytes, purpose);
+  auto [admission, reason, lacks_room] = judge(bytes, purpose);
   if (admission == Admission::granted) {
     granted_bytes_.fetch_add(bytes);
     granted_sends_.fetch_add(1);
@@ -258,7 +262,7 @@ Admission JournalCoreImpl::admit(std::uint64_t bytes, Purpose purpose) {
   const bool waits = admission == Admission::later && purpose != Purpose::move && at_limit(bytes);
   sends_wait_.store(waits);
   full_.store(waits || admission == Admission::refused);
-  want_piece(bytes);
+  if (lacks_room) want_room(bytes);
   // Of those that were told the same, the smallest will find room first; the others ask again then.
   auto& smallest = put_off(purpose, admission);
   if (smallest.load() == 0 || bytes < smallest.load()) smallest.store(bytes);
@@ -268,10 +272,14 @@ Admission JournalCoreImpl::admit(std::uint64_t bytes, Purpose purpose) {
   return admission;
 }
 
-/// Room for a large send must be in one piece.
-void JournalCoreImpl::want_piece(std::uint64_t bytes) {
+/// Has the room made that a send lacks: beside all that is set aside, which may stay so for long,
+/// and of a large one in one piece.
+void JournalCoreImpl::want_room(std::uint64_t bytes) {
   const bool large = bytes > options_.segment_bytes / 4;
-  if (large && pool_.want(bytes + kSendOverhead)) wake(Step::prepare);
+  const bool piece = large && pool_.want_piece(bytes + kSendOverhead);
+  const std::uint64_t aside =
+      granted_bytes_.load() + kSendOverhead * granted_sends_.load() + pool_.reserve();
+  if (pool_.want_room(aside + bytes + kSendOverhead) || piece) wake(Step::prepare);
 }
 
 /// Takes what was set aside back, as far as there is something.
@@ -604,10 +612,10 @@ void JournalCoreImpl::tell_space() {
     for (const Admission told : {Admission::later, Admission::refused}) {
       std::uint64_t bytes = put_off(purpose, told).load();
       if (bytes == 0) continue;
-      const Admission now = judge(bytes, purpose).first;
+      const auto [now, reason, lacks_room] = judge(bytes, purpose);
       if (now == told) {
         // What was made for it may have gone to another meanwhile, and nobody else asks again.
-        if (now == Admission::later) want_piece(bytes);
+        if (lacks_room) want_room(bytes);
         continue;
       }
       changed = put_off(purpose, told).compare_exchange_strong(bytes, 0) || changed;

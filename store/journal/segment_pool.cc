@@ -170,11 +170,18 @@ bool SegmentPool::fits(std::uint64_t bytes) const {
   return false;
 }
 
-bool SegmentPool::want(std::uint64_t bytes) {
+bool SegmentPool::want_piece(std::uint64_t bytes) {
   if (fits(bytes)) return false;
   MutexLock lock(mutex_);
   if (bytes <= demand_) return false;
   demand_ = bytes;
+  return true;
+}
+
+bool SegmentPool::want_room(std::uint64_t bytes) {
+  MutexLock lock(mutex_);
+  if (bytes <= wanted_room() || bytes <= ready_room()) return false;
+  room_demand_ = bytes;
   return true;
 }
 

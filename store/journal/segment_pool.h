@@ -72,7 +72,10 @@ class SegmentPool {
   [[nodiscard]] bool fits(std::uint64_t bytes) const;
   /// Has room for an entry of `bytes` in one piece made, if there is none. True: prepare_step() did
   /// not know yet.
-  bool want(std::uint64_t bytes);
+  bool want_piece(std::uint64_t bytes);
+  /// Has so much made ready altogether; else it is as much as one goes on with for a while. True:
+  /// as above.
+  bool want_room(std::uint64_t bytes);
   /// What stands set aside for acknowledgements, relocation and flushes, once it could be made.
   [[nodiscard]] std::uint64_t reserve() const;
   /// Why no segment could be made, last time.
@@ -157,6 +160,7 @@ class SegmentPool {
   std::uint64_t epoch_ PABAL_GUARDED_BY(mutex_) = 0;
   LogPosition previous_ PABAL_GUARDED_BY(mutex_);
   std::uint64_t demand_ PABAL_GUARDED_BY(mutex_) = 0;  // an entry of so many bytes found no room
+  std::uint64_t room_demand_ PABAL_GUARDED_BY(mutex_) = 0;  // more than is kept ready by itself
   bool ballast_ready_ PABAL_GUARDED_BY(mutex_) = false;
   bool lent_ PABAL_GUARDED_BY(mutex_) = false;
   std::optional<Error> failure_ PABAL_GUARDED_BY(mutex_);

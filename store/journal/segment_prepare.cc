@@ -15,8 +15,8 @@ constexpr std::uint64_t kPieceBytes = 1ULL << 20;
 }  // namespace
 
 std::uint64_t SegmentPool::wanted_room() const {
-  // One segment to go on with while the next is made, and the reserve.
-  return options_.segment_bytes + reserve();
+  // One segment to go on with while the next is made, and the reserve; or what somebody waits for.
+  return std::max(options_.segment_bytes + reserve(), room_demand_);
 }
 
 SegmentPool::Task SegmentPool::next_task(SegmentRef& condemned) {
@@ -162,6 +162,7 @@ Result<void> SegmentPool::finish(std::unique_ptr<File> file, const std::string& 
   // One that was begun before somebody wanted more may be too small for him.
   if (capacity_of(bytes) >= demand_) demand_ = 0;
   count_ready();
+  if (ready_room() >= room_demand_) room_demand_ = 0;
   return {};
 }
 

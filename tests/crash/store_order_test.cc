@@ -103,6 +103,23 @@ TEST(StoreSpace, TellsALargeOneThoughAnotherTookTheRoom) {
   EXPECT_EQ(store.core().admit(kLarge), core::Admission::granted);
 }
 
+// Goal: open transactions may set aside more than is kept ready: room is made for it. If all of
+// them waited for more, none could end.
+TEST(StoreSpace, MakesRoomForAllThatIsSetAside) {
+  constexpr std::uint64_t kBytes = 8 << 10;
+  StoreHarness store(1);
+  ASSERT_TRUE(store.open()) << store.error;
+  store.create_queue(kQueue);
+  store.settle();
+  for (int i = 0; i < 100; ++i) {
+    if (store.core().admit(kBytes, core::Purpose::more) == core::Admission::granted) continue;
+    store.space_changes = 0;
+    perform(store, Step::prepare);
+    ASSERT_GT(store.space_changes, 0) << "with " << i << " set aside";
+    ASSERT_EQ(store.core().admit(kBytes, core::Purpose::more), core::Admission::granted) << i;
+  }
+}
+
 TEST(StoreSpace, MovesAreNotCountedAgainstTheLimit) {
   StoreHarness store(1);
   store.options.bytes_limit = 10'000;
