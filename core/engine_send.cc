@@ -86,7 +86,7 @@ void Engine::State::force_persistency(MessageRef& message) const {
 /// OpenWire would read where there is none, is not the sender's to say. Source: ActiveMQ's
 /// UserIDBroker, which leaves such a property.
 void Engine::State::name_sender(MessageRef& message, std::string_view user) {
-  constexpr std::string_view kUserId = "JMSXUserID";
+  static constexpr std::string_view kUserId = "JMSXUserID";
   const bool forged = message->property(kUserId).has_value();
   if (message->user_id() == user && !forged) return;
   MessageBuilder builder(*message);
