@@ -78,6 +78,8 @@ class Session {
   /// Whether on_timer() is to be asked anew, because something is due earlier than it said. Asked
   /// after encode_outcomes(); the answer is true once. on_timer() may leave commands for apply().
   [[nodiscard]] virtual bool take_timer_change() noexcept { return false; }
+  /// Why it asked for the connection's end, for the log; empty: nobody wants to know.
+  [[nodiscard]] virtual std::string closing_reason() const { return {}; }
   /// For logs: "client-id", login, negotiated version.
   [[nodiscard]] virtual std::string describe() const = 0;
 };

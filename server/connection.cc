@@ -315,9 +315,20 @@ void Connection::flush() {
   if (output_.holding()) loop_.watch_durable(*this, output_.held_until());
   update_backlog();
   if (output_.close_requested()) {
-    if (phase_ == Phase::open) close_soon(kFlushPatience);
+    if (phase_ == Phase::open) {
+      log_closing();
+      close_soon(kFlushPatience);
+    }
     if (phase_ == Phase::flushing && output_.empty() && !writing_ && !lists.dirty) finish_output();
   }
+}
+
+void Connection::log_closing() {
+  const std::string reason = session_ ? session_->closing_reason() : std::string();
+  if (reason.empty()) return;
+  loop_.logger().peer_fault(
+      "connection", "closed for what it sent",
+      {{"remote", remote_}, {"peer", session_->describe()}, {"reason", reason}});
 }
 
 void Connection::update_backlog() {

@@ -94,6 +94,7 @@ class Connection final : public TransportOwner {
   void flush_if_large();
   void run_session_timer();
   void schedule_in(core::milliseconds delay);
+  void log_closing();
   void update_backlog();
   [[nodiscard]] bool may_read() const noexcept;
 

@@ -10,6 +10,10 @@
 namespace pabal::openwire {
 namespace {
 
+/// Transactions in a row in which a consumer acknowledged what is not out. One is no wonder: a
+/// client that has come back after a failure repeats what it did in the transaction that was open.
+constexpr std::uint32_t kUnmatchedMax = 2;
+
 core::AckKind kind_of_ack(AckType type, bool browser) noexcept {
   if (browser) return core::AckKind::consumed;  // whatever it is, it only moves the window
   switch (type) {
@@ -51,8 +55,11 @@ void OpenWireSession::apply_ack(Request& request, core::Engine& engine, core::Ti
     if (transaction->replayed) return confirm(head, core::kNoTicket);
   }
   const auto range = range_of(ack, *consumer);
-  const bool whole = range && (!ack.first || consumer->in_flight.find(*ack.first));
-  if (!whole && transaction != nullptr) return ignore_ack(request, "it names what is not out");
+  if (transaction != nullptr) {
+    if (!range || !is_whole(ack, *range, *consumer))
+      return refuse_unmatched(request, *transaction, *consumer, engine, now);
+    consumer->unmatched = 0;
+  }
   if (!range) return confirm(head, core::kNoTicket);
   const core::Outcome outcome = engine.acknowledge(
       consumer->id, *range, kind_of_ack(ack.type, consumer->kind == ConsumerKind::browser),
@@ -92,6 +99,25 @@ void OpenWireSession::ignore_ack(const Request& request, std::string_view why) {
   if (request.response_required) reject(head, kJmsException, text);
 }
 
+/// A client with `failover:` that loses its connection while messages which it rolled back wait to
+/// be delivered once more (redeliveryDelay) keeps them, though they may be somebody else's by then.
+/// It acknowledges them, the commit fails, it rolls back, and so on for ever; and what it has by
+/// right counts as delivered each time, until the client takes it for poison. It forgets them only
+/// when its connection is lost in the transaction, before the answer. To the application that is a
+/// transaction that was rolled back; the client comes back by itself.
+void OpenWireSession::refuse_unmatched(const Request& request, const Transaction& transaction,
+                                       Consumer& consumer, core::Engine& engine,
+                                       core::TimePoint now) {
+  if (transaction.doomed_by.empty()) ++consumer.unmatched;
+  if (!reads_fault_tolerant_ || consumer.unmatched < kUnmatchedMax) {
+    return ignore_ack(request, "it names what is not out");
+  }
+  hang_up(
+      "transaction after transaction it acknowledges what is not out; it is to come back and begin "
+      "anew",
+      engine, now);
+}
+
 /// In the order of dispatch, inclusive. nullopt: it is about nothing that is out.
 std::optional<core::DeliveryRange> OpenWireSession::range_of(const AckRequest& ack,
                                                              Consumer& consumer) const {
@@ -99,13 +125,27 @@ std::optional<core::DeliveryRange> OpenWireSession::range_of(const AckRequest& a
   if (!last) return std::nullopt;
   core::DeliveryId first = *last;
   if (ack.first) {
-    // One that is not known acknowledges nothing but the last: a message too few comes again, one
-    // too many would be lost.
-    first = consumer.in_flight.find(*ack.first).value_or(*last);
+    // One that is not known acknowledges nothing but the last, and so does a range with more in it
+    // than the client has counted: a message too few comes again, one too many would be lost.
+    first = std::min(consumer.in_flight.find(*ack.first).value_or(*last), *last);
+    if (ack.count > 0 &&
+        consumer.in_flight.count(first, *last) > static_cast<std::size_t>(ack.count)) {
+      first = *last;
+    }
   } else if (ack.type != AckType::individual) {
     first = consumer.in_flight.oldest().value_or(*last);
   }
   return core::DeliveryRange{std::min(first, *last), *last};
+}
+
+/// Whether all that the client has counted is out, and nothing else: what it may have in between
+/// and is somebody else's by now would be done twice.
+bool OpenWireSession::is_whole(const AckRequest& ack, const core::DeliveryRange& range,
+                               Consumer& consumer) {
+  if (!ack.first || ack.type == AckType::individual) return true;
+  return consumer.in_flight.find(*ack.first) == range.first &&
+         (ack.count <= 0 ||
+          consumer.in_flight.count(range.first, range.last) == static_cast<std::size_t>(ack.count));
 }
 
 /// In sessions that acknowledge late, the application would wait for ever on a small window.

@@ -50,6 +50,7 @@ class OpenWireSession final : public protocols::Session {
                                              core::milliseconds idle_out,
                                              protocols::Output& output) override;
   [[nodiscard]] bool take_timer_change() noexcept override;
+  [[nodiscard]] std::string closing_reason() const override;
   [[nodiscard]] std::string describe() const override;
 
  private:
@@ -162,6 +163,10 @@ class OpenWireSession final : public protocols::Session {
   void shrink_window(Consumer& consumer, std::size_t count, core::Engine& engine,
                      core::TimePoint now) PABAL_REQUIRES(core::engine_role);
   std::optional<core::DeliveryRange> range_of(const AckRequest& ack, Consumer& consumer) const;
+  static bool is_whole(const AckRequest& ack, const core::DeliveryRange& range, Consumer& consumer);
+  void refuse_unmatched(const Request& request, const Transaction& transaction, Consumer& consumer,
+                        core::Engine& engine, core::TimePoint now)
+      PABAL_REQUIRES(core::engine_role);
   void ignore_ack(const Request& request, std::string_view why);
   void settle(const std::vector<Settled>& settled);
 
@@ -199,6 +204,8 @@ class OpenWireSession final : public protocols::Session {
 
   /// Ends the connection in the engine, if it has not ended.
   void leave(core::Engine& engine, core::TimePoint now) PABAL_REQUIRES(core::engine_role);
+  void hang_up(std::string_view why, core::Engine& engine, core::TimePoint now)
+      PABAL_REQUIRES(core::engine_role);
   void close_for(std::string_view text, core::Engine& engine, core::TimePoint now)
       PABAL_REQUIRES(core::engine_role);
 
@@ -259,6 +266,7 @@ class OpenWireSession final : public protocols::Session {
   core::Ring<Parked> parked_;  // ascending by token; bounded by the engine's parked_bytes_max
   std::set<ObjectKey> pulls_;  // consumers whose pull has a time
   bool pulls_at_once_ = false;
+  std::string closing_reason_;
   bool timer_changed_ = false;
 
   // Replies of one batch that wait for the store go out in one piece.

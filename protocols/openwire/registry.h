@@ -111,6 +111,8 @@ struct Consumer {
   std::uint64_t extension = 0;  ///< of the window, by DELIVERED acks (reference §6.4)
   std::optional<Pull> pull;
   InFlight in_flight;
+  /// Transactions, in a row, in which it acknowledged what is not out.
+  std::uint32_t unmatched = 0;
 };
 
 struct Producer {

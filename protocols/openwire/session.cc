@@ -120,16 +120,26 @@ void OpenWireSession::apply_command(ShutdownInfo& info, core::Engine& engine, co
 }
 
 void OpenWireSession::close_for(std::string_view text, core::Engine& engine, core::TimePoint now) {
-  leave(engine, now);
   ConnectionError error;
   error.exception.emplace();
   error.exception->class_name = kJmsException;
   error.exception->message = text;
   append_frame(bytes(), error, format_);
   end_piece(core::kNoTicket);
+  hang_up(text, engine, now);
+}
+
+/// What was answered goes out first.
+void OpenWireSession::hang_up(std::string_view why, core::Engine& engine, core::TimePoint now) {
+  leave(engine, now);
+  closing_reason_ = why;
   batch().close = true;
   state_ = State::closed;
   end_reading();
+}
+
+std::string OpenWireSession::closing_reason() const {
+  return closing_reason_;
 }
 
 void OpenWireSession::leave(core::Engine& engine, core::TimePoint now) {

@@ -25,8 +25,8 @@ class OpenWireRecoveryTest : public OpenWireFixture {
     send(peer, sent, false);
   }
   void ack_in(std::size_t peer, const TransactionId& id, const Received& first,
-              const Received& last) {
-    auto made = ack(peer, first, last);
+              const Received& last, std::int32_t count = 1) {
+    auto made = ack(peer, first, last, AckType::standard, count);
     made.transaction_id = id;
     send(peer, made, false);
   }
@@ -47,6 +47,48 @@ class OpenWireRecoveryTest : public OpenWireFixture {
     return all;
   }
 };
+
+// --- a client that does not know what it has -----------------------------------------------------
+
+TEST_F(OpenWireRecoveryTest, WhoKeepsAcknowledgingWhatIsNotOutIsToBeginAnew) {
+  for (const bool failover : {true, false}) {
+    const std::string name = failover ? "with failover" : "without";
+    const auto peer = failover ? connect_failover(name, false) : connect(name);
+    send(peer, message(peer, "q", "1"));
+    const auto given = consume(peer, "q");
+    ASSERT_EQ(given.size(), 1U);
+    auto stale = ack(peer, given[0], given[0]);
+    stale.last_message_id->producer_sequence_id += 1000;
+    stale.first_message_id = stale.last_message_id;
+    int value = 0;
+    const auto commit_stale = [&] {
+      const auto id = transaction(peer, ++value);
+      begin(peer, id);
+      stale.transaction_id = id;
+      send(peer, stale, false);
+      return tell(peer, TransactionVerb::commit_one_phase, id);
+    };
+    const std::string refused = "javax.jms.TransactionRolledBackException";
+    EXPECT_EQ(commit_stale(), refused);
+    const auto id = transaction(peer, ++value);
+    begin(peer, id);
+    ack_in(peer, id, given[0], given[0]);
+    EXPECT_EQ(tell(peer, TransactionVerb::rollback, id), "ok") << "what it has, it has";
+    EXPECT_EQ(commit_stale(), refused);
+    EXPECT_FALSE(peers_[peer].wire->closed()) << name;
+    EXPECT_EQ(commit_stale(), failover ? "" : refused) << "an answer would come too early";
+    EXPECT_EQ(peers_[peer].wire->closed(), failover) << name;
+    EXPECT_EQ(peers_[peer].session->closing_reason().empty(), !failover);
+    drop(peer);
+    EXPECT_EQ(waiting("q"), (Texts{"1"}));
+    const auto last = connect("takes it");
+    send(last, consumer(last, 1, "q"));
+    const auto taken = take_all<MessageDispatch>(last);
+    ASSERT_EQ(taken.size(), 1U);
+    send(last, ack(last, taken[0], taken[0]), false);
+    drop(last);
+  }
+}
 
 // --- sends that come again -----------------------------------------------------------------------
 
@@ -106,11 +148,49 @@ TEST_F(OpenWireRecoveryTest, OldIdsAcknowledgeWhatCameAgain) {
   const auto again = consume(back, "q");
   ASSERT_EQ(texts(again), (Texts{"1", "2", "3"}));
   EXPECT_EQ(dispatch(again[0]).redelivery_counter, 1);
-  ack_in(back, id, before[0], before[1]);
+  ack_in(back, id, before[0], before[1], 2);
   EXPECT_EQ(tell(back, TransactionVerb::commit_one_phase, id), "ok");
   EXPECT_TRUE(errors(back).empty());
   drop(back);
   EXPECT_EQ(waiting("q"), (Texts{"3"}));
+}
+
+// What lies between two that are out may be somebody else's by now.
+TEST_F(OpenWireRecoveryTest, ARangeInWhichOneIsMissingIsNotAcknowledged) {
+  const auto peer = connect("one");
+  for (const auto* text : {"1", "2", "3"}) send(peer, message(peer, "q", text));
+  const auto got = consume(peer, "q");
+  ASSERT_EQ(got.size(), 3U);
+  send(peer, ack(peer, got[1], got[1]), false);
+  const auto id = transaction(peer, 1);
+  begin(peer, id);
+  send_in(peer, id, "out", "of three");
+  ack_in(peer, id, got[0], got[2], 3);
+  EXPECT_EQ(tell(peer, TransactionVerb::commit_one_phase, id),
+            "javax.jms.TransactionRolledBackException");
+  const auto next = transaction(peer, 2);
+  begin(peer, next);
+  ack_in(peer, next, got[0], got[2], 2);
+  EXPECT_EQ(tell(peer, TransactionVerb::commit_one_phase, next), "ok");
+  drop(peer);
+  EXPECT_EQ(waiting("out"), Texts());
+  EXPECT_EQ(waiting("q"), Texts());
+}
+
+// A client counts what it has consumed; what it has not must not go with it.
+TEST_F(OpenWireRecoveryTest, ARangeWithMoreInItThanWasCountedAcknowledgesTheLast) {
+  const auto peer = connect("one");
+  for (const auto* text : {"1", "2", "3"}) send(peer, message(peer, "q", text));
+  const auto got = consume(peer, "q");
+  ASSERT_EQ(got.size(), 3U);
+  send(peer, ack(peer, got[0], got[2], AckType::standard, 2), false);
+  const auto id = transaction(peer, 1);
+  begin(peer, id);
+  ack_in(peer, id, got[0], got[1], 1);
+  EXPECT_EQ(tell(peer, TransactionVerb::commit_one_phase, id),
+            "javax.jms.TransactionRolledBackException");
+  drop(peer);
+  EXPECT_EQ(waiting("q"), (Texts{"1", "2"}));
 }
 
 // Or it would commit what it sent without what it has received.
@@ -125,7 +205,7 @@ TEST_F(OpenWireRecoveryTest, WhatCannotBeAcknowledgedMakesTheCommitFail) {
     const auto id = transaction(peer, ++round);
     begin(peer, id);
     send_in(peer, id, "out", what);
-    auto wrong = ack(peer, got[0], got[1]);
+    auto wrong = ack(peer, got[0], got[1], AckType::standard, 2);
     wrong.transaction_id = id;
     const std::string word = what;
     if (word == "last") wrong.last_message_id->producer_sequence_id = 99;
@@ -143,8 +223,8 @@ TEST_F(OpenWireRecoveryTest, WhatCannotBeAcknowledgedMakesTheCommitFail) {
   const auto id = transaction(peer, ++round);
   begin(peer, id);
   ack_in(peer, id, got[0], got[0]);
-  ack_in(peer, id, got[0], got[1]);
-  ack_in(peer, id, got[0], got[1]);
+  ack_in(peer, id, got[0], got[1], 2);
+  ack_in(peer, id, got[0], got[1], 2);
   EXPECT_EQ(tell(peer, TransactionVerb::commit_one_phase, id), "ok");
   EXPECT_TRUE(waiting("q").empty());
 }
