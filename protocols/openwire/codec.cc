@@ -377,7 +377,7 @@ class Encoder {
   }
 
   void any(const AnyCommand& command) {
-    std::visit([this](const auto& value) { structure(value); }, command);
+    std::visit([this](const auto& value) { this->structure(value); }, command);
   }
 
  private:
@@ -407,7 +407,7 @@ class Encoder {
   template <class T>
   void nested(const T& value) {
     if constexpr (kIsVariant<T>) {
-      std::visit([this](const auto& one) { structure(one); }, value);
+      std::visit([this](const auto& one) { this->structure(one); }, value);
     } else {
       structure(value);
     }
