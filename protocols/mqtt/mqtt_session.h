@@ -56,6 +56,7 @@ class MqttSession final : public protocols::Session {
   std::optional<core::milliseconds> on_timer(core::milliseconds idle_in,
                                              core::milliseconds idle_out,
                                              protocols::Output& output) override;
+  [[nodiscard]] std::string closing_reason() const override { return closing_reason_; }
   [[nodiscard]] std::string describe() const override;
 
  private:
@@ -262,6 +263,7 @@ class MqttSession final : public protocols::Session {
   // Replies of one batch that wait for the store go out in one piece.
   std::string replies_;
   core::Ticket replies_after_ = core::kNoTicket;
+  std::string closing_reason_;
 };
 
 /// "i/7" and the like.

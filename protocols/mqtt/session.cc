@@ -179,6 +179,7 @@ void MqttSession::apply_failed(Command& command, core::Engine& engine, core::Tim
 void MqttSession::fail(ReasonCode reason, std::string_view text, core::Engine& engine,
                        core::TimePoint now) {
   reading_ended_ = true;
+  closing_reason_ = text;
   if (state_ == State::connected) {
     if (is_v5()) answer_bytes(Answer::Kind::bytes, disconnect_packet(reason, text), {});
   } else if (reason == ReasonCode::unsupported_protocol_version) {

@@ -255,6 +255,7 @@ void StompSession::encode_answer(const Answer& answer, protocols::Output& output
       break;
   }
   if (answer.close) {
+    if (answer.kind == AnswerKind::error) closing_reason_ = view(answer.text);
     flush_receipts(output);
     output.close_after_flush();
   }

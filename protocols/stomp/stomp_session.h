@@ -50,6 +50,7 @@ class StompSession final : public protocols::Session {
   std::optional<core::milliseconds> on_timer(core::milliseconds idle_in,
                                              core::milliseconds idle_out,
                                              protocols::Output& output) override;
+  [[nodiscard]] std::string closing_reason() const override { return closing_reason_; }
   [[nodiscard]] std::string describe() const override;
 
  private:
@@ -199,7 +200,7 @@ class StompSession final : public protocols::Session {
   Version reads_version_ = Version::v1_0;
   bool reads_deletion_ = false;  // of a temporary, not applied yet: its alias will mean another
   bool reading_ended_ = false;   // after DISCONNECT or a fatal error; further bytes are ignored
-  bool has_client_id_ = false;  // chosen by the client: durable subscriptions need it
+  bool has_client_id_ = false;   // chosen by the client: durable subscriptions need it
   std::optional<core::TimePoint> first_bytes_;
   std::unique_ptr<Batch> batch_;
 
@@ -223,6 +224,7 @@ class StompSession final : public protocols::Session {
   // Receipts of one batch that wait for the store go out in one piece.
   std::string receipts_;
   core::Ticket receipts_after_ = core::kNoTicket;
+  std::string closing_reason_;
 };
 
 /// "SEND" and so on, for texts.

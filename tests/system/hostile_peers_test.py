@@ -310,5 +310,27 @@ class ThousandsTest(TestCase):
         sender.request('SEND', {'destination': '/queue/a', 'persistent': 'true'}, b'x')
 
 
+class ReasonsTest(unittest.TestCase):
+    """Whom the broker hangs up on for what it sent, the log names with the reason."""
+
+    def test_each_protocol(self):
+        broker = Broker(options={'mqtt.port': 0, 'openwire.port': 0})
+        self.addCleanup(broker.close)
+        connect = b'\x10\x0d\0\4MQTT\4\2\0\0\0\1a'
+        for protocol, said in (('stomp', b'GARBAGE\n\n\0'), ('mqtt', connect + connect),
+                               ('openwire', b'\0\0\0\x0e\1ActiveMQ\0\0\0\5\0')):
+            with self.subTest(protocol=protocol), socket.create_connection(
+                    ('127.0.0.1', broker.ports[protocol]), timeout=60) as peer:
+                peer.sendall(said)
+                name = f'remote=tcp://127.0.0.1:{peer.getsockname()[1]}'
+                with contextlib.suppress(ConnectionError):
+                    while peer.recv(4096):
+                        pass
+                lines = wait_for(lambda name=name: [
+                    line for line in broker.log_tail().splitlines()
+                    if 'closed for what it sent' in line and name in line], 'the reason')
+                self.assertRegex(lines[0], r'warn connection .* reason="?[^" ]')
+
+
 if __name__ == '__main__':
     unittest.main()
