@@ -125,25 +125,26 @@ std::optional<core::DeliveryRange> OpenWireSession::range_of(const AckRequest& a
   if (!last) return std::nullopt;
   core::DeliveryId first = *last;
   if (ack.first) {
-    // One that is not known acknowledges nothing but the last, and so does a range with more in it
-    // than the client has counted: a message too few comes again, one too many would be lost.
-    first = std::min(consumer.in_flight.find(*ack.first).value_or(*last), *last);
-    if (ack.count > 0 &&
-        consumer.in_flight.count(first, *last) > static_cast<std::size_t>(ack.count)) {
-      first = *last;
-    }
+    first = consumer.in_flight.find(*ack.first).value_or(*last);
   } else if (ack.type != AckType::individual) {
     first = consumer.in_flight.oldest().value_or(*last);
   }
-  return core::DeliveryRange{std::min(first, *last), *last};
+  first = std::min(first, *last);
+  // A first one that is not known acknowledges nothing but the last, and so does a range with more
+  // in it than the client has counted: a message too few comes again, one too many would be lost.
+  if (ack.count > 0 &&
+      consumer.in_flight.count(first, *last) > static_cast<std::size_t>(ack.count)) {
+    first = *last;
+  }
+  return core::DeliveryRange{first, *last};
 }
 
 /// Whether all that the client has counted is out, and nothing else: what it may have in between
 /// and is somebody else's by now would be done twice.
 bool OpenWireSession::is_whole(const AckRequest& ack, const core::DeliveryRange& range,
                                Consumer& consumer) {
-  if (!ack.first || ack.type == AckType::individual) return true;
-  return consumer.in_flight.find(*ack.first) == range.first &&
+  if (ack.type == AckType::individual) return true;
+  return (!ack.first || consumer.in_flight.find(*ack.first) == range.first) &&
          (ack.count <= 0 ||
           consumer.in_flight.count(range.first, range.last) == static_cast<std::size_t>(ack.count));
 }

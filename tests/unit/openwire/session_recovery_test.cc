@@ -193,6 +193,23 @@ TEST_F(OpenWireRecoveryTest, ARangeWithMoreInItThanWasCountedAcknowledgesTheLast
   EXPECT_EQ(waiting("q"), (Texts{"1", "2"}));
 }
 
+// As a client says that it found one expired: by its id alone.
+TEST_F(OpenWireRecoveryTest, WithoutAFirstOneNoMoreIsAcknowledgedThanWasCounted) {
+  const auto peer = connect("one");
+  for (const auto* text : {"1", "2"}) send(peer, message(peer, "q", text));
+  const auto got = consume(peer, "q");
+  ASSERT_EQ(got.size(), 2U);
+  auto expired = ack(peer, got[1], got[1], AckType::expired);
+  expired.first_message_id.reset();
+  send(peer, expired, false);
+  const auto id = transaction(peer, 1);
+  begin(peer, id);
+  ack_in(peer, id, got[0], got[0]);
+  EXPECT_EQ(tell(peer, TransactionVerb::commit_one_phase, id), "ok");
+  drop(peer);
+  EXPECT_EQ(waiting("q"), Texts());
+}
+
 // Or it would commit what it sent without what it has received.
 TEST_F(OpenWireRecoveryTest, WhatCannotBeAcknowledgedMakesTheCommitFail) {
   const auto peer = connect("one");
