@@ -426,8 +426,10 @@ struct Batch {
   std::vector<PlacedJob> jobs;
   std::vector<MessageRef> announced;  ///< dead letters for a topic's subscriptions without a list
   std::vector<std::string> retained;  ///< topics whose retained message came with it
+  bool passing = false;               ///< StoreOp::passing
 
   void clear() noexcept {
+    passing = false;
     operations.clear();
     placed.clear();
     jobs.clear();
@@ -435,6 +437,10 @@ struct Batch {
     retained.clear();
   }
 };
+
+/// StoreOp::passing: from so much under way on, several senders wait at once.
+inline constexpr double kSeveralUnderWay = 4;
+inline constexpr double kUnderWayShare = 16;  // of the last send in the running mean
 
 /// Of a spilling engine: lists with fewer entries in their rings come later, if spilling the others
 /// was not enough.

@@ -168,6 +168,8 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
     }
     if (send.identity) remember(*send.identity, bytes > 0, batch_);
     if (session != nullptr) apply_changes(*session, *send.attach, batch_.operations);
+    const bool plain = send.along == nullptr && !send.identity && !retains && session == nullptr;
+    if (plain) hold_if_passing(batch_);
     if (!batch_.operations.empty()) ticket = store.append(batch_.operations);
     // What a crash would bring again, as another message (its producer sends again, or the
     // scheduler does, or the session's record), nobody sees before it is durable.
@@ -179,6 +181,20 @@ std::optional<Outcome> Engine::State::try_send(const Send& send, Transaction* tr
   if (!left_out_.empty()) count_left_out();
   if (!topic_places_.empty()) publish_to_topics(message, visible_after);
   return Outcome{Disposition::done, ticket, std::nullopt};
+}
+
+/// For a plain send: whether the store had better not write it yet.
+void Engine::State::hold_if_passing(Batch& batch) {
+  if (batch.operations.empty()) return;
+  const auto under_way = static_cast<double>(raw(store.submitted()) - raw(durable));
+  under_way_ += (under_way - under_way_) / kUnderWayShare;
+  const auto passes = [](const Placed& placed) {
+    MessageList& list = *placed.list;
+    return list.is_queue() && list.passing.expected() && list.reader().active();
+  };
+  if (!std::all_of(batch.placed.begin(), batch.placed.end(), passes)) return;
+  for (const Placed& placed : batch.placed) placed.list->passing.begin();
+  batch.operations.front().passing = batch.passing = true;
 }
 
 Result<void> Engine::State::check_room(const Transaction& transaction,
@@ -295,6 +311,8 @@ void Engine::State::place(Batch& batch, Ticket stored, Ticket visible_after) {
     entry.visible_after = visible_after;
     entry.message = std::move(placed.message);
     entry.is_volatile = !stored_in(*entry.message, list);
+    entry.passing = batch.passing;
+    entry.placed_at = static_cast<std::uint32_t>(to_millis(now));
     ++list.counters.enqueued;
     ++totals.enqueued;
     list.last_used = now;

@@ -278,6 +278,15 @@ void Engine::State::credit_returned(Subscription& subscription) {
   if (subscription.has_waiting()) mark_ready(subscription);
 }
 
+/// Whether it was acknowledged soon, though after it was durable. Where several senders wait at
+/// once, what the disk and the processors need not do counts for more than how soon each of them is
+/// answered: a consumer need not be as quick as a sync, only about as quick as the store holds back
+/// at most.
+bool Engine::State::soon(const Entry& entry) const {
+  return under_way_ >= kSeveralUnderWay &&
+         static_cast<std::uint32_t>(to_millis(now)) - entry.placed_at <= 1;
+}
+
 void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* batch,
                             bool may_wait) {
   MessageList& list = reader.list;
@@ -293,6 +302,7 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
   unhold(*entry.message);
   forget_ahead(reader, priority, entry.sequence);
   if (batch != nullptr) {
+    list.passing.stayed(entry.passing);
     auto* last = batch->operations.empty() ? nullptr : &batch->operations.back();
     if (last != nullptr && last->kind == StoreOpKind::acknowledge && last->list == list.id &&
         last->reader == reader.id && last->priority == priority &&
@@ -314,7 +324,15 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
   // and the count, which is written, with it.
   const bool plain =
       entry.stored > durable && entry.visible_after == kNoTicket && entry.deliveries == 0;
-  if (plain && list.is_queue() && store.cancel(entry.stored, list.id)) return;
+  if (plain && list.is_queue()) {
+    const bool cancelled = store.cancel(entry.stored, list.id);
+    list.passing.passed(entry.passing, cancelled);
+    if (cancelled) return;
+  } else if (!entry.passing && soon(entry)) {
+    list.passing.passed(false, false);
+  } else {
+    list.passing.stayed(entry.passing);
+  }
   const bool many =
       limits.late_acks_readers_min != 0 && list.readers.size() >= limits.late_acks_readers_min;
   if (may_wait && many && !list.is_queue()) {

@@ -247,6 +247,8 @@ class Engine::State {
   void force_persistency(MessageRef& message) const;
   static void name_sender(MessageRef& message, std::string_view user);
   /// Whether a transaction has room for one more send. Errors: quota_exceeded.
+  void hold_if_passing(Batch& batch);
+  [[nodiscard]] bool soon(const Entry& entry) const;
   Result<void> check_room(const Transaction& transaction, const Message& message) const;
 
   // --- engine_schedule.cc
@@ -1214,6 +1216,8 @@ class Engine::State {
   DestinationCounters totals;
 
   // Reused so that the hot path allocates nothing.
+  /// How much was on its way to the disk as plain sends came, of late.
+  double under_way_ = 0;
   Batch batch_;
   std::vector<MessageList*> route_;
   std::vector<TopicPlace> topic_places_;

@@ -15,6 +15,7 @@
 #include "core/ids.h"
 #include "core/message.h"
 #include "core/message_groups.h"
+#include "core/passing_estimate.h"
 #include "core/policy.h"
 #include "core/ring.h"
 #include "core/selector.h"
@@ -74,8 +75,10 @@ struct Entry {
   bool first_of_group = false;       ///< out: its message group is new to the consumer
   bool counted_in_group = false;     ///< out: in MessageGroup::out
   bool retained = false;             ///< given to a new subscription (core/retained.h)
+  bool passing = false;        ///< held back: StoreOp::passing
   bool unshared = false;       ///< volatile, in a topic list: one reader has it, from the spill
   std::uint16_t refusals = 0;  ///< of `deliveries`, those that a consumer refused
+  std::uint32_t placed_at = 0;  ///< ms, cut to 32 bits; as it came
 };
 
 /// A message that was refused and waits for the time of its redelivery.
@@ -370,6 +373,7 @@ class MessageList {
   std::shared_ptr<const Destination> shared_name;
   std::shared_ptr<const Destination> mirror;  ///< of a mirrored queue: its topic; null: not known
   std::uint64_t routed = 0;                   ///< the last send with several targets that came here
+  PassingEstimate passing;                    ///< of a queue
   bool paused = false;  ///< a queue that an operator holds: nothing is dispatched
 
   [[nodiscard]] bool is_queue() const noexcept { return core::is_queue(destination.kind); }

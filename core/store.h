@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -63,6 +64,9 @@ struct StoreOpDetail {
 struct StoreOp {
   StoreOpKind kind = StoreOpKind::none;
   std::uint8_t priority = 0;
+  /// Of the `add` of a plain send (see Store::cancel): its consumers will probably be done with it
+  /// before a sync of it could end, so that it is better not written yet. Not stored.
+  bool passing = false;
   ListId list{};
   ReaderId reader{};
   std::uint64_t first = 0;
@@ -93,6 +97,16 @@ enum class Admission : std::uint8_t {
 enum class Writer : std::uint8_t {
   store,   ///< a thread of the store
   caller,  ///< better he who pushes, who has nothing else to do: that saves two wake-ups
+};
+
+/// What push() has done.
+struct Pushed {
+  /// durable() has grown, by cancellation or here, and nobody else will tell those who wait for it.
+  bool raised = false;
+  /// Not kNoTicket: of what was appended up to here, some is not written yet, because it is passing.
+  /// Whoever pushed pushes again after `wait`, with this as `overdue`.
+  Ticket held = kNoTicket;
+  std::chrono::microseconds wait{0};
 };
 
 /// Asks for stored messages of one list and priority, unacknowledged by `reader`, in order.
@@ -227,7 +241,8 @@ class Store {
   /// Queues a batch for the next group, whole or not at all, taking the contents of `ops`. A batch
   /// that is one acknowledgement adjacent to the preceding one may be merged with it. Writing it
   /// may wait for push(); writing one that is one acknowledgement, a little longer, for something
-  /// else to go with it, unless somebody wants it. Inside the engine; never blocks.
+  /// else to go with it, unless somebody wants it; writing one that is passing, until it is overdue
+  /// or something behind it is written. Inside the engine; never blocks.
   virtual Ticket append(std::span<StoreOp> ops) = 0;
 
   /// Takes the reference of `list` out of the plain send that append() gave `ticket`, if its group
@@ -238,14 +253,15 @@ class Store {
 
   /// Whoever has entered the engine is through with his turn: what was appended is to be written
   /// now, if it was not cancelled meanwhile. `wanted`: he holds an answer until this is durable;
-  /// kNoTicket: none. True: durable() has grown, by cancellation or here, and nobody else will tell
-  /// those who wait for it. Outside the engine, any thread; blocks on I/O at most as long as a
-  /// quick disk takes for one group, and only if he is to write. A store that begins by itself has
-  /// nothing to do here.
-  virtual bool push(Ticket wanted, Writer writer) {
+  /// kNoTicket: none. `overdue`: what is passing was held back long enough up to here; kNoTicket:
+  /// no such thing. Outside the engine, any thread; blocks on I/O only if he is to write, for one
+  /// group: on a quick disk a fraction of a millisecond, and the store writes by itself for a while
+  /// after one that took longer. A store that begins by itself has nothing to do here.
+  virtual Pushed push(Ticket wanted, Writer writer, Ticket overdue) {
     (void)wanted;
     (void)writer;
-    return false;
+    (void)overdue;
+    return {};
   }
 
   /// The last ticket given. Inside the engine.

@@ -25,6 +25,8 @@ constexpr std::uint64_t kWebSocketSlackBytes = 1 << 20;
 /// Long enough for the next send of a client that waits for each; a crash between is rare, and
 /// delivers again what was acknowledged in so short a time.
 constexpr std::chrono::milliseconds kAcknowledgementsWait{5};
+/// Longer than a quick consumer needs, on a busy machine, too; short beside what slow disks take.
+constexpr std::chrono::microseconds kPassingWaitMax{1000};
 
 stomp::SessionOptions session_options(const Config& config, const StompSettings& settings) {
   stomp::SessionOptions options;
@@ -104,6 +106,7 @@ store::JournalStoreOptions journal_options(const StoreSettings& settings) {
   options.index_flush_journal_bytes = settings.index_flush_journal_bytes;
   options.index_memory_bytes_max = settings.index_memory_bytes_max;
   options.acknowledgements_wait = kAcknowledgementsWait;
+  options.passing_wait_max = kPassingWaitMax;
   return options;
 }
 

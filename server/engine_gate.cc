@@ -105,12 +105,15 @@ void EngineGate::set_holding(core::HomeId home, bool holding) noexcept {
   if (flag.load(std::memory_order_relaxed) != holding) flag.store(holding);
 }
 
-void EngineGate::push(core::HomeId home, core::Ticket wanted, core::Writer writer) noexcept {
-  if (!store_->push(wanted, writer)) return;
+core::Pushed EngineGate::push(core::HomeId home, core::Ticket wanted, core::Writer writer,
+                              core::Ticket overdue) noexcept {
+  const core::Pushed pushed = store_->push(wanted, writer, overdue);
+  if (!pushed.raised) return pushed;
   // This loop looks at durable() by itself before it sleeps.
   for (std::size_t i = 0; i < homes_.size(); ++i) {
     if (i != core::raw(home) && homes_[i]->holding.load() && homes_[i]->waker) homes_[i]->waker();
   }
+  return pushed;
 }
 
 void EngineGate::wake_to_enter(std::size_t home) noexcept {

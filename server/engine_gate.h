@@ -96,8 +96,9 @@ class EngineGate final : public core::StoreListener {
   }
 
   /// The turn of the loop of `home` is over: the store may begin with what it brought. `wanted`:
-  /// the highest ticket that a reply of this loop waits for; kNoTicket: none.
-  void push(core::HomeId home, core::Ticket wanted, core::Writer writer) noexcept;
+  /// the highest ticket that a reply of this loop waits for; kNoTicket: none. As core::Store::push.
+  core::Pushed push(core::HomeId home, core::Ticket wanted, core::Writer writer,
+                    core::Ticket overdue) noexcept;
   [[nodiscard]] core::Ticket durable() const noexcept { return store_->durable(); }
   /// Longest stay inside so far.
   [[nodiscard]] std::chrono::nanoseconds longest_entry() const noexcept {

@@ -27,7 +27,8 @@ EventLoop::EventLoop(core::HomeId home, EngineGate& gate, Logger& logger, const 
       options_(options),
       read_buffer_(options.read_buffer_bytes),
       now_(steady_now()),
-      timer_(context_) {
+      timer_(context_),
+      held_timer_(context_) {
   gate_.set_waker(home_, [this] { wake(); });
 }
 
@@ -102,11 +103,26 @@ void EventLoop::push() {
   if (holding_.size() > 1) lone_pushes_ = 0;
   if (holding_.size() == 1 && lone_pushes_ <= kLonePushes) ++lone_pushes_;
   const bool here = holding_.size() == 1 && lone_pushes_ > kLonePushes && idle_.mostly();
-  if (!here) return gate_.push(home_, wanted_, core::Writer::store);
+  const core::Ticket overdue = std::exchange(overdue_, core::kNoTicket);
+  if (!here) {
+    push_again_for(gate_.push(home_, wanted_, core::Writer::store, overdue));
+    return;
+  }
   const auto began = IdleShare::Clock::now();
-  gate_.push(home_, wanted_, core::Writer::caller);
+  push_again_for(gate_.push(home_, wanted_, core::Writer::caller, overdue));
   idle_.excuse(began);
   away_ = true;  // for as long as the disk took
+}
+
+/// One timer at a time: what comes while it runs is held back for up to twice as long.
+void EventLoop::push_again_for(const core::Pushed& pushed) {
+  if (pushed.held == core::kNoTicket || held_ != core::kNoTicket) return;
+  held_ = pushed.held;
+  held_timer_.expires_after(pushed.wait);
+  held_timer_.async_wait([this](const ErrorCode& error) noexcept {
+    const core::Ticket held = std::exchange(held_, core::kNoTicket);
+    if (!error) overdue_ = held;
+  });
 }
 
 // --- durable -------------------------------------------------------------------------------------

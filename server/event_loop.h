@@ -128,6 +128,7 @@ class EventLoop {
   void turn();
   void wait();
   void push();
+  void push_again_for(const core::Pushed& pushed);
   void release_durable();
   void fire_timers();
   [[nodiscard]] bool must_enter();
@@ -169,6 +170,8 @@ class EventLoop {
   core::Ticket wanted_ = core::kNoTicket;  // the highest that any of them waits for, or waited
   int lone_pushes_ = 0;                    // with one connection in holding_, in a row
   IdleShare idle_;
+  core::Ticket held_ = core::kNoTicket;     // up to here the store holds back what is passing
+  core::Ticket overdue_ = core::kNoTicket;  // … and has done so long enough
   std::vector<Connection*> encoding_;  // were applied in the last entry
   std::vector<Connection*> departed_;  // the engine was told in the last entry
   std::vector<std::shared_ptr<Connection>> retired_;
@@ -182,6 +185,7 @@ class EventLoop {
   SteadyTime next_tick_{};
   std::vector<Deadline> deadlines_;  // a heap, the earliest on top; stale entries are skipped
   Timer timer_;
+  Timer held_timer_;  // armed while held_ is not kNoTicket
   std::optional<SteadyTime> timer_armed_;
 
   bool draining_ = false;

@@ -42,7 +42,7 @@ class JournalCoreImpl final : public JournalCore {
         waker_(waker),
         pool_(files, paths_.journal, options),
         index_(factory, paths_.index, options.index_memory_bytes_max),
-        pending_(options.acknowledgements_wait.count() > 0),
+        pending_({options.acknowledgements_wait.count() > 0, options.passing_wait_max.count() > 0}),
         pager_(index_, pool_),
         reclaimer_(index_, pool_, pending_, options.segment_bytes) {}
 
@@ -56,8 +56,10 @@ class JournalCoreImpl final : public JournalCore {
   std::string refusal() const override;
   Ticket append(std::span<StoreOp> ops) override;
   bool cancel(Ticket ticket, core::ListId list) override { return pending_.cancel(ticket, list); }
-  bool push(Ticket wanted, core::Writer writer) override;
-  bool want(Ticket ticket) override { return pending_.want(ticket); }
+  core::Pushed push(Ticket wanted, core::Writer writer, Ticket overdue) override;
+  bool want(Ticket wanted, Ticket overdue) override { return pending_.want(wanted, overdue); }
+  std::size_t passing() override { return pending_.passing(); }
+  bool unfinished() override { return pending_.sealed_outstanding(); }
   Ticket submitted() const noexcept override { return pending_.submitted(); }
   Ticket durable() const noexcept override { return pending_.durable(); }
   void read(const core::PageRequest& request) override;
@@ -68,6 +70,7 @@ class JournalCoreImpl final : public JournalCore {
   bool troubled(Step step) const noexcept override;
   void allow_removal() noexcept override { pool_.allow_removal(); }
   bool hurry() override { return pending_.hurry(); }
+  bool hurry_patient() override { return pending_.hurry_patient(); }
   bool only_patient() override { return pending_.only_patient(); }
   void set_lingering(bool lingering) override { pending_.set_lingering(lingering); }
   bool failed() const noexcept override { return failed_.load(); }
@@ -310,12 +313,12 @@ Ticket JournalCoreImpl::append(std::span<StoreOp> ops) {
   return ticket;
 }
 
-bool JournalCoreImpl::push(Ticket wanted, core::Writer /*writer*/) {
+core::Pushed JournalCoreImpl::push(Ticket wanted, core::Writer /*writer*/, Ticket overdue) {
   if (asked_.load()) (void)pending_.hurry();  // acknowledgements make room
-  const auto pushed = pending_.push(wanted);
+  const auto pushed = pending_.push(wanted, overdue);
   if (pushed.wake) wake(Step::write);
   if (pushed.raised) tell_space();
-  return pushed.raised;
+  return {pushed.raised, pushed.held, options_.passing_wait_max};
 }
 
 void JournalCoreImpl::read(const core::PageRequest& request) {
@@ -415,8 +418,7 @@ void JournalCoreImpl::publish(DurableGroup group) {
   unapplied_message_bytes_.fetch_add(message_bytes);
   bytes_written_.fetch_add(bytes, std::memory_order_relaxed);
   if (told) {
-    pending_.publish(last, message_bytes);
-    listener_.durable_advanced();
+    if (pending_.publish(last, message_bytes)) listener_.durable_advanced();
   }
   bool many = false;
   {

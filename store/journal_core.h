@@ -51,16 +51,22 @@ class JournalCore : public core::Store {
   /// prepare runs.
   virtual void allow_removal() noexcept = 0;
   /// As push(), for whoever does the steps himself: wakes nobody. False: no `write` is needed for
-  /// `ticket`.
-  virtual bool want(core::Ticket ticket) = 0;
-  /// With JournalStoreOptions::acknowledgements_wait: `write` leaves acknowledgements that nobody
-  /// waits for where they are, until the next call of this. Any thread; wakes nobody. False:
-  /// nothing waits.
+  /// `wanted`, or none is due yet.
+  virtual bool want(core::Ticket wanted, core::Ticket overdue) = 0;
+  /// How many sends are held back because they are passing. Any thread.
+  [[nodiscard]] virtual std::size_t passing() = 0;
+  /// Whether something is written in part: `write` and `sync` go on with it. Any thread.
+  [[nodiscard]] virtual bool unfinished() = 0;
+  /// `write` leaves what is patient (acknowledgements_wait) and what is passing (passing_wait_max)
+  /// where it is; after this call, only what comes after it. Any thread; wakes nobody. False: there
+  /// is no more to write than before.
   virtual bool hurry() = 0;
-  /// Whether there are such, and nothing else. Any thread.
+  /// The same for what is patient, and all before it.
+  virtual bool hurry_patient() = 0;
+  /// Whether something is patient, and nothing due. Any thread.
   [[nodiscard]] virtual bool only_patient() = 0;
-  /// `write` will be called before long, and hurry() before it: for what is patient it need not be
-  /// woken. Where write runs.
+  /// `write` will be called before long, and hurry_patient() before it: for what is patient it need
+  /// not be woken. Where write runs.
   virtual void set_lingering(bool lingering) = 0;
   /// Whether the journal failed; nothing becomes durable any more.
   [[nodiscard]] virtual bool failed() const noexcept = 0;

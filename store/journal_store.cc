@@ -1,5 +1,6 @@
 #include "store/journal_store.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <condition_variable>
@@ -21,6 +22,13 @@ constexpr std::chrono::milliseconds kPause{1000};  // before trying again what f
 /// store's thread writes for so many times as long: a slow disk takes a twentieth of his time.
 constexpr std::chrono::microseconds kQuickSync{500};
 constexpr int kSlowSyncPause = 20;
+/// What is passing is held back for so many times as long as an entry takes to be written and
+/// synced, and no shorter than timers can measure. Several are held back for longer: see
+/// Engine::State::soon().
+constexpr int kPassingWaitEntries = 2;
+constexpr std::chrono::microseconds kPassingWaitMin{50};
+constexpr std::size_t kSeveralPassing = 4;
+constexpr int kEntryTimeShare = 8;  // of the last in the running mean
 constexpr std::chrono::milliseconds kIdle{200};          // then looks whether segments can go
 constexpr std::chrono::milliseconds kRemovalPause{500};  // between segments that are not needed
 constexpr int kGroupsPerReclaim = 32;
@@ -97,9 +105,15 @@ class JournalStoreImpl final : public JournalStore, private Waker {
   bool cancel(core::Ticket ticket, core::ListId list) override {
     return core_->cancel(ticket, list);
   }
-  bool push(core::Ticket wanted, core::Writer writer) override {
-    if (writer == core::Writer::caller && write_here(wanted)) return true;
-    return core_->push(wanted, writer);
+  core::Pushed push(core::Ticket wanted, core::Writer writer, core::Ticket overdue) override {
+    const bool written = writer == core::Writer::caller && write_here(wanted, overdue);
+    core::Pushed pushed = core_->push(wanted, writer, overdue);
+    pushed.raised = pushed.raised || written;
+    if (pushed.held != core::kNoTicket && core_->passing() < kSeveralPassing) {
+      pushed.wait =
+          std::min(pushed.wait, std::max(kPassingWaitMin, kPassingWaitEntries * entry_time_.load()));
+    }
+    return pushed;
   }
   core::Ticket submitted() const noexcept override { return core_->submitted(); }
   core::Ticket durable() const noexcept override { return core_->durable(); }
@@ -141,11 +155,7 @@ class JournalStoreImpl final : public JournalStore, private Waker {
       if (write_stops_.load() && (drained || stuck)) return;
       // Stopping while a segment is awaited: looks again, so as not to depend on who rings.
       if (write_stops_.load()) {
-        if (core_->only_patient()) {
-          (void)core_->hurry();
-        } else {
-          (void)write_bell_.wait(kIdle);
-        }
+        if (!core_->hurry()) (void)write_bell_.wait(kIdle);
       } else if (patience_.count() != 0 && (worked || core_->only_patient())) {
         linger();
       } else {
@@ -156,8 +166,13 @@ class JournalStoreImpl final : public JournalStore, private Waker {
 
   /// One entry of what waits, written and synced; false: there is none, or no room for it yet.
   bool write_entry() PABAL_REQUIRES(write_mutex_) {
+    const auto began = Clock::now();
     const bool written = core_->step(Step::write);
-    return core_->step(Step::sync) || written;
+    if (!core_->step(Step::sync)) return written;
+    const auto took = duration_cast<std::chrono::microseconds>(Clock::now() - began);
+    const auto usual = entry_time_.load();
+    entry_time_.store(usual + (took - usual) / kEntryTimeShare);
+    return true;
   }
 
   bool write_all() PABAL_EXCLUDES(write_mutex_) {
@@ -173,21 +188,21 @@ class JournalStoreImpl final : public JournalStore, private Waker {
     core_->set_lingering(true);
     const bool rung = write_bell_.wait(patience_);
     core_->set_lingering(false);
-    if (!rung) (void)core_->hurry();
+    if (!rung) (void)core_->hurry_patient();
   }
 
   /// One entry of what waits, written and synced by whoever pushes it; false: he goes on as if he
   /// had not tried, and the thread writes.
-  bool write_here(core::Ticket wanted) PABAL_EXCLUDES(write_mutex_) {
+  bool write_here(core::Ticket wanted, core::Ticket overdue) PABAL_EXCLUDES(write_mutex_) {
     const auto began = Clock::now();
     if (began.time_since_epoch().count() < not_here_until_.load()) return false;
     if (!write_mutex_.try_lock()) return false;
-    const bool written = core_->want(wanted) && write_entry();
+    const bool written = core_->want(wanted, overdue) && write_entry();
     write_mutex_.unlock();
     if (!written) return false;
     // A group is several entries where it is large or a segment ends, and the next segment may not
     // be ready. The thread, which was not woken for this group, writes what is left.
-    if (core_->durable() < core_->submitted()) write_bell_.ring();
+    if (core_->unfinished()) write_bell_.ring();
     const auto ended = Clock::now();
     if (const auto took = ended - began; took > kQuickSync) {
       not_here_until_.store((ended + kSlowSyncPause * took).time_since_epoch().count());
@@ -266,6 +281,8 @@ class JournalStoreImpl final : public JournalStore, private Waker {
   /// lock that is held over I/O, and outside of all others. Never waited for inside the engine.
   Mutex write_mutex_;
   std::atomic<Clock::rep> not_here_until_{0};
+  /// What writing and syncing an entry has taken of late.
+  std::atomic<std::chrono::microseconds> entry_time_{kQuickSync};
   bool closed_ = false;
   Bell write_bell_, index_bell_, page_bell_, prepare_bell_;
   std::atomic<bool> write_stops_{false}, index_stops_{false}, page_stops_{false},

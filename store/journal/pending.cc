@@ -1,5 +1,7 @@
 #include "store/journal/pending.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace pabal::store {
@@ -12,12 +14,25 @@ namespace {
 
 constexpr std::size_t kOpsKept = 64 * 1024;  // a group's memory above this is given back
 
+/// Batches that were cancelled before all others are forgotten so many at a time.
+constexpr std::size_t kPassedKept = 64;
+
 /// So much is worth beginning with before the turn that brings it has ended. Less waits: what is
 /// consumed within the turn is never written, and its receipt costs no sync.
 constexpr std::uint64_t kBeginBytes = 256 * 1024;
 
 bool is_add(const StoreOp& op) noexcept {
   return op.kind == StoreOpKind::add || op.kind == StoreOpKind::add_reference;
+}
+
+/// Takes the first `count` batches out of `group`, which has more, and their steps.
+void drop_front(PendingGroup& group, std::size_t count) {
+  const std::uint32_t first_op = group.batches[count].first_op;
+  group.ops.erase(group.ops.begin(), group.ops.begin() + first_op);
+  group.batches.erase(group.batches.begin(),
+                      group.batches.begin() + static_cast<std::ptrdiff_t>(count));
+  for (PendingBatch& batch : group.batches) batch.first_op -= first_op;
+  group.first_ticket += count;
 }
 
 }  // namespace
@@ -42,8 +57,9 @@ Ticket PendingQueue::append(std::span<StoreOp> ops, bool& wake) {
   if (group_.empty()) group_.first_ticket = ticket;
   PendingBatch batch;
   batch.first_op = static_cast<std::uint32_t>(group_.ops.size());
-  const bool patient = patience_ && ops.size() == 1 && ops[0].kind == StoreOpKind::acknowledge;
-  if (!patient) urgent_ = true;
+  batch.passing = waits_.passing && !ops.empty() && ops[0].passing;
+  batch.patient =
+      waits_.acknowledgements && ops.size() == 1 && ops[0].kind == StoreOpKind::acknowledge;
   if (!merge_acknowledgement(ops)) {
     batch.ops = static_cast<std::uint32_t>(ops.size());
     for (StoreOp& op : ops) {
@@ -53,17 +69,23 @@ Ticket PendingQueue::append(std::span<StoreOp> ops, bool& wake) {
     undurable_bytes_.fetch_add(batch.bytes, std::memory_order_relaxed);
   }
   group_.batches.push_back(batch);
-  ++live_batches_;
   submitted_.store(ticket, std::memory_order_relaxed);
   unpushed_.store(true, std::memory_order_relaxed);
-  wake = resting_ && undurable_bytes_.load(std::memory_order_relaxed) >= kBeginBytes;
+  if (batch.passing) ++passing_;
+  if (batch.patient) {
+    if (first_patient_ == 0) first_patient_ = ticket;
+    last_patient_ = ticket;
+  }
+  const bool much = undurable_bytes_.load(std::memory_order_relaxed) >= kBeginBytes;
+  if (much || (!batch.patient && !batch.passing)) urgent_to_ = ticket;
+  wake = resting_ && much;
   if (wake) resting_ = false;
   return Ticket{ticket};
 }
 
-PendingQueue::Pushed PendingQueue::push(Ticket wanted) {
+PendingQueue::Pushed PendingQueue::push(Ticket wanted, Ticket overdue) {
   const std::uint64_t number = core::raw(wanted);
-  if (!unpushed_.load(std::memory_order_relaxed) &&
+  if (overdue == core::kNoTicket && !unpushed_.load(std::memory_order_relaxed) &&
       number <= wanted_.load(std::memory_order_relaxed)) {
     return {};
   }
@@ -74,30 +96,51 @@ PendingQueue::Pushed PendingQueue::push(Ticket wanted) {
   }
   Pushed pushed;
   if (!group_.empty()) {
-    if (number >= group_.first_ticket) urgent_ = true;
-    pushed.wake = (urgent_ || !lingering_) && std::exchange(resting_, false);
+    want_patient(number);
+    (void)make_urgent(core::raw(overdue));
+    const bool begin = urgent_to_ != 0 || (first_patient_ != 0 && !lingering_);
+    pushed.wake = begin && std::exchange(resting_, false);
+    if (passing_ != 0) pushed.held = Ticket{last()};
   }
   pushed.raised = std::exchange(raised_, false);
   return pushed;
 }
 
-bool PendingQueue::want(Ticket ticket) {
+bool PendingQueue::want(Ticket wanted, Ticket overdue) {
   MutexLock lock(mutex_);
-  if (group_.empty() || core::raw(ticket) < group_.first_ticket) return false;
-  urgent_ = true;
+  if (group_.empty() || core::raw(wanted) < first_live()) return false;
+  want_patient(core::raw(wanted));
+  (void)make_urgent(core::raw(overdue));
+  return urgent_to_ != 0;
+}
+
+/// Somebody holds an answer until `number` is durable: that takes what is patient up to there.
+void PendingQueue::want_patient(std::uint64_t number) {
+  if (first_patient_ == 0 || first_patient_ > number) return;
+  urgent_to_ = std::max(urgent_to_, std::min(number, last_patient_));
+}
+
+bool PendingQueue::make_urgent(std::uint64_t number) {
+  if (group_.empty()) return false;
+  number = std::min(number, last());
+  if (number < first_live() || number <= urgent_to_) return false;
+  urgent_to_ = number;
   return true;
 }
 
-bool PendingQueue::hurry() {
+bool PendingQueue::hurry(Ticket last_ticket) {
   MutexLock lock(mutex_);
-  if (group_.empty()) return false;
-  urgent_ = true;
-  return true;
+  return make_urgent(core::raw(last_ticket));
+}
+
+bool PendingQueue::hurry_patient() {
+  MutexLock lock(mutex_);
+  return make_urgent(last_patient_);
 }
 
 bool PendingQueue::only_patient() {
   MutexLock lock(mutex_);
-  return !group_.empty() && !urgent_;
+  return first_patient_ != 0 && urgent_to_ == 0;
 }
 
 void PendingQueue::set_lingering(bool lingering) {
@@ -108,8 +151,7 @@ void PendingQueue::set_lingering(bool lingering) {
 bool PendingQueue::cancel(Ticket ticket, core::ListId list) {
   MutexLock lock(mutex_);
   const std::uint64_t number = core::raw(ticket);
-  if (group_.empty() || number < group_.first_ticket ||
-      number - group_.first_ticket >= group_.batches.size()) {
+  if (group_.empty() || number < group_.first_ticket || number > last()) {
     return false;  // sealed, or never given
   }
   PendingBatch& batch = group_.batches[number - group_.first_ticket];
@@ -136,16 +178,46 @@ bool PendingQueue::cancel(Ticket ticket, core::ListId list) {
   for (StoreOp& op : ops) op.message.reset();
   undurable_bytes_.fetch_sub(batch.bytes, std::memory_order_relaxed);
   batch.cancelled = true;
+  if (batch.passing) --passing_;
   batches_cancelled_.fetch_add(1, std::memory_order_relaxed);
-  if (--live_batches_ == 0 && !sealed_outstanding_) {
-    // Nothing is on its way and nothing is left to write: durable at once.
-    passed_last_ = submitted_.load(std::memory_order_relaxed);
-    raise_durable(passed_last_);
+  if (pass_cancelled()) {
     raised_ = true;
-    group_.clear();
-    urgent_ = false;
+    unpushed_.store(true, std::memory_order_relaxed);  // the next push tells of it
   }
   return true;
+}
+
+/// What was cancelled in the beginning is durable, unless something before it is on its way. True:
+/// durable() has grown.
+bool PendingQueue::pass_cancelled() {
+  const auto& batches = group_.batches;
+  if (passed_ == batches.size() || !batches[passed_].cancelled) return false;
+  while (passed_ < batches.size() && batches[passed_].cancelled) ++passed_;
+  if (sealed_outstanding_) return false;  // publish() comes back to it
+  return raise_passed();
+}
+
+bool PendingQueue::raise_passed() {
+  if (passed_ == 0) return false;
+  const std::uint64_t through = first_live() - 1;
+  if (!raise_durable(through)) return false;
+  passed_last_ = through;
+  if (urgent_to_ <= through) urgent_to_ = 0;
+  forget_passed();
+  return true;
+}
+
+/// Gives up what was cancelled, of which nothing is left to do: what goes on passing, and is never
+/// sealed, must not grow without end.
+void PendingQueue::forget_passed() {
+  if (passed_ == group_.batches.size()) {
+    group_.clear();
+    passed_ = 0;
+    return;
+  }
+  if (passed_ < kPassedKept || 2 * passed_ < group_.batches.size()) return;
+  drop_front(group_, passed_);
+  passed_ = 0;
 }
 
 void PendingQueue::append_internal(InternalBatch batch) {
@@ -156,14 +228,47 @@ void PendingQueue::append_internal(InternalBatch batch) {
 
 bool PendingQueue::seal(PendingGroup& group) {
   MutexLock lock(mutex_);
-  if (group_.empty() || !urgent_) return false;
+  if (group_.empty() || urgent_to_ == 0) return false;
+  std::size_t cut = urgent_to_ - group_.first_ticket + 1;
+  const auto stays = [](const PendingBatch& batch) { return batch.passing && !batch.cancelled; };
+  while (cut < group_.batches.size() && !stays(group_.batches[cut])) ++cut;
   std::swap(group, group_);
-  urgent_ = false;
   if (group_.ops.capacity() > kOpsKept) group_ = {};
-  live_batches_ = 0;
+  urgent_to_ = first_patient_ = last_patient_ = 0;
+  passed_ = passing_ = 0;
+  if (cut < group.batches.size()) leave_behind(group, cut);
   sealed_outstanding_ = true;
   sealed_last_ = group.first_ticket + group.batches.size() - 1;
   return true;
+}
+
+/// From batch `cut` on, which is passing, nothing is urgent.
+void PendingQueue::leave_behind(PendingGroup& sealed, std::size_t cut) {
+  group_.first_ticket = sealed.first_ticket + cut;
+  const std::uint32_t first_op = sealed.batches[cut].first_op;
+  for (std::size_t i = cut; i < sealed.batches.size(); ++i) {
+    PendingBatch& batch = sealed.batches[i];
+    batch.first_op -= first_op;
+    group_.batches.push_back(batch);
+    if (batch.passing && !batch.cancelled) ++passing_;
+    if (!batch.patient) continue;
+    last_patient_ = sealed.first_ticket + i;
+    if (first_patient_ == 0) first_patient_ = last_patient_;
+  }
+  group_.ops.assign(std::make_move_iterator(sealed.ops.begin() + first_op),
+                    std::make_move_iterator(sealed.ops.end()));
+  sealed.batches.resize(cut);
+  sealed.ops.resize(first_op);
+}
+
+std::size_t PendingQueue::passing() {
+  MutexLock lock(mutex_);
+  return passing_;
+}
+
+bool PendingQueue::sealed_outstanding() {
+  MutexLock lock(mutex_);
+  return sealed_outstanding_;
 }
 
 std::optional<InternalBatch> PendingQueue::take_internal() {
@@ -181,30 +286,32 @@ std::optional<Ticket> PendingQueue::take_passed() {
   return Ticket{passed};
 }
 
-void PendingQueue::publish(Ticket ticket, std::uint64_t bytes) {
+bool PendingQueue::publish(Ticket ticket, std::uint64_t bytes) {
   MutexLock lock(mutex_);
   undurable_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   if (core::raw(ticket) >= sealed_last_) sealed_outstanding_ = false;
-  raise_durable(core::raw(ticket));
+  bool raised = raise_durable(core::raw(ticket));
+  if (!sealed_outstanding_ && raise_passed()) raised = true;
+  return raised;
 }
 
 bool PendingQueue::rest() {
   MutexLock lock(mutex_);
-  if ((!group_.empty() && urgent_) || !internal_.empty()) return false;
+  if (urgent_to_ != 0 || !internal_.empty()) return false;
   resting_ = true;
   return true;
 }
 
 bool PendingQueue::rest_without_internal() {
   MutexLock lock(mutex_);
-  resting_ = group_.empty() || !urgent_;
+  resting_ = urgent_to_ == 0;
   return resting_;
 }
 
-void PendingQueue::raise_durable(std::uint64_t ticket) noexcept {
-  if (ticket > durable_.load(std::memory_order_relaxed)) {
-    durable_.store(ticket, std::memory_order_release);
-  }
+bool PendingQueue::raise_durable(std::uint64_t ticket) noexcept {
+  if (ticket <= durable_.load(std::memory_order_relaxed)) return false;
+  durable_.store(ticket, std::memory_order_release);
+  return true;
 }
 
 }  // namespace pabal::store

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -20,6 +21,8 @@ struct PendingBatch {
   std::uint32_t ops = 0;
   std::uint64_t bytes = 0;  ///< message bytes
   bool cancelled = false;
+  bool passing = false;  ///< core::StoreOp::passing
+  bool patient = false;  ///< an acknowledgement
 };
 
 /// Batches with consecutive tickets, waiting to be written.
@@ -54,14 +57,26 @@ struct InternalBatch {
 /// Where the engine's batches wait for the store thread. The only thing that both touch; its lock
 /// is held for moves of pointers only.
 ///
-/// A batch that is one acknowledgement is patient: nobody loses anything if it is not written, only
-/// a message comes again after a crash. So it waits for a batch that is not, for somebody who holds
-/// an answer until it is durable, or for hurry(); of a consumer that acknowledges one message after
-/// the other, the acknowledgement then costs no sync of its own.
+/// What is urgent is sealed, and all before it. Two kinds of batches are not urgent by themselves:
+///
+/// - One that is one acknowledgement is patient: nobody loses anything if it is not written, only a
+///   message comes again after a crash. So it waits for what is urgent, for somebody who holds an
+///   answer until it or something behind it is durable, or for hurry(). Of a consumer that
+///   acknowledges one message after the other, the acknowledgement then costs no sync of its own.
+/// - One that is passing will probably be cancelled before long, although somebody holds an answer.
+///   It waits for what is urgent, or for hurry(); and what is urgent before it leaves it behind, or
+///   else its acknowledgement would have to be written as well, with the next ones before it.
+///
+/// Where nothing is sealed and not synced, what was cancelled up to the first batch that was not
+/// counts as durable at once.
 class PendingQueue {
  public:
-  /// `patience`: whether acknowledgements wait; if so, somebody calls hurry().
-  explicit PendingQueue(bool patience) noexcept : patience_(patience) {}
+  /// Whether acknowledgements are patient, and what is passing waits. If so, somebody calls hurry().
+  struct Waits {
+    bool acknowledgements = false;
+    bool passing = false;
+  };
+  explicit PendingQueue(Waits waits) noexcept : waits_(waits) {}
 
   /// Inside the engine. Takes the contents of `ops`. True in `wake`: so much waits that the store
   /// thread, which sleeps, should not wait for push().
@@ -71,32 +86,40 @@ class PendingQueue {
   struct Pushed {
     bool wake = false;    ///< something is to be written, and the store thread sleeps
     bool raised = false;  ///< cancel() has moved durable() since the last push
+    core::Ticket held = core::kNoTicket;  ///< up to here, something passing waits
   };
   /// See core::Store::push. Any thread.
-  Pushed push(core::Ticket wanted) PABAL_EXCLUDES(mutex_);
-  /// As push() when somebody is about to write: wakes nobody. False: `ticket` is not among what
-  /// waits.
-  bool want(core::Ticket ticket) PABAL_EXCLUDES(mutex_);
-  /// What waits with patience is written now, too. Any thread; wakes nobody. False: nothing waits.
-  bool hurry() PABAL_EXCLUDES(mutex_);
-  /// Whether all that waits is patient, and there is something.
+  Pushed push(core::Ticket wanted, core::Ticket overdue) PABAL_EXCLUDES(mutex_);
+  /// As push() when somebody is about to write: wakes nobody. False: `wanted` is not among what
+  /// waits, or nothing is urgent.
+  bool want(core::Ticket wanted, core::Ticket overdue) PABAL_EXCLUDES(mutex_);
+  /// All that waits is urgent, up to `last`. Any thread; wakes nobody. False: nothing is, that was
+  /// not before.
+  bool hurry(core::Ticket last = core::Ticket{~std::uint64_t{0}}) PABAL_EXCLUDES(mutex_);
+  /// What is patient, and all before it.
+  bool hurry_patient() PABAL_EXCLUDES(mutex_);
+  /// Whether something is patient, and nothing urgent.
   [[nodiscard]] bool only_patient() PABAL_EXCLUDES(mutex_);
   /// The store thread sleeps for a while only, and will call hurry(): what is patient need not wake
   /// it.
   void set_lingering(bool lingering) PABAL_EXCLUDES(mutex_);
   void append_internal(InternalBatch batch) PABAL_EXCLUDES(mutex_);
+  /// How many batches are passing. Any thread.
+  [[nodiscard]] std::size_t passing() PABAL_EXCLUDES(mutex_);
+  /// Whether something is sealed and not durable yet.
+  [[nodiscard]] bool sealed_outstanding() PABAL_EXCLUDES(mutex_);
 
-  /// Store thread: takes everything that is pending. `group` must be empty; its memory is reused.
-  /// False: there is nothing, or nothing but what is patient.
+  /// Store thread: takes what is urgent, what is before it, and what follows it up to something
+  /// passing. `group` must be empty; its memory is reused. False: nothing is urgent.
   bool seal(PendingGroup& group) PABAL_EXCLUDES(mutex_);
   std::optional<InternalBatch> take_internal() PABAL_EXCLUDES(mutex_);
-  /// Store thread: the last ticket of what was cancelled to the last batch and so never sealed, if
-  /// it is behind all that was; once.
+  /// Store thread: the last ticket of what was cancelled and so never sealed, if it is behind all
+  /// that was; once.
   std::optional<core::Ticket> take_passed() PABAL_EXCLUDES(mutex_);
-  /// Store thread: what was sealed is durable up to `ticket`; `bytes` of messages with it.
-  void publish(core::Ticket ticket, std::uint64_t bytes) PABAL_EXCLUDES(mutex_);
-  /// Store thread: nothing to do; the next append must wake it. False: there is something that is
-  /// not patient.
+  /// Store thread: what was sealed is durable up to `ticket`; `bytes` of messages with it. False:
+  /// durable() is where it was.
+  bool publish(core::Ticket ticket, std::uint64_t bytes) PABAL_EXCLUDES(mutex_);
+  /// Store thread: nothing to do; the next append must wake it. False: there is something urgent.
   bool rest() PABAL_EXCLUDES(mutex_);
   /// Store thread: what the reclaimer appended waits for room; the next append must wake it all the
   /// same, because that may fit. False: there is something appended.
@@ -118,21 +141,37 @@ class PendingQueue {
 
  private:
   bool merge_acknowledgement(std::span<core::StoreOp> ops) PABAL_REQUIRES(mutex_);
-  void raise_durable(std::uint64_t ticket) noexcept;
+  void want_patient(std::uint64_t number) PABAL_REQUIRES(mutex_);
+  bool make_urgent(std::uint64_t number) PABAL_REQUIRES(mutex_);
+  void leave_behind(PendingGroup& sealed, std::size_t cut) PABAL_REQUIRES(mutex_);
+  bool pass_cancelled() PABAL_REQUIRES(mutex_);
+  bool raise_passed() PABAL_REQUIRES(mutex_);
+  void forget_passed() PABAL_REQUIRES(mutex_);
+  [[nodiscard]] std::uint64_t last() const PABAL_REQUIRES(mutex_) {
+    return group_.first_ticket + group_.batches.size() - 1;
+  }
+  [[nodiscard]] std::uint64_t first_live() const PABAL_REQUIRES(mutex_) {
+    return group_.first_ticket + passed_;
+  }
+  bool raise_durable(std::uint64_t ticket) noexcept;
 
-  const bool patience_;
+  const Waits waits_;
   Mutex mutex_;
   PendingGroup group_ PABAL_GUARDED_BY(mutex_);
-  std::uint64_t live_batches_ PABAL_GUARDED_BY(mutex_) = 0;  // of group_, not cancelled
+  std::size_t passed_ PABAL_GUARDED_BY(mutex_) = 0;   // its first batches: so many were cancelled
+  std::size_t passing_ PABAL_GUARDED_BY(mutex_) = 0;  // of its batches, neither cancelled
+  // Its first and last batch that is patient, and the last that is urgent; 0: none.
+  std::uint64_t first_patient_ PABAL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t last_patient_ PABAL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t urgent_to_ PABAL_GUARDED_BY(mutex_) = 0;
   std::deque<InternalBatch> internal_ PABAL_GUARDED_BY(mutex_);
   bool sealed_outstanding_ PABAL_GUARDED_BY(mutex_) = false;
   std::uint64_t sealed_last_ PABAL_GUARDED_BY(mutex_) = 0;
   std::uint64_t passed_last_ PABAL_GUARDED_BY(mutex_) = 0;
-  bool urgent_ PABAL_GUARDED_BY(mutex_) = false;     // of group_, something is not patient
   bool lingering_ PABAL_GUARDED_BY(mutex_) = false;  // while resting_: it comes by itself
   bool resting_ PABAL_GUARDED_BY(mutex_) = false;
   bool raised_ PABAL_GUARDED_BY(mutex_) = false;  // by cancel(), since the last push
-  std::atomic<bool> unpushed_{false};
+  std::atomic<bool> unpushed_{false};  // push() has something to do, or to tell
   std::atomic<std::uint64_t> wanted_{0};  // highest that was pushed
   std::atomic<std::uint64_t> submitted_{0};
   std::atomic<std::uint64_t> durable_{0};

@@ -167,6 +167,7 @@ Ticket MemoryStore::append(std::span<StoreOp> ops) {
   {
     MutexLock lock(mutex_);
     ticket = Ticket{++submitted_};
+    if (!ops.empty() && ops.front().passing) ++batches_passing_;
     for (const StoreOp& op : ops) {
       if (op.kind != StoreOpKind::add) continue;
       const std::uint64_t bytes = op.message->flat().size();
@@ -305,6 +306,11 @@ void MemoryStore::deliver() {
 std::size_t MemoryStore::pages_waiting() const {
   MutexLock lock(mutex_);
   return requests_.size();
+}
+
+std::uint64_t MemoryStore::batches_passing() const {
+  MutexLock lock(mutex_);
+  return batches_passing_;
 }
 
 void MemoryStore::seal(Ticket ticket) {

@@ -67,6 +67,8 @@ class MemoryStore final : public core::Store {
 
   /// cancel() refuses from now on for everything up to `ticket`: its group is being written.
   void seal(core::Ticket ticket);
+  /// How many batches came with core::StoreOp::passing, which means nothing here.
+  [[nodiscard]] std::uint64_t batches_passing() const;
   /// manual_durability: everything up to `ticket` survives restart() now. Tells nobody: see
   /// deliver().
   void make_durable(core::Ticket ticket);
@@ -115,6 +117,7 @@ class MemoryStore final : public core::Store {
   std::uint64_t reserved_ PABAL_GUARDED_BY(mutex_) = 0;
   std::uint64_t bytes_written_ PABAL_GUARDED_BY(mutex_) = 0;
   std::uint64_t batches_cancelled_ PABAL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t batches_passing_ PABAL_GUARDED_BY(mutex_) = 0;
   core::Admission admission_ PABAL_GUARDED_BY(mutex_) = core::Admission::granted;
   std::uint32_t granted_first_ PABAL_GUARDED_BY(mutex_) = 0;
   bool refused_ PABAL_GUARDED_BY(mutex_) = false;  ///< somebody waits for space_changed

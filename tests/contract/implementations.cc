@@ -145,12 +145,12 @@ class Journal : public StoreUnderTest {
   ~Journal() override { store_->close(); }
   core::Store& store() override { return *store_; }
   void sync() override {
-    store_->push(store_->submitted(), core::Writer::store);
+    store_->push(store_->submitted(), core::Writer::store, core::kNoTicket);
     recorder_->wait_for_durable(*store_, store_->submitted());
   }
   core::Page read(const core::PageRequest& request) override {
     store_->read(request);
-    store_->push(store_->submitted(), core::Writer::store);
+    store_->push(store_->submitted(), core::Writer::store, core::kNoTicket);
     return recorder_->wait_for_page(request.id);
   }
   void reopen() override {
@@ -161,7 +161,7 @@ class Journal : public StoreUnderTest {
     open();
   }
   void wait_for_space_changed(std::uint64_t times) override {
-    store_->push(store_->submitted(), core::Writer::store);
+    store_->push(store_->submitted(), core::Writer::store, core::kNoTicket);
     recorder_->wait_for_space_changes(times);
   }
 
@@ -176,6 +176,7 @@ class Journal : public StoreUnderTest {
     options.ballast_bytes = 64 << 10;
     options.bytes_limit = bytes_limit_;
     options.acknowledgements_wait = std::chrono::milliseconds(5);
+    options.passing_wait_max = std::chrono::milliseconds(1);
     auto store = store::JournalStore::open(options, *recorder_);
     PABAL_CHECK(store.has_value(), "the store opens");
     store_ = std::move(*store);

@@ -86,7 +86,7 @@ class EngineOnJournal : public testing::Test, public core::StoreListener {
     for (bool worked = true; worked;) {
       if (files_->dead() || core_->failed()) return false;
       worked = engine_->run(now_);
-      core_->push(core_->submitted(), core::Writer::store);
+      core_->push(core_->submitted(), core::Writer::store, core::kNoTicket);
       for (const Step step : {Step::write, Step::sync, Step::apply, Step::page, Step::flush,
                               Step::reclaim, Step::prepare}) {
         while (core_->step(step)) worked = true;

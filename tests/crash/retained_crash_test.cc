@@ -61,7 +61,7 @@ class RetainedOnJournal : public testing::Test, public core::StoreListener {
     int reclaims = 0;
     for (bool worked = true; worked;) {
       worked = engine_->run(now_);
-      core_->push(core_->submitted(), core::Writer::store);
+      core_->push(core_->submitted(), core::Writer::store, core::kNoTicket);
       for (const Step step : {Step::write, Step::sync, Step::apply, Step::page, Step::flush,
                               Step::reclaim, Step::prepare}) {
         while (core_->step(step)) {

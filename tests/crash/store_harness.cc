@@ -77,6 +77,7 @@ StoreHarness::StoreHarness(std::uint64_t seed) : files(seed), random(seed) {
   options.group_bytes_max = 16 << 10;
   options.index_flush_journal_bytes = 96 << 10;
   options.index_memory_bytes_max = 64 << 10;
+  options.passing_wait_max = std::chrono::milliseconds(1);
 }
 
 StoreHarness::~StoreHarness() {
@@ -367,7 +368,9 @@ void StoreHarness::random_batch() {
     }
     default: {
       if (!make_room(bytes + 200)) return;
-      const Ticket ticket = send(queue, bytes, priority);
+      auto one = add(queue, priority, message(bytes));
+      one.passing = pick(2) == 0;
+      const Ticket ticket = submit(batch(std::move(one)));
       if (pick(4) == 0) cancel(ticket, queue);
       return;
     }

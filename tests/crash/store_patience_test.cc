@@ -1,4 +1,5 @@
-// Acknowledgements that nobody waits for: what they wait for, and what they do not.
+// What the store does not write at once: acknowledgements that nobody waits for, and sends whose
+// consumers will probably be done with them before they could be synced.
 
 #include <gtest/gtest.h>
 
@@ -25,6 +26,7 @@ class StorePatience : public testing::Test {
  protected:
   void SetUp() override {
     disk_.options.acknowledgements_wait = std::chrono::milliseconds(5);
+    disk_.options.passing_wait_max = std::chrono::milliseconds(1);
     auto opened = JournalCore::open(disk_.options, disk_, &bells_);
     ASSERT_TRUE(opened) << opened.error().text;
     core_ = std::move(*opened);
@@ -33,8 +35,8 @@ class StorePatience : public testing::Test {
     ops[0].list = kOrders;
     ops[0].detail = std::make_unique<core::StoreOpDetail>();
     ops[0].detail->list = {kOrders, {core::DestinationKind::queue, "orders"}};
-    push(core_->append(ops));
-    for (int i = 0; i < 3; ++i) push(send());
+    (void)push(core_->append(ops));
+    for (int i = 0; i < 3; ++i) (void)push(send());
     rest();
     bells_.writes = 0;
   }
@@ -50,7 +52,16 @@ class StorePatience : public testing::Test {
                                       4, sequence, sequence));
     return core_->append(ops);
   }
-  void push(Ticket wanted) { (void)core_->push(wanted, Writer::store); }
+  Ticket send_passing() {
+    std::vector<core::StoreOp> ops;
+    ops.push_back(disk_.add(kOrders, 4, disk_.message(100)));
+    ops[0].passing = true;
+    return core_->append(ops);
+  }
+  core::Pushed push(Ticket wanted, Ticket overdue = core::kNoTicket) {
+    return core_->push(wanted, Writer::store, overdue);
+  }
+  std::uint64_t synced() { return core_->status().groups_synced; }
   bool write() {
     const bool written = core_->step(Step::write);
     (void)core_->step(Step::sync);
@@ -67,11 +78,11 @@ class StorePatience : public testing::Test {
 
 TEST_F(StorePatience, AnAcknowledgementGoesWithTheNextSend) {
   const Ticket acknowledged = acknowledge(1);
-  push(core::kNoTicket);
+  (void)push(core::kNoTicket);
   EXPECT_FALSE(write());
   EXPECT_LT(core_->durable(), acknowledged);
   const Ticket sent = send();
-  push(sent);
+  (void)push(sent);
   const auto groups = core_->status().groups_synced;
   EXPECT_TRUE(write());
   EXPECT_EQ(core_->durable(), sent);
@@ -80,7 +91,7 @@ TEST_F(StorePatience, AnAcknowledgementGoesWithTheNextSend) {
 
 TEST_F(StorePatience, SomebodyWaitsForIt) {
   const Ticket acknowledged = acknowledge(1);
-  push(acknowledged);
+  (void)push(acknowledged);
   EXPECT_EQ(bells_.writes, 1);
   EXPECT_TRUE(write());
   EXPECT_EQ(core_->durable(), acknowledged);
@@ -88,17 +99,17 @@ TEST_F(StorePatience, SomebodyWaitsForIt) {
 
 TEST_F(StorePatience, SomebodyBeginsToWaitLater) {
   const Ticket acknowledged = acknowledge(1);
-  push(core::kNoTicket);
+  (void)push(core::kNoTicket);
   rest();
   bells_.writes = 0;
-  push(acknowledged);
+  (void)push(acknowledged);
   EXPECT_EQ(bells_.writes, 1);
   EXPECT_TRUE(write());
 }
 
 TEST_F(StorePatience, ItsTimeIsUp) {
   const Ticket acknowledged = acknowledge(1);
-  push(core::kNoTicket);
+  (void)push(core::kNoTicket);
   EXPECT_TRUE(core_->only_patient());
   EXPECT_TRUE(core_->hurry());
   EXPECT_TRUE(write());
@@ -108,7 +119,7 @@ TEST_F(StorePatience, ItsTimeIsUp) {
 
 TEST_F(StorePatience, APageThatMustShowItDoesNotWait) {
   const Ticket acknowledged = acknowledge(1);
-  push(core::kNoTicket);
+  (void)push(core::kNoTicket);
   core::PageRequest request;
   request.list = kOrders;
   request.priority = 4;
@@ -121,11 +132,11 @@ TEST_F(StorePatience, APageThatMustShowItDoesNotWait) {
 TEST_F(StorePatience, WakesTheThreadOnlyIfItWouldSleepOn) {
   core_->set_lingering(true);
   (void)acknowledge(1);
-  push(core::kNoTicket);
+  (void)push(core::kNoTicket);
   EXPECT_EQ(bells_.writes, 0);
   core_->set_lingering(false);
   (void)acknowledge(2);
-  push(core::kNoTicket);
+  (void)push(core::kNoTicket);
   EXPECT_EQ(bells_.writes, 1);
 }
 
@@ -137,8 +148,144 @@ TEST_F(StorePatience, WithoutPatienceItIsWrittenAtOnce) {
   core_ = std::move(*opened);
   rest();
   (void)acknowledge(1);
-  push(core::kNoTicket);
+  (void)push(core::kNoTicket);
   EXPECT_TRUE(write());
+}
+
+// --- in passing ----------------------------------------------------------------------------------
+
+TEST_F(StorePatience, WhatIsAcknowledgedInTimeIsNeverWritten) {
+  const auto groups = synced();
+  const Ticket sent = send_passing();
+  EXPECT_EQ(push(sent).held, sent);
+  EXPECT_EQ(bells_.writes, 0);
+  EXPECT_FALSE(write());
+  EXPECT_LT(core_->durable(), sent);
+  EXPECT_TRUE(core_->cancel(sent, kOrders));
+  EXPECT_EQ(core_->durable(), sent) << "its sender may be answered";
+  EXPECT_TRUE(push(core::kNoTicket).raised);
+  rest();
+  EXPECT_EQ(synced(), groups);
+}
+
+TEST_F(StorePatience, WhatIsNotAcknowledgedInTimeIsWritten) {
+  const Ticket sent = send_passing();
+  const Ticket held = push(sent).held;
+  EXPECT_EQ(push(sent, held).held, sent) << "until it is written";
+  EXPECT_EQ(bells_.writes, 1);
+  EXPECT_TRUE(write());
+  EXPECT_EQ(core_->durable(), sent);
+  EXPECT_FALSE(core_->cancel(sent, kOrders));
+}
+
+TEST_F(StorePatience, OnlyWhatIsOverdueIsWritten) {
+  const Ticket old = send_passing();
+  const Ticket held = push(old).held;
+  const Ticket young = send_passing();
+  EXPECT_EQ(push(young, held).held, young);
+  EXPECT_TRUE(write());
+  EXPECT_EQ(core_->durable(), old);
+  EXPECT_FALSE(write());
+  EXPECT_TRUE(core_->cancel(young, kOrders));
+  EXPECT_EQ(core_->durable(), young);
+}
+
+TEST_F(StorePatience, WhatIsUrgentTakesAlongWhatIsBeforeItAndNotWhatIsBehind) {
+  const Ticket before = send_passing();
+  const Ticket urgent = send();
+  const Ticket behind = send_passing();
+  (void)push(behind);
+  EXPECT_TRUE(write());
+  EXPECT_EQ(core_->durable(), urgent);
+  EXPECT_FALSE(core_->cancel(before, kOrders));
+  EXPECT_TRUE(core_->cancel(behind, kOrders));
+  EXPECT_EQ(core_->durable(), behind);
+}
+
+// Otherwise the acknowledgement of what was written once would have the next ones written as well,
+// and so on for ever.
+TEST_F(StorePatience, AnAcknowledgementBeforeItIsWrittenForItAndLeavesItBehind) {
+  (void)acknowledge(1);
+  const Ticket second = acknowledge(2);
+  const Ticket sent = send_passing();
+  EXPECT_EQ(push(sent).held, sent);
+  EXPECT_TRUE(write());
+  EXPECT_EQ(core_->durable(), second);
+  EXPECT_TRUE(core_->cancel(sent, kOrders));
+  EXPECT_EQ(core_->durable(), sent);
+}
+
+TEST_F(StorePatience, AnAcknowledgementBehindItGoesWithTheNextGroup) {
+  const Ticket sent = send_passing();
+  (void)push(sent);
+  const Ticket acknowledged = acknowledge(1);
+  (void)push(core::kNoTicket);
+  EXPECT_FALSE(write());
+  EXPECT_TRUE(core_->hurry_patient());
+  EXPECT_TRUE(write());
+  EXPECT_EQ(core_->durable(), acknowledged);
+}
+
+TEST_F(StorePatience, WhatPassesWhileSomethingIsSyncedIsDurableWithIt) {
+  const Ticket written = send();
+  (void)push(written);
+  ASSERT_TRUE(core_->step(Step::write));
+  const Ticket sent = send_passing();
+  (void)push(sent);
+  EXPECT_TRUE(core_->cancel(sent, kOrders));
+  EXPECT_LT(core_->durable(), written) << "answers are in order";
+  ASSERT_TRUE(core_->step(Step::sync));
+  EXPECT_EQ(core_->durable(), sent);
+}
+
+TEST_F(StorePatience, WhatPassesOutOfTurnWaitsForWhatIsBeforeIt) {
+  const Ticket first = send_passing();
+  const Ticket second = send_passing();
+  (void)push(second);
+  EXPECT_TRUE(core_->cancel(second, kOrders));
+  EXPECT_LT(core_->durable(), first);
+  EXPECT_TRUE(core_->cancel(first, kOrders));
+  EXPECT_EQ(core_->durable(), second);
+}
+
+// Several senders at once: there is always one whose message is out, so that the group never ends.
+TEST_F(StorePatience, WhatGoesOnPassingIsForgotten) {
+  const auto groups = synced();
+  Ticket before = send_passing();
+  for (int i = 0; i < 10'000; ++i) {
+    const Ticket next = send_passing();
+    (void)push(next);
+    ASSERT_TRUE(core_->cancel(before, kOrders)) << i;
+    ASSERT_EQ(core_->durable(), before);
+    before = next;
+  }
+  EXPECT_EQ(synced(), groups);
+  (void)push(before, before);
+  EXPECT_TRUE(write());
+  EXPECT_EQ(core_->durable(), before);
+}
+
+TEST_F(StorePatience, MuchIsBegunWithAllTheSame) {
+  for (int i = 0; i < 300; ++i) {
+    std::vector<core::StoreOp> ops;
+    ops.push_back(disk_.add(kOrders, 4, disk_.message(1000)));
+    ops[0].passing = true;
+    (void)core_->append(ops);
+  }
+  EXPECT_TRUE(write());
+}
+
+TEST_F(StorePatience, APageThatMustShowItIsNotKeptWaitingByWhatPasses) {
+  const Ticket sent = send_passing();
+  (void)push(sent);
+  core::PageRequest request;
+  request.list = kOrders;
+  request.priority = 4;
+  request.end = 10;
+  request.after = sent;
+  core_->read(request);
+  EXPECT_TRUE(write());
+  EXPECT_EQ(core_->durable(), sent);
 }
 
 // --- with threads --------------------------------------------------------------------------------
@@ -173,7 +320,7 @@ TEST_P(StoreThreads, EverythingBecomesDurable) {
     send.push_back(disk.add(kOrders, 4, disk.message(100)));
     while (store.admit(200) != core::Admission::granted) std::this_thread::yield();
     const Ticket sent = store.append(send);
-    (void)store.push(sent, GetParam());
+    (void)store.push(sent, GetParam(), core::kNoTicket);
     if (i % 3 != 0) {
       while (store.durable() < sent) std::this_thread::yield();
     }
@@ -181,7 +328,7 @@ TEST_P(StoreThreads, EverythingBecomesDurable) {
     done.push_back(
         StoreHarness::range(core::StoreOpKind::acknowledge, kOrders, core::kQueueReader, 4, i, i));
     (void)store.append(done);
-    (void)store.push(core::kNoTicket, GetParam());
+    (void)store.push(core::kNoTicket, GetParam(), core::kNoTicket);
   }
   while (store.durable() < store.submitted()) std::this_thread::yield();
   store.close();
@@ -211,7 +358,7 @@ TEST_P(StoreThreads, AGroupOfSeveralEntriesIsWrittenToItsEnd) {
       while (store.admit(4200) != core::Admission::granted) std::this_thread::yield();
       last = store.append(send);
     }
-    (void)store.push(last, GetParam());
+    (void)store.push(last, GetParam(), core::kNoTicket);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (store.durable() < last && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::yield();

@@ -144,7 +144,7 @@ TEST(StoreReview, WritesWhatFitsThoughTheReclaimersBatchFindsNoRoom) {
   const auto put = [&](const std::string& key, std::size_t bytes) {
     auto ops = attachment(key, bytes);
     (void)core.append(ops);
-    (void)core.push(core.submitted(), core::Writer::store);
+    (void)core.push(core.submitted(), core::Writer::store, core::kNoTicket);
     while (core.step(Step::write) || core.step(Step::sync) || core.step(Step::apply)) continue;
   };
   // 20 KB that count in the first segment, then one segment more and no other.
@@ -159,7 +159,7 @@ TEST(StoreReview, WritesWhatFitsThoughTheReclaimersBatchFindsNoRoom) {
   bells.rung.clear();
   auto ops = attachment("another", 100);
   const core::Ticket ticket = core.append(ops);
-  (void)core.push(core.submitted(), core::Writer::store);
+  (void)core.push(core.submitted(), core::Writer::store, core::kNoTicket);
   EXPECT_TRUE(bells.was_rung(Step::write));
   EXPECT_TRUE(core.step(Step::write));
   EXPECT_TRUE(core.step(Step::sync));
@@ -346,7 +346,7 @@ void put_attachments(core::Store& store) {
     ops[0].detail->value = std::string(1000, 'v');
     (void)store.append(ops);
   }
-  (void)store.push(store.submitted(), core::Writer::store);
+  (void)store.push(store.submitted(), core::Writer::store, core::kNoTicket);
 }
 
 TEST(StoreReview, ClosesOnAFullDisk) {

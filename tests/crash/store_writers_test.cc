@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <random>
@@ -35,7 +36,7 @@ enum class Fault : std::uint8_t { none, sync, write, death, full };
 
 struct Mood {
   const char* name;
-  std::chrono::milliseconds patience;
+  std::chrono::milliseconds patience;  ///< zero: nothing that is passing is held back, either
   Fault fault = Fault::none;
   int producers = 3;     ///< one: writes itself whenever it may
   bool limits = false;   ///< storeUsage and all that a producer waits for are small
@@ -125,6 +126,7 @@ class Works final : public core::StoreListener {
     options_.index_flush_journal_bytes = 96 << 10;
     options_.index_memory_bytes_max = 64 << 10;
     options_.acknowledgements_wait = mood.patience;
+    if (patient()) options_.passing_wait_max = std::chrono::microseconds(300);
     if (mood.limits) {
       options_.bytes_limit = 100'000;
       options_.undurable_bytes_max = 20'000;
@@ -142,6 +144,8 @@ class Works final : public core::StoreListener {
   std::uint64_t synced_here() const { return synced_here_.load(); }
   std::uint64_t synced_there() const { return synced_there_.load(); }
   int checks = 0;
+  /// What was consumed while it was held back.
+  std::uint64_t passed() const { return passed_; }
 
   void durable_advanced() noexcept override {
     tell([] {});
@@ -165,6 +169,8 @@ class Works final : public core::StoreListener {
   void page(std::uint64_t number);
   Ticket work(Random& random, bool& put_off);
   Ticket send(Random& random, std::size_t bytes);
+  bool consume_unwritten(Ticket ticket, std::uint64_t sequence);
+  void consume_passing(Random& random);
   Ticket transact(Random& random);
   Ticket acknowledge(bool any);
   Ticket touch(Random& random);
@@ -177,6 +183,7 @@ class Works final : public core::StoreListener {
   void finish();
   void finish_failed();
   void pace(const std::string& path, bool sync);
+  bool patient() const { return mood_.patience.count() != 0; }
   bool over() const { return failed_.load() || stuck_.load(); }
 
   template <class Change>
@@ -214,11 +221,13 @@ class Works final : public core::StoreListener {
   std::mutex door_;
   std::vector<Batch> batches_;  // by ticket, from 1
   std::set<std::uint64_t> live_;
+  std::deque<std::pair<Ticket, std::uint64_t>> passing_;  // with their sequences
   std::uint64_t next_ = 1;
   std::uint64_t requests_ = 0;
 
   std::mutex news_mutex_;
   std::condition_variable news_;
+  std::uint64_t passed_ = 0;
   std::uint64_t space_ = 0;
   std::map<std::uint64_t, core::Page> pages_;
   std::atomic<bool> failed_{false};
@@ -256,7 +265,7 @@ void Works::open() {
   ops[0].detail = std::make_unique<core::StoreOpDetail>();
   ops[0].detail->list = {kOrders, {core::DestinationKind::queue, "orders"}};
   const Ticket made = append(std::move(ops), {});
-  (void)store_->push(made, Writer::store);
+  (void)store_->push(made, Writer::store, core::kNoTicket);
   ASSERT_TRUE(wait_durable(made));
 }
 
@@ -296,12 +305,31 @@ Ticket Works::send(Random& random, std::size_t bytes) {
   const std::uint64_t sequence = next_++;
   std::vector<StoreOp> ops;
   ops.push_back(addition(sequence, std::move(sent)));
+  const bool passing = ops[0].passing = patient() && random() % 4 != 0;
   const Ticket ticket = append(std::move(ops), {{sequence}, {}});
-  if (random() % 8 == 0 && store_->cancel(ticket, kOrders)) {
-    batches_.back().added.clear();
-    live_.erase(sequence);
+  if (random() % 8 == 0) {
+    (void)consume_unwritten(ticket, sequence);
+  } else if (passing) {
+    passing_.emplace_back(ticket, sequence);
   }
   return ticket;
+}
+
+bool Works::consume_unwritten(Ticket ticket, std::uint64_t sequence) {
+  if (!live_.contains(sequence) || !store_->cancel(ticket, kOrders)) return false;
+  batches_[core::raw(ticket) - 1].added.clear();
+  live_.erase(sequence);
+  return true;
+}
+
+/// What is held back, mostly in the order in which it came.
+void Works::consume_passing(Random& random) {
+  for (std::uint64_t i = random() % 6; i > 0 && !passing_.empty(); --i) {
+    const std::size_t at = random() % 4 == 0 ? random() % passing_.size() : 0;
+    const auto [ticket, sequence] = passing_[at];
+    passing_.erase(passing_.begin() + static_cast<std::ptrdiff_t>(at));
+    if (consume_unwritten(ticket, sequence)) ++passed_;
+  }
 }
 
 /// Two messages and an acknowledgement, whole or not at all.
@@ -360,8 +388,16 @@ Ticket Works::work(Random& random, bool& put_off) {
 // --- those that push -----------------------------------------------------------------------------
 
 void Works::push(Random& random, Ticket wanted) {
-  const bool here = mood_.producers == 1 || random() % 3 != 0;
-  if (store_->push(wanted, here ? Writer::caller : Writer::store)) tell([] {});
+  core::Ticket overdue = core::kNoTicket;
+  do {
+    const bool here = mood_.producers == 1 || random() % 3 != 0;
+    const auto pushed = store_->push(wanted, here ? Writer::caller : Writer::store, overdue);
+    if (pushed.raised) tell([] {});
+    overdue = pushed.held;
+    // Closing writes what is held back, though nobody pushes again.
+    if (mood_.at_once && wanted == core::kNoTicket && random() % 4 == 0) return;
+    if (overdue != core::kNoTicket) std::this_thread::sleep_for(pushed.wait);
+  } while (overdue != core::kNoTicket && !over());
 }
 
 void Works::produce(std::uint64_t number) {
@@ -417,6 +453,7 @@ void Works::consume(std::uint64_t number) {
     {
       const std::lock_guard inside(door_);
       const std::size_t backlog = mood_.limits ? 0 : 20;
+      consume_passing(random);
       for (std::uint64_t i = random() % 6; live_.size() > backlog && i > 0; --i) {
         last = acknowledge(random() % 4 == 0);
       }
@@ -578,16 +615,19 @@ TEST_P(StoreWriters, WhatIsDurableIsInTheFiles) {
   const std::uint64_t count = many == nullptr ? 2 : std::strtoull(many, nullptr, 10);
   std::uint64_t here = 0;
   std::uint64_t there = 0;
+  std::uint64_t passed = 0;
   for (std::uint64_t seed = first; seed < first + count && !HasFailure(); ++seed) {
     Works works(GetParam(), seed);
     works.run();
     here += works.synced_here();
     there += works.synced_there();
+    passed += works.passed();
     EXPECT_GT(works.checks, 1);
   }
   if (GetParam().fault == Fault::none) {
     EXPECT_GT(here, 0U) << "those who push must have written";
     EXPECT_GT(there, 0U) << "and the store's thread";
+    EXPECT_EQ(passed > 0, GetParam().patience.count() != 0) << "consumed while held back";
   }
   RecordProperty("syncs", std::to_string(here) + " here, " + std::to_string(there) + " there");
 }

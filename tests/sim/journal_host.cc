@@ -99,6 +99,7 @@ class JournalHost final : public StoreHost {
   core::Store* start(core::StoreListener& listener, std::string& why) override {
     may_fail_ = false;
     options_.acknowledgements_wait = std::chrono::milliseconds(random_.below(2));
+    options_.passing_wait_max = std::chrono::microseconds(random_.below(2));
     for (auto& weight : weights_) weight = static_cast<unsigned>(1 << random_.below(6));
     for (int deaths = 0;; ++deaths) {
       if (deaths < 3 && random_.one_in(5)) files_.die_at(random_.between(1, 30));

@@ -23,8 +23,8 @@ class LyingStore final : public core::Store {
   bool cancel(core::Ticket ticket, core::ListId list) override {
     return store_.cancel(ticket, list);
   }
-  bool push(core::Ticket wanted, core::Writer writer) override {
-    return store_.push(wanted, writer);
+  core::Pushed push(core::Ticket wanted, core::Writer writer, core::Ticket overdue) override {
+    return store_.push(wanted, writer, overdue);
   }
   [[nodiscard]] core::Ticket submitted() const noexcept override { return store_.submitted(); }
   [[nodiscard]] core::Ticket durable() const noexcept override {

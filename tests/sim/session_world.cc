@@ -114,7 +114,7 @@ void SessionWorld::crash() {
 void SessionWorld::enter() {
   for (int i = 0; i < 3 && engine_->run(now_); ++i) {
   }
-  (void)store_->push(store_->submitted(), core::Writer::store);
+  (void)store_->push(store_->submitted(), core::Writer::store, core::kNoTicket);
   take_effects();
 }
 

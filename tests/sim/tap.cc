@@ -1,5 +1,6 @@
 #include "tests/sim/tap.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "tests/sim/model.h"
@@ -126,6 +127,11 @@ core::Ticket Tap::append(std::span<core::StoreOp> ops) {
                 op.message ? " message " : "",
                 op.message ? std::to_string(number_of(*op.message)).c_str() : "");
   }
+  // The engine says so of few; here any plain send may be held back.
+  const bool plain = std::all_of(ops.begin(), ops.end(), [](const core::StoreOp& op) {
+    return op.kind == core::StoreOpKind::add || op.kind == core::StoreOpKind::add_reference;
+  });
+  if (plain && hash_ % 4 == 0) ops.front().passing = true;
   const core::Ticket ticket = store_.append(ops);
   if (!jobs.added.empty() || !jobs.removed.empty()) {
     jobs.ticket = ticket;

@@ -40,8 +40,8 @@ class Tap final : public core::Store {
   [[nodiscard]] std::string refusal() const override { return store_.refusal(); }
   core::Ticket append(std::span<core::StoreOp> ops) override;
   bool cancel(core::Ticket ticket, core::ListId list) override;
-  bool push(core::Ticket wanted, core::Writer writer) override {
-    return store_.push(wanted, writer);
+  core::Pushed push(core::Ticket wanted, core::Writer writer, core::Ticket overdue) override {
+    return store_.push(wanted, writer, overdue);
   }
   [[nodiscard]] core::Ticket submitted() const noexcept override { return store_.submitted(); }
   [[nodiscard]] core::Ticket durable() const noexcept override { return store_.durable(); }

@@ -184,7 +184,7 @@ class World final : private core::StoreListener {
     more_work_ = engine_->run(now_);
     model_.entry_ends(store_->submitted());
     collect();
-    if (store_->push(wanted_, core::Writer::store)) durable_told_ = true;
+    if (store_->push(wanted_, core::Writer::store, core::kNoTicket).raised) durable_told_ = true;
   }
   void collect();
   void sabotage(std::vector<core::Delivery>& deliveries);

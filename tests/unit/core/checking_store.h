@@ -60,6 +60,7 @@ class CheckingStore final : public Store {
       plain = false;
     }
     if (plain) plain_.insert(ticket);
+    EXPECT_TRUE(plain || !ops.front().passing) << "only what can be cancelled is held back";
     const Ticket given = memory.append(ops);
     EXPECT_EQ(given, ticket);
     return given;

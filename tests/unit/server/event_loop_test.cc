@@ -273,13 +273,13 @@ TEST(EventLoopTest, WhoSpeaksWhileTheLoopWritesForTheStoreWasNotSilent) {
   std::atomic<TestClient*> speaks = nullptr;
   LoopSetup setup;
   setup.manual_durability = true;
-  setup.on_push = [&](store::MemoryStore& store, core::Writer writer) {
+  setup.on_push = [&](store::MemoryStore& store, core::Writer writer, core::Ticket /*overdue*/) {
     if (writer == core::Writer::caller && speaks != nullptr) {
       EXPECT_TRUE(speaks.exchange(nullptr)->send("ID idler\n"));
       std::this_thread::sleep_for(kStall);
     }
     store.make_durable(store.submitted());
-    return true;
+    return core::Pushed{true, core::kNoTicket, {}};
   };
   LoopRig rig(setup);
   TestClient silent(rig.port());
@@ -294,6 +294,43 @@ TEST(EventLoopTest, WhoSpeaksWhileTheLoopWritesForTheStoreWasNotSilent) {
   }
   ASSERT_EQ(speaks, nullptr) << "the loop never wrote";
   EXPECT_LT(idle_of(silent), kStall);
+}
+
+// Goal: who waits for what the store holds back is answered, though nobody says anything more, and
+// what came while the loop waited for the first is not forgotten.
+TEST(EventLoopTest, WhatIsHeldBackIsPushedAgainWhenItIsOverdue) {
+  LoopSetup setup;
+  setup.manual_durability = true;
+  std::atomic<int> in_vain = 0;  // pushes that wrote nothing
+  setup.on_push = [&](store::MemoryStore& store, core::Writer /*writer*/, core::Ticket overdue) {
+    core::Pushed pushed;
+    if (overdue > store.durable()) {
+      store.make_durable(overdue);
+      pushed.raised = true;
+    } else {
+      ++in_vain;
+    }
+    if (store.submitted() > store.durable()) {
+      pushed.held = store.submitted();
+      pushed.wait = std::chrono::milliseconds(20);
+    }
+    return pushed;
+  };
+  LoopRig rig(setup);
+  TestClient first(rig.port());
+  TestClient second(rig.port());
+  ASSERT_TRUE(first.send("ID a\n"));
+  ASSERT_EQ(first.line(), "OK a\n");
+  ASSERT_TRUE(second.send("ID b\n"));
+  ASSERT_EQ(second.line(), "OK b\n");
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(first.send("SEND q x\n"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(i % 5));
+    ASSERT_TRUE(second.send("SEND q x\n"));
+    ASSERT_EQ(first.line(), "RECEIPT x\n");
+    ASSERT_EQ(second.line(), "RECEIPT x\n");
+  }
+  EXPECT_GT(in_vain, 0);
 }
 
 TEST(EventLoopTest, AnAutomaticPortRecognisesStompAndClosesOnOthers) {

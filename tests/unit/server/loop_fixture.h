@@ -26,13 +26,15 @@ namespace pabal::server {
 /// A memory store, and the test is told of each push.
 class PushedStore final : public core::Store {
  public:
-  using OnPush = std::function<bool(store::MemoryStore& store, core::Writer writer)>;
+  using OnPush = std::function<core::Pushed(store::MemoryStore& store, core::Writer writer,
+                                           core::Ticket overdue)>;
 
   PushedStore(store::MemoryStore& store, OnPush on_push)
       : store_(store), on_push_(std::move(on_push)) {}
 
-  bool push(core::Ticket /*wanted*/, core::Writer writer) override {
-    return on_push_ && on_push_(store_, writer);
+  core::Pushed push(core::Ticket /*wanted*/, core::Writer writer,
+                    core::Ticket overdue) override {
+    return on_push_ ? on_push_(store_, writer, overdue) : core::Pushed{};
   }
   core::RecoveredState recovered() override { return store_.recovered(); }
   std::uint64_t epoch() const noexcept override { return store_.epoch(); }
@@ -63,7 +65,7 @@ struct LoopSetup {
   std::uint32_t connections_max = 0;
   core::milliseconds connect_timeout{30'000};
   core::EngineLimits limits;
-  PushedStore::OnPush on_push;  ///< at the end of each turn; says whether durable() has grown
+  PushedStore::OnPush on_push;  ///< at the end of each turn: what Store::push() says then
 };
 
 class LoopRig {

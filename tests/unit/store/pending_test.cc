@@ -71,34 +71,34 @@ class PendingQueueTest : public testing::Test {
     return queue_.seal(group) ? group.batches.size() : 0;
   }
 
-  PendingQueue queue_{false};
+  PendingQueue queue_{PendingQueue::Waits{}};
   bool woken_ = false;
 };
 
 TEST_F(PendingQueueTest, WakesTheWriterAtThePush) {
   append(add(kOrders, 1));
   EXPECT_FALSE(woken_);
-  const auto pushed = queue_.push(core::kNoTicket);
+  const auto pushed = queue_.push(core::kNoTicket, core::kNoTicket);
   EXPECT_TRUE(pushed.wake);
   EXPECT_FALSE(pushed.raised);
-  EXPECT_FALSE(queue_.push(core::kNoTicket).wake) << "it is awake already";
+  EXPECT_FALSE(queue_.push(core::kNoTicket, core::kNoTicket).wake) << "it is awake already";
   EXPECT_FALSE(queue_.rest()) << "there is something to write";
 }
 
 TEST_F(PendingQueueTest, ALongTurnDoesNotKeepTheWriterWaiting) {
   append(add(kOrders, 1, 300'000));
   EXPECT_TRUE(woken_);
-  EXPECT_FALSE(queue_.push(core::kNoTicket).wake);
+  EXPECT_FALSE(queue_.push(core::kNoTicket, core::kNoTicket).wake);
 }
 
 TEST_F(PendingQueueTest, WhatIsConsumedWithinTheTurnIsNeverWritten) {
   const Ticket ticket = append(add(kOrders, 1));
   EXPECT_TRUE(queue_.cancel(ticket, kOrders));
   EXPECT_EQ(queue_.durable(), ticket);
-  const auto pushed = queue_.push(core::kNoTicket);
+  const auto pushed = queue_.push(core::kNoTicket, core::kNoTicket);
   EXPECT_FALSE(pushed.wake);
   EXPECT_TRUE(pushed.raised) << "others may wait for it";
-  EXPECT_FALSE(queue_.push(core::kNoTicket).raised);
+  EXPECT_FALSE(queue_.push(core::kNoTicket, core::kNoTicket).raised);
   EXPECT_EQ(sealed_batches(), 0U);
   EXPECT_EQ(queue_.undurable_bytes(), 0U);
 }
@@ -137,11 +137,10 @@ TEST_F(PendingQueueTest, ACancelledSendWaitsForTheGroupOnItsWay) {
   const Ticket consumed = append(add(kOrders, 2));
   EXPECT_TRUE(queue_.cancel(consumed, kOrders));
   EXPECT_EQ(queue_.durable(), core::kNoTicket);
-  queue_.publish(underway, 0);
-  EXPECT_EQ(queue_.durable(), underway);
-  EXPECT_EQ(sealed_batches(), 1U) << "passed on, with nothing to write";
-  queue_.publish(consumed, 0);
-  EXPECT_EQ(queue_.durable(), consumed);
+  EXPECT_TRUE(queue_.publish(underway, 0));
+  EXPECT_EQ(queue_.durable(), consumed) << "nothing is left to write";
+  EXPECT_EQ(sealed_batches(), 0U);
+  EXPECT_EQ(queue_.take_passed(), consumed);
 }
 
 TEST_F(PendingQueueTest, CancelsNothingThatIsSealed) {
