@@ -439,7 +439,7 @@ struct Batch {
 };
 
 /// StoreOp::passing: from so much under way on, several senders wait at once.
-inline constexpr double kSeveralUnderWay = 4;
+inline constexpr double kSeveralUnderWay = 2;
 inline constexpr double kUnderWayShare = 16;  // of the last send in the running mean
 
 /// Of a spilling engine: lists with fewer entries in their rings come later, if spilling the others

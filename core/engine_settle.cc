@@ -328,8 +328,8 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
     const bool cancelled = store.cancel(entry.stored, list.id);
     list.passing.passed(entry.passing, cancelled);
     if (cancelled) return;
-  } else if (!entry.passing && soon(entry)) {
-    list.passing.passed(false, false);
+  } else if (soon(entry)) {
+    list.passing.passed(entry.passing, false);
   } else {
     list.passing.stayed(entry.passing);
   }

@@ -8,40 +8,48 @@ namespace pabal::core {
 /// Whether what is sent to a queue will probably be acknowledged before it could be synced. If so it
 /// is worth holding back for about as long as a sync takes: what is acknowledged by then is never
 /// written (StoreOp::passing), and its sender is answered sooner. If not, holding it back is lost
-/// time; so it is done where about nine of ten are in time, and what nobody acknowledges ends it.
-/// Home: inside the engine.
+/// time; so it is done where about nine of ten are in time, what nobody acknowledges ends it, and
+/// where it was in vain it is tried again only after ever longer. (A client may acknowledge quickly,
+/// but never before its own send is answered.) Home: inside the engine.
 class PassingEstimate {
  public:
   /// Asked for each send; true: hold it back. Each yes is a loan, which passed() returns.
   [[nodiscard]] bool expected() const noexcept { return holding_ && score_ >= kLoan; }
   void begin() noexcept { score_ -= kLoan; }
 
-  /// It was acknowledged before it was durable. If it was held back, and yet written by then, that
-  /// was for something else behind it, or too late by less than a sync: which, is not known.
+  /// It was acknowledged in time. If it was held back, and yet written by then, that was for
+  /// something else behind it, or it was late by less than a sync: which, is not known.
   void passed(bool held_back, bool cancelled) noexcept {
-    if (!held_back) {
-      score_ += kGain;
-    } else {
-      score_ += kLoan + (cancelled ? kGain : -kGain);
+    if (held_back) {
+      score_ = std::clamp(score_ + kLoan + (cancelled ? kGain : -kGain), 0, kMax);
+      if (score_ == kMax) doubt_ = 0;
+    } else if (!holding_) {
+      ++score_;
     }
-    score_ = std::clamp(score_, 0, kMax);
-    if (score_ >= kEnough) holding_ = true;
+    if (holding_ || score_ < kEnough + doubt_) return;
+    holding_ = true;
+    score_ = kBegin;
   }
-  /// It was acknowledged later.
+  /// It was not.
   void stayed(bool held_back) noexcept {
     score_ = std::max(0, score_ - (held_back ? kLoss : kLossBefore));
-    if (score_ == 0) holding_ = false;
+    if (!holding_ || score_ > 0) return;
+    holding_ = false;
+    doubt_ = std::min(kDoubtMax, 2 * doubt_ + kEnough);
   }
 
  private:
   static constexpr std::int32_t kGain = 1;
   static constexpr std::int32_t kLoan = 3;
-  static constexpr std::int32_t kLoss = 6;  // beside the loan: nine of ten are to be in time
-  static constexpr std::int32_t kLossBefore = 4;
+  static constexpr std::int32_t kLoss = 6;        // beside the loan: nine of ten are to be in time
+  static constexpr std::int32_t kLossBefore = 4;  // four of five
   static constexpr std::int32_t kEnough = 32;
+  static constexpr std::int32_t kBegin = 160;
   static constexpr std::int32_t kMax = 1024;  // a third as many may be held back at once
+  static constexpr std::int32_t kDoubtMax = 1 << 16;
 
   std::int32_t score_ = 0;
+  std::int32_t doubt_ = 0;  // more that must be in time before it is tried again
   bool holding_ = false;
 };
 

@@ -12,6 +12,8 @@ using core::milliseconds;
 constexpr milliseconds kTickInterval{200};
 /// So often in a row only one connection waited for the store.
 constexpr int kLonePushes = 16;
+/// A disk that stands still while the loop writes holds up no more than so many.
+constexpr std::size_t kFewConnections = 32;
 /// Entries of one turn: writing deliveries settles them, which makes room for more deliveries. A
 /// few rounds settle most of it at once; after that the other sockets have their turn.
 constexpr int kRoundsPerTurn = 4;
@@ -98,11 +100,12 @@ void EventLoop::turn() {
 /// One client that waits for each of its sends, on a loop that has little else to do, is served
 /// fastest and cheapest if the loop writes for it: waking the store's thread, and being woken by
 /// it, costs as much as the disk. Several are better served together, by the thread, while more of
-/// them come.
+/// them come; and where there are many, the others should not depend on the disk's moods.
 void EventLoop::push() {
   if (holding_.size() > 1) lone_pushes_ = 0;
   if (holding_.size() == 1 && lone_pushes_ <= kLonePushes) ++lone_pushes_;
-  const bool here = holding_.size() == 1 && lone_pushes_ > kLonePushes && idle_.mostly();
+  const bool here = holding_.size() == 1 && lone_pushes_ > kLonePushes &&
+                    connections_.size() <= kFewConnections && idle_.mostly();
   const core::Ticket overdue = std::exchange(overdue_, core::kNoTicket);
   if (!here) {
     push_again_for(gate_.push(home_, wanted_, core::Writer::store, overdue));

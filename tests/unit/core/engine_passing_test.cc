@@ -70,7 +70,7 @@ TEST_F(EnginePassingTest, OfSeveralSendersWhatGoesToAConsumerSlowerThanTheDisk) 
     run();
     for (const auto& delivery : got) (void)ack(subscription, delivery);
   }
-  EXPECT_TRUE(held());
+  EXPECT_GT(store_->batches_passing(), 0U);
 }
 
 TEST_F(EnginePassingTest, NotWhatGoesToAConsumerThatWorksForMilliseconds) {

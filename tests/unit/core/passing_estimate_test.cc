@@ -61,6 +61,27 @@ TEST(PassingEstimateTest, OneThatNeverAcknowledgesIsNotWaitedForLong) {
   EXPECT_LT(held, 500);
 }
 
+// One thread of a client sends, waits for the answer, and only then acknowledges.
+TEST(PassingEstimateTest, OneThatIsQuickOnlyWhenItIsNotWaitedForIsTriedLessAndLess) {
+  PassingEstimate estimate;
+  int held = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    const bool holds = estimate.expected();
+    held += send(estimate, !holds) ? 1 : 0;
+  }
+  EXPECT_GT(held, 0);
+  EXPECT_LT(held, 1'000);
+}
+
+TEST(PassingEstimateTest, WhatOnceWentWrongIsForgottenWhenItGoesWell) {
+  PassingEstimate estimate;
+  for (int i = 0; i < 5'000; ++i) (void)send(estimate, !estimate.expected());
+  (void)sends_until_held(estimate);
+  for (int i = 0; i < 2'000; ++i) (void)send(estimate, true);
+  while (estimate.expected()) (void)send(estimate, false);
+  EXPECT_LT(sends_until_held(estimate), 100);
+}
+
 // Something else was written behind it each time: no fault of the consumer's.
 TEST(PassingEstimateTest, OneThatIsQuickThoughItWasWrittenIsWaitedForOn) {
   PassingEstimate estimate;

@@ -291,9 +291,39 @@ TEST(EventLoopTest, WhoSpeaksWhileTheLoopWritesForTheStoreWasNotSilent) {
   for (int i = 0; speaks != nullptr && i < 10'000; ++i) {
     ASSERT_TRUE(sender.send("SEND q x\n"));
     ASSERT_EQ(sender.line(), "RECEIPT x\n");
+    std::this_thread::sleep_for(std::chrono::microseconds(200));  // so that it is, on any machine
   }
   ASSERT_EQ(speaks, nullptr) << "the loop never wrote";
   EXPECT_LT(idle_of(silent), kStall);
+}
+
+// Goal: a disk that stands still holds up no more than a few who want nothing of it.
+TEST(EventLoopTest, ALoopWithManyConnectionsDoesNotWriteForTheStore) {
+  for (const std::size_t others : {5U, 40U}) {
+    LoopSetup setup;
+    setup.manual_durability = true;
+    std::atomic<int> written_here = 0;
+    setup.on_push = [&](store::MemoryStore& store, core::Writer writer, core::Ticket /*overdue*/) {
+      if (writer == core::Writer::caller) ++written_here;
+      store.make_durable(store.submitted());
+      return core::Pushed{true, core::kNoTicket, {}};
+    };
+    LoopRig rig(setup);
+    std::vector<std::unique_ptr<TestClient>> connected;
+    for (std::size_t i = 0; i < others; ++i) {
+      connected.push_back(std::make_unique<TestClient>(rig.port()));
+    }
+    TestClient sender(rig.port());
+    ASSERT_TRUE(sender.send("ID a\n"));
+    ASSERT_EQ(sender.line(), "OK a\n");
+    const int sends = others < 32 ? 10'000 : 500;
+    for (int i = 0; i < sends && written_here == 0; ++i) {
+      ASSERT_TRUE(sender.send("SEND q x\n"));
+      ASSERT_EQ(sender.line(), "RECEIPT x\n");
+      std::this_thread::sleep_for(std::chrono::microseconds(200));  // so that the loop is idle
+    }
+    EXPECT_EQ(written_here > 0, others < 32) << others;
+  }
 }
 
 // Goal: who waits for what the store holds back is answered, though nobody says anything more, and
