@@ -27,6 +27,7 @@ import stomp_client
 
 SOURCE_DIR = os.environ.get(
     'PABAL_SOURCE_DIR', os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+STOCK = os.path.join(SOURCE_DIR, 'conf', 'pabal.xml')
 
 # Generous: a loaded two-core machine under a sanitizer. Nothing waits that long when all is well.
 START_SECONDS = 120
@@ -43,6 +44,16 @@ def program():
     if not os.access(path, os.X_OK):
         raise RuntimeError(f'no program at {path}: set PABAL, or build it')
     return path
+
+
+def stock_with(**attributes):
+    """The text of the stock configuration with some attributes changed: requestTimeout=1000."""
+    with open(STOCK, encoding='utf-8') as file:
+        text = file.read()
+    for name, value in attributes.items():
+        text, count = re.subn(rf'(\n\s+{name}=)"[^"]*"', rf'\1"{value}"', text)
+        assert count == 1, f'{count} times {name} in {STOCK}'
+    return text
 
 
 def run(*arguments, input=None, timeout=WAIT_SECONDS):
@@ -75,7 +86,7 @@ class Broker:
     def __init__(self, config=None, data=None, options=None, start=True):
         self._own_directory = tempfile.mkdtemp(prefix='pabal-test-')
         self.data = data or os.path.join(self._own_directory, 'data')
-        self.config = config or os.path.join(SOURCE_DIR, 'conf', 'pabal.xml')
+        self.config = config or STOCK
         self.log_path = os.path.join(self._own_directory, 'log')
         # Where MQTT can be spoken, mqtt and ws, the $SYS topics count among messages.
         self.options = {'stomp.port': 0, 'ws.port': 'off', 'http.port': 0, 'openwire.port': 'off',

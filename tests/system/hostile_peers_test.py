@@ -5,27 +5,14 @@ could break, are silent, come in thousands, and are there when it stops or reloa
 import contextlib
 import json
 import os
-import re
 import resource
 import socket
 import tempfile
 import time
 import unittest
 
-from broker import SOURCE_DIR, Broker, wait_for
+from broker import Broker, stock_with, wait_for
 from stomp_client import Client, Closed, encode
-
-STOCK = os.path.join(SOURCE_DIR, 'conf', 'pabal.xml')
-
-
-def stock_with(**attributes):
-    """The text of the stock configuration with some attributes changed: requestTimeout=1000."""
-    with open(STOCK, encoding='utf-8') as file:
-        text = file.read()
-    for name, value in attributes.items():
-        text, count = re.subn(rf'(\n\s+{name}=)"[^"]*"', rf'\1"{value}"', text)
-        assert count == 1, f'{count} times {name} in {STOCK}'
-    return text
 
 
 class TestCase(unittest.TestCase):

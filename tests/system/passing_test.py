@@ -9,11 +9,12 @@ PABAL_KILL_ROUNDS: how many kills (5). PABAL_KILL_SEED: where the random numbers
 import os
 import random
 import select
+import tempfile
 import threading
 import time
 import unittest
 
-from broker import Broker
+from broker import Broker, stock_with
 from stomp_client import Client, Closed
 
 ROUNDS = int(os.environ.get('PABAL_KILL_ROUNDS', '5'))
@@ -117,12 +118,22 @@ class Consumers:
 
 class PassingTest(unittest.TestCase):
     def test_whose_sender_was_answered_is_acknowledged_or_there(self):
+        self.check(Broker())
+
+    # Goal: a sender is told, too, when its message is acknowledged on another loop than its own.
+    def test_with_two_loops(self):
+        with tempfile.NamedTemporaryFile('w', suffix='.xml') as config:
+            config.write(stock_with(ioThreads=2))
+            config.flush()
+            self.check(Broker(config=config.name))
+
+    def check(self, broker):
         print(f'PABAL_KILL_SEED={SEED}')
         chance = random.Random(SEED)
         sent = [0] * PAIRS
         answered, acknowledged = set(), set()
         passed = 0
-        with Broker() as broker:
+        with broker:
             for _ in range(ROUNDS):
                 consumers = Consumers(broker.ports['stomp'], chance.random())
                 senders = Senders(broker.ports['stomp'], sent)
