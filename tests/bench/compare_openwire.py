@@ -13,7 +13,7 @@ import compare_brokers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECONDS, SECONDS_QUICK = 10, 3
-WARM_UP, WARM_UP_QUICK = 8, 3  # The client's virtual machine and ActiveMQ's have to compile.
+WARM_UP, WARM_UP_QUICK = 12, 3  # The client's virtual machine and ActiveMQ's have to compile.
 PEERS = (('activemq', 'ActiveMQ'), ('pabal', 'Pabal'), ('relay', 'relay'))
 SIZE = 1024
 CLASS_PATH = ':'.join(f'/usr/share/java/{word}.jar' for word in (
