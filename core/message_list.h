@@ -75,9 +75,9 @@ struct Entry {
   bool first_of_group = false;       ///< out: its message group is new to the consumer
   bool counted_in_group = false;     ///< out: in MessageGroup::out
   bool retained = false;             ///< given to a new subscription (core/retained.h)
-  bool passing = false;        ///< held back: StoreOp::passing
-  bool unshared = false;       ///< volatile, in a topic list: one reader has it, from the spill
-  std::uint16_t refusals = 0;  ///< of `deliveries`, those that a consumer refused
+  bool passing = false;              ///< held back: StoreOp::passing
+  bool unshared = false;        ///< volatile, in a topic list: one reader has it, from the spill
+  std::uint16_t refusals = 0;   ///< of `deliveries`, those that a consumer refused
   std::uint32_t placed_at = 0;  ///< ms, cut to 32 bits; as it came
 };
 

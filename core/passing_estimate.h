@@ -5,12 +5,12 @@
 
 namespace pabal::core {
 
-/// Whether what is sent to a queue will probably be acknowledged before it could be synced. If so it
-/// is worth holding back for about as long as a sync takes: what is acknowledged by then is never
-/// written (StoreOp::passing), and its sender is answered sooner. If not, holding it back is lost
-/// time; so it is done where about nine of ten are in time, what nobody acknowledges ends it, and
-/// where it was in vain it is tried again only after ever longer. (A client may acknowledge quickly,
-/// but never before its own send is answered.) Home: inside the engine.
+/// Whether what is sent to a queue will probably be acknowledged before it could be synced. If so
+/// it is worth holding back for about as long as a sync takes: what is acknowledged by then is
+/// never written (StoreOp::passing), and its sender is answered sooner. If not, holding it back is
+/// lost time; so it is done where about nine of ten are in time, what nobody acknowledges ends it,
+/// and where it was in vain it is tried again only after ever longer. (A client may acknowledge
+/// quickly, but never before its own send is answered.) Home: inside the engine.
 class PassingEstimate {
  public:
   /// Asked for each send; true: hold it back. Each yes is a loan, which passed() returns.

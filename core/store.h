@@ -103,8 +103,8 @@ enum class Writer : std::uint8_t {
 struct Pushed {
   /// durable() has grown, by cancellation or here, and nobody else will tell those who wait for it.
   bool raised = false;
-  /// Not kNoTicket: of what was appended up to here, some is not written yet, because it is passing.
-  /// Whoever pushed pushes again after `wait`, with this as `overdue`.
+  /// Not kNoTicket: of what was appended up to here, some is not written yet, because it is
+  /// passing. Whoever pushed pushes again after `wait`, with this as `overdue`.
   Ticket held = kNoTicket;
   std::chrono::microseconds wait{0};
 };

@@ -172,8 +172,8 @@ class EventLoop {
   IdleShare idle_;
   core::Ticket held_ = core::kNoTicket;     // up to here the store holds back what is passing
   core::Ticket overdue_ = core::kNoTicket;  // … and has done so long enough
-  std::vector<Connection*> encoding_;  // were applied in the last entry
-  std::vector<Connection*> departed_;  // the engine was told in the last entry
+  std::vector<Connection*> encoding_;       // were applied in the last entry
+  std::vector<Connection*> departed_;       // the engine was told in the last entry
   std::vector<std::shared_ptr<Connection>> retired_;
   core::Outbox outbox_;
   core::Ticket durable_{};

@@ -28,7 +28,7 @@ constexpr int kSlowSyncPause = 20;
 constexpr int kPassingWaitEntries = 2;
 constexpr std::chrono::microseconds kPassingWaitMin{50};
 constexpr std::size_t kSeveralPassing = 4;
-constexpr int kEntryTimeShare = 8;  // of the last in the running mean
+constexpr int kEntryTimeShare = 8;                       // of the last in the running mean
 constexpr std::chrono::milliseconds kIdle{200};          // then looks whether segments can go
 constexpr std::chrono::milliseconds kRemovalPause{500};  // between segments that are not needed
 constexpr int kGroupsPerReclaim = 32;
@@ -110,8 +110,8 @@ class JournalStoreImpl final : public JournalStore, private Waker {
     core::Pushed pushed = core_->push(wanted, writer, overdue);
     pushed.raised = pushed.raised || written;
     if (pushed.held != core::kNoTicket && core_->passing() < kSeveralPassing) {
-      pushed.wait =
-          std::min(pushed.wait, std::max(kPassingWaitMin, kPassingWaitEntries * entry_time_.load()));
+      pushed.wait = std::min(pushed.wait,
+                             std::max(kPassingWaitMin, kPassingWaitEntries * entry_time_.load()));
     }
     return pushed;
   }

@@ -27,8 +27,8 @@ struct JournalStoreOptions {
   /// synced with them, so that they cost no sync of their own. After a crash so much more may be
   /// delivered again. Zero: they do not wait.
   std::chrono::milliseconds acknowledgements_wait{0};
-  /// How long what is passing (core::StoreOp::passing) is held back at most; it is as long as a sync
-  /// takes, if that is shorter. Zero: not at all.
+  /// How long what is passing (core::StoreOp::passing) is held back at most. If it is of few
+  /// senders only, it is as long as two syncs take, if that is shorter. Zero: not at all.
   std::chrono::microseconds passing_wait_max{0};
   FileSystem* files = nullptr;       ///< null: the operating system's
   KeyValueFactory* index = nullptr;  ///< null: LevelDB

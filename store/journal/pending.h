@@ -71,7 +71,8 @@ struct InternalBatch {
 /// counts as durable at once.
 class PendingQueue {
  public:
-  /// Whether acknowledgements are patient, and what is passing waits. If so, somebody calls hurry().
+  /// Whether acknowledgements are patient, and what is passing waits. If so, somebody calls
+  /// hurry().
   struct Waits {
     bool acknowledgements = false;
     bool passing = false;
@@ -171,8 +172,8 @@ class PendingQueue {
   bool lingering_ PABAL_GUARDED_BY(mutex_) = false;  // while resting_: it comes by itself
   bool resting_ PABAL_GUARDED_BY(mutex_) = false;
   bool raised_ PABAL_GUARDED_BY(mutex_) = false;  // by cancel(), since the last push
-  std::atomic<bool> unpushed_{false};  // push() has something to do, or to tell
-  std::atomic<std::uint64_t> wanted_{0};  // highest that was pushed
+  std::atomic<bool> unpushed_{false};             // push() has something to do, or to tell
+  std::atomic<std::uint64_t> wanted_{0};          // highest that was pushed
   std::atomic<std::uint64_t> submitted_{0};
   std::atomic<std::uint64_t> durable_{0};
   std::atomic<std::uint64_t> undurable_bytes_{0};

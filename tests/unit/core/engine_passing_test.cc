@@ -28,6 +28,17 @@ class EnginePassingTest : public EngineFixture {
     now_ += later;
     for (const auto& delivery : got) (void)ack(subscription, delivery);
   }
+  /// Ten send at once, again and again; all is acknowledged so much after it is durable.
+  void several_send(SubscriptionId subscription, milliseconds later) {
+    for (int i = 0; i < 100; ++i) {
+      for (int sender = 0; sender < 10; ++sender) (void)publish(sender_, {});
+      const auto got = deliveries();
+      store_->make_durable(store_->submitted());
+      run();
+      now_ += later;
+      for (const auto& delivery : got) (void)ack(subscription, delivery);
+    }
+  }
   /// Whether the next send is held back.
   bool held(const Send& send = {}) {
     const auto before = store_->batches_passing();
@@ -63,26 +74,13 @@ TEST_F(EnginePassingTest, NotWhatGoesToAConsumerSlowerThanTheDisk) {
 
 TEST_F(EnginePassingTest, OfSeveralSendersWhatGoesToAConsumerSlowerThanTheDisk) {
   const auto subscription = subscribe(connect(), {});
-  for (int i = 0; i < 100; ++i) {
-    for (int sender = 0; sender < 10; ++sender) (void)publish(sender_, {});
-    const auto got = deliveries();
-    store_->make_durable(store_->submitted());
-    run();
-    for (const auto& delivery : got) (void)ack(subscription, delivery);
-  }
+  several_send(subscription, milliseconds(0));
   EXPECT_GT(store_->batches_passing(), 0U);
 }
 
 TEST_F(EnginePassingTest, NotWhatGoesToAConsumerThatWorksForMilliseconds) {
   const auto subscription = subscribe(connect(), {});
-  for (int i = 0; i < 100; ++i) {
-    for (int sender = 0; sender < 10; ++sender) (void)publish(sender_, {});
-    const auto got = deliveries();
-    store_->make_durable(store_->submitted());
-    run();
-    now_ += milliseconds(5);
-    for (const auto& delivery : got) (void)ack(subscription, delivery);
-  }
+  several_send(subscription, milliseconds(5));
   EXPECT_FALSE(held());
 }
 

@@ -27,13 +27,12 @@ namespace pabal::server {
 class PushedStore final : public core::Store {
  public:
   using OnPush = std::function<core::Pushed(store::MemoryStore& store, core::Writer writer,
-                                           core::Ticket overdue)>;
+                                            core::Ticket overdue)>;
 
   PushedStore(store::MemoryStore& store, OnPush on_push)
       : store_(store), on_push_(std::move(on_push)) {}
 
-  core::Pushed push(core::Ticket /*wanted*/, core::Writer writer,
-                    core::Ticket overdue) override {
+  core::Pushed push(core::Ticket /*wanted*/, core::Writer writer, core::Ticket overdue) override {
     return on_push_ ? on_push_(store_, writer, overdue) : core::Pushed{};
   }
   core::RecoveredState recovered() override { return store_.recovered(); }
