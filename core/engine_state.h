@@ -246,9 +246,9 @@ class Engine::State {
   void stamp(MessageRef& message) const;
   void force_persistency(MessageRef& message) const;
   static void name_sender(MessageRef& message, std::string_view user);
-  /// Whether a transaction has room for one more send. Errors: quota_exceeded.
   void hold_if_passing(Batch& batch);
   [[nodiscard]] bool soon(const Entry& entry) const;
+  /// Whether a transaction has room for one more send. Errors: quota_exceeded.
   Result<void> check_room(const Transaction& transaction, const Message& message) const;
 
   // --- engine_schedule.cc
@@ -1215,9 +1215,10 @@ class Engine::State {
   std::string damage;  ///< the last: where, and what
   DestinationCounters totals;
 
-  // Reused so that the hot path allocates nothing.
   /// How much was on its way to the disk as plain sends came, of late.
   double under_way_ = 0;
+
+  // Reused so that the hot path allocates nothing.
   Batch batch_;
   std::vector<MessageList*> route_;
   std::vector<TopicPlace> topic_places_;
