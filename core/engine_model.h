@@ -438,8 +438,9 @@ struct Batch {
   }
 };
 
-/// StoreOp::passing: from so much under way on, several senders wait at once.
-inline constexpr double kSeveralUnderWay = 2;
+/// StoreOp::passing: from so much under way on, several senders wait at once. As many as the store
+/// takes for several, or what it holds back for a shorter time would be judged by the longer one.
+inline constexpr double kSeveralUnderWay = 4;
 inline constexpr double kUnderWayShare = 16;  // of the last send in the running mean
 
 /// Of a spilling engine: lists with fewer entries in their rings come later, if spilling the others

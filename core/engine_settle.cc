@@ -278,10 +278,10 @@ void Engine::State::credit_returned(Subscription& subscription) {
   if (subscription.has_waiting()) mark_ready(subscription);
 }
 
-/// Whether it was acknowledged soon, though after it was durable. Where several senders wait at
-/// once, what the disk and the processors need not do counts for more than how soon each of them is
-/// answered: a consumer need not be as quick as a sync, only about as quick as the store holds back
-/// at most.
+/// Whether it was acknowledged soon, though it could not be cancelled any more. Where several
+/// senders wait at once, what the disk and the processors need not do counts for more than how soon
+/// each of them is answered: a consumer need not be as quick as a sync, only about as quick as the
+/// store holds back at most.
 bool Engine::State::soon(const Entry& entry) const {
   return under_way_ >= kSeveralUnderWay &&
          static_cast<std::uint32_t>(to_millis(now)) - entry.placed_at <= 1;

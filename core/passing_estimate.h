@@ -23,8 +23,11 @@ class PassingEstimate {
     if (held_back) {
       score_ = std::clamp(score_ + kLoan + (cancelled ? kGain : -kGain), 0, kMax);
       if (score_ == kMax) doubt_ = 0;
+      penniless_ = 0;
     } else if (!holding_) {
       ++score_;
+    } else if (score_ < kLoan && ++penniless_ >= kEnough) {
+      end_holding();
     }
     if (holding_ || score_ < kEnough + doubt_) return;
     holding_ = true;
@@ -33,12 +36,16 @@ class PassingEstimate {
   /// It was not.
   void stayed(bool held_back) noexcept {
     score_ = std::max(0, score_ - (held_back ? kLoss : kLossBefore));
-    if (!holding_ || score_ > 0) return;
-    holding_ = false;
-    doubt_ = std::min(kDoubtMax, 2 * doubt_ + kEnough);
+    if (holding_ && score_ == 0) end_holding();
   }
 
  private:
+  void end_holding() noexcept {
+    holding_ = false;
+    score_ = penniless_ = 0;
+    doubt_ = std::min(kDoubtMax, 2 * doubt_ + kEnough);
+  }
+
   static constexpr std::int32_t kGain = 1;
   static constexpr std::int32_t kLoan = 3;
   static constexpr std::int32_t kLoss = 6;        // beside the loan: nine of ten are to be in time
@@ -50,6 +57,9 @@ class PassingEstimate {
 
   std::int32_t score_ = 0;
   std::int32_t doubt_ = 0;  // more that must be in time before it is tried again
+  // In time, one after the other, that it could not afford to hold back, and no loan came back:
+  // none will, and what was held back was written in vain until nothing was left.
+  std::int32_t penniless_ = 0;
   bool holding_ = false;
 };
 

@@ -93,5 +93,30 @@ TEST(PassingEstimateTest, OneThatIsQuickThoughItWasWrittenIsWaitedForOn) {
   }
 }
 
+// All that is held back is written for something else, for so long that nothing more is risked.
+TEST(PassingEstimateTest, WhatWasHeldBackInVainIsTriedAgainOnlyAfterEverLonger) {
+  PassingEstimate estimate;
+  const auto send_in_vain = [&estimate] {
+    const bool held = estimate.expected();
+    if (held) estimate.begin();
+    estimate.passed(held, false);
+    return held;
+  };
+  int in_vain = 0;
+  for (int i = 0; i < 1'000'000; ++i) in_vain += send_in_vain() ? 1 : 0;
+  EXPECT_GT(in_vain, 0);
+  EXPECT_LT(in_vain, 5'000);
+}
+
+TEST(PassingEstimateTest, WhatWasHeldBackInVainIsNotGivenUpForGood) {
+  PassingEstimate estimate;
+  (void)sends_until_held(estimate);
+  while (estimate.expected()) {
+    estimate.begin();
+    estimate.passed(true, false);
+  }
+  EXPECT_LT(sends_until_held(estimate), 200);
+}
+
 }  // namespace
 }  // namespace pabal::core
