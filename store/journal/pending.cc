@@ -100,7 +100,8 @@ PendingQueue::Pushed PendingQueue::push(Ticket wanted, Ticket overdue) {
     (void)make_urgent(core::raw(overdue));
     const bool begin = urgent_to_ != 0 || (first_patient_ != 0 && !lingering_);
     pushed.wake = begin && std::exchange(resting_, false);
-    if (passing_ != 0) pushed.held = Ticket{last()};
+    // What is urgent already needs nobody to push again.
+    if (passing_ != 0 && last() > urgent_to_) pushed.held = Ticket{last()};
   }
   pushed.raised = std::exchange(raised_, false);
   return pushed;
@@ -180,6 +181,7 @@ bool PendingQueue::cancel(Ticket ticket, core::ListId list) {
   batch.cancelled = true;
   if (batch.passing) --passing_;
   batches_cancelled_.fetch_add(1, std::memory_order_relaxed);
+  set_cancelled(cancelled_.load(std::memory_order_relaxed) + 1);
   if (pass_cancelled()) {
     raised_ = true;
     unpushed_.store(true, std::memory_order_relaxed);  // the next push tells of it
@@ -191,33 +193,32 @@ bool PendingQueue::cancel(Ticket ticket, core::ListId list) {
 /// durable() has grown.
 bool PendingQueue::pass_cancelled() {
   const auto& batches = group_.batches;
-  if (passed_ == batches.size() || !batches[passed_].cancelled) return false;
-  while (passed_ < batches.size() && batches[passed_].cancelled) ++passed_;
-  if (sealed_outstanding_) return false;  // publish() comes back to it
-  return raise_passed();
+  std::size_t count = passed();
+  if (count == batches.size() || !batches[count].cancelled) return false;
+  while (count < batches.size() && batches[count].cancelled) ++count;
+  passed_to_ = group_.first_ticket + count - 1;
+  if (urgent_to_ <= passed_to_) urgent_to_ = 0;
+  forget_passed(count);
+  return !sealed_outstanding_ && raise_passed();  // or publish() comes back to it
 }
 
 bool PendingQueue::raise_passed() {
-  if (passed_ == 0) return false;
-  const std::uint64_t through = first_live() - 1;
-  if (!raise_durable(through)) return false;
-  passed_last_ = through;
-  if (urgent_to_ <= through) urgent_to_ = 0;
-  forget_passed();
+  if (!raise_durable(passed_to_)) return false;
+  passed_last_ = passed_to_;
   return true;
 }
 
-/// Gives up what was cancelled, of which nothing is left to do: what goes on passing, and is never
-/// sealed, must not grow without end.
-void PendingQueue::forget_passed() {
-  if (passed_ == group_.batches.size()) {
+/// Gives up the first `count` batches, of which nothing is left to do.
+void PendingQueue::forget_passed(std::size_t count) {
+  if (count == group_.batches.size()) {
     group_.clear();
-    passed_ = 0;
+    if (group_.ops.capacity() > kOpsKept) group_ = {};
+  } else if (count >= kPassedKept && 2 * count >= group_.batches.size()) {
+    drop_front(group_, count);
+  } else {
     return;
   }
-  if (passed_ < kPassedKept || 2 * passed_ < group_.batches.size()) return;
-  drop_front(group_, passed_);
-  passed_ = 0;
+  set_cancelled(cancelled_.load(std::memory_order_relaxed) - count);
 }
 
 void PendingQueue::append_internal(InternalBatch batch) {
@@ -235,7 +236,8 @@ bool PendingQueue::seal(PendingGroup& group) {
   std::swap(group, group_);
   if (group_.ops.capacity() > kOpsKept) group_ = {};
   urgent_to_ = first_patient_ = last_patient_ = 0;
-  passed_ = passing_ = 0;
+  passing_ = 0;
+  set_cancelled(0);
   if (cut < group.batches.size()) leave_behind(group, cut);
   sealed_outstanding_ = true;
   sealed_last_ = group.first_ticket + group.batches.size() - 1;
@@ -250,7 +252,11 @@ void PendingQueue::leave_behind(PendingGroup& sealed, std::size_t cut) {
     PendingBatch& batch = sealed.batches[i];
     batch.first_op -= first_op;
     group_.batches.push_back(batch);
-    if (batch.passing && !batch.cancelled) ++passing_;
+    if (batch.cancelled) {
+      set_cancelled(cancelled_.load(std::memory_order_relaxed) + 1);
+    } else if (batch.passing) {
+      ++passing_;
+    }
     if (!batch.patient) continue;
     last_patient_ = sealed.first_ticket + i;
     if (first_patient_ == 0) first_patient_ = last_patient_;

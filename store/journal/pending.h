@@ -68,7 +68,8 @@ struct InternalBatch {
 ///   else its acknowledgement would have to be written as well, with the next ones before it.
 ///
 /// Where nothing is sealed and not synced, what was cancelled up to the first batch that was not
-/// counts as durable at once.
+/// counts as durable at once. Otherwise what was sealed must be durable first; but it is forgotten
+/// at once in any case: what goes on passing must not grow while a disk stands still.
 class PendingQueue {
  public:
   /// Whether acknowledgements are patient, and what is passing waits. If so, somebody calls
@@ -87,12 +88,12 @@ class PendingQueue {
   struct Pushed {
     bool wake = false;    ///< something is to be written, and the store thread sleeps
     bool raised = false;  ///< cancel() has moved durable() since the last push
-    core::Ticket held = core::kNoTicket;  ///< up to here, something passing waits
+    core::Ticket held = core::kNoTicket;  ///< up to here, something waits that is only passing
   };
   /// See core::Store::push. Any thread.
   Pushed push(core::Ticket wanted, core::Ticket overdue) PABAL_EXCLUDES(mutex_);
   /// As push() when somebody is about to write: wakes nobody. False: `wanted` is not among what
-  /// waits, or nothing is urgent.
+  /// waits, which leaves `overdue` to the push() that follows, or nothing is urgent.
   bool want(core::Ticket wanted, core::Ticket overdue) PABAL_EXCLUDES(mutex_);
   /// All that waits is urgent, up to `last`. Any thread; wakes nobody. False: nothing is, that was
   /// not before.
@@ -101,8 +102,8 @@ class PendingQueue {
   bool hurry_patient() PABAL_EXCLUDES(mutex_);
   /// Whether something is patient, and nothing urgent.
   [[nodiscard]] bool only_patient() PABAL_EXCLUDES(mutex_);
-  /// The store thread sleeps for a while only, and will call hurry(): what is patient need not wake
-  /// it.
+  /// The store thread sleeps for a while only, and will call hurry_patient(): what is patient need
+  /// not wake it.
   void set_lingering(bool lingering) PABAL_EXCLUDES(mutex_);
   void append_internal(InternalBatch batch) PABAL_EXCLUDES(mutex_);
   /// How many batches are passing. Any thread.
@@ -132,35 +133,47 @@ class PendingQueue {
   [[nodiscard]] core::Ticket durable() const noexcept {
     return core::Ticket{durable_.load(std::memory_order_acquire)};
   }
-  /// Message bytes appended and not durable yet.
+  /// Message bytes appended and not durable yet, and what those that were cancelled still take up
+  /// here: so a limit on the one bounds the other.
   [[nodiscard]] std::uint64_t undurable_bytes() const noexcept {
-    return undurable_bytes_.load(std::memory_order_relaxed);
+    return undurable_bytes_.load(std::memory_order_relaxed) +
+           kCancelledBytes * cancelled_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] std::uint64_t batches_cancelled() const noexcept {
     return batches_cancelled_.load(std::memory_order_relaxed);
   }
 
  private:
+  static constexpr std::uint64_t kCancelledBytes = sizeof(PendingBatch) + sizeof(core::StoreOp);
+
   bool merge_acknowledgement(std::span<core::StoreOp> ops) PABAL_REQUIRES(mutex_);
   void want_patient(std::uint64_t number) PABAL_REQUIRES(mutex_);
   bool make_urgent(std::uint64_t number) PABAL_REQUIRES(mutex_);
   void leave_behind(PendingGroup& sealed, std::size_t cut) PABAL_REQUIRES(mutex_);
   bool pass_cancelled() PABAL_REQUIRES(mutex_);
   bool raise_passed() PABAL_REQUIRES(mutex_);
-  void forget_passed() PABAL_REQUIRES(mutex_);
+  void forget_passed(std::size_t count) PABAL_REQUIRES(mutex_);
   [[nodiscard]] std::uint64_t last() const PABAL_REQUIRES(mutex_) {
     return group_.first_ticket + group_.batches.size() - 1;
   }
+  /// How many of its first batches were cancelled.
+  [[nodiscard]] std::size_t passed() const PABAL_REQUIRES(mutex_) {
+    return passed_to_ < group_.first_ticket ? 0 : passed_to_ - group_.first_ticket + 1;
+  }
   [[nodiscard]] std::uint64_t first_live() const PABAL_REQUIRES(mutex_) {
-    return group_.first_ticket + passed_;
+    return group_.first_ticket + passed();
+  }
+  void set_cancelled(std::size_t count) noexcept PABAL_REQUIRES(mutex_) {
+    cancelled_.store(count, std::memory_order_relaxed);
   }
   bool raise_durable(std::uint64_t ticket) noexcept;
 
   const Waits waits_;
   Mutex mutex_;
   PendingGroup group_ PABAL_GUARDED_BY(mutex_);
-  std::size_t passed_ PABAL_GUARDED_BY(mutex_) = 0;   // its first batches: so many were cancelled
-  std::size_t passing_ PABAL_GUARDED_BY(mutex_) = 0;  // of its batches, neither cancelled
+  std::size_t passing_ PABAL_GUARDED_BY(mutex_) = 0;  // of its batches, those not cancelled
+  // All behind what was sealed, up to here, was cancelled; 0: nothing ever.
+  std::uint64_t passed_to_ PABAL_GUARDED_BY(mutex_) = 0;
   // Its first and last batch that is patient, and the last that is urgent; 0: none.
   std::uint64_t first_patient_ PABAL_GUARDED_BY(mutex_) = 0;
   std::uint64_t last_patient_ PABAL_GUARDED_BY(mutex_) = 0;
@@ -176,7 +189,8 @@ class PendingQueue {
   std::atomic<std::uint64_t> wanted_{0};          // highest that was pushed
   std::atomic<std::uint64_t> submitted_{0};
   std::atomic<std::uint64_t> durable_{0};
-  std::atomic<std::uint64_t> undurable_bytes_{0};
+  std::atomic<std::uint64_t> undurable_bytes_{0};  // of messages
+  std::atomic<std::uint64_t> cancelled_{0};        // batches of group_
   std::atomic<std::uint64_t> batches_cancelled_{0};
 };
 

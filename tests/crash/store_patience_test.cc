@@ -171,11 +171,23 @@ TEST_F(StorePatience, WhatIsAcknowledgedInTimeIsNeverWritten) {
 TEST_F(StorePatience, WhatIsNotAcknowledgedInTimeIsWritten) {
   const Ticket sent = send_passing();
   const Ticket held = push(sent).held;
-  EXPECT_EQ(push(sent, held).held, sent) << "until it is written";
+  EXPECT_EQ(push(sent, held).held, core::kNoTicket) << "nobody need push again";
   EXPECT_EQ(bells_.writes, 1);
   EXPECT_TRUE(write());
   EXPECT_EQ(core_->durable(), sent);
   EXPECT_FALSE(core_->cancel(sent, kOrders));
+}
+
+TEST_F(StorePatience, WhatIsOverdueBehindAGroupOnItsWayNeedsNoFurtherPush) {
+  const Ticket underway = send();
+  (void)push(underway);
+  ASSERT_TRUE(core_->step(Step::write));
+  const Ticket sent = send_passing();
+  const Ticket held = push(sent).held;
+  EXPECT_EQ(held, sent);
+  EXPECT_EQ(push(sent, held).held, core::kNoTicket);
+  rest();
+  EXPECT_EQ(core_->durable(), sent);
 }
 
 TEST_F(StorePatience, OnlyWhatIsOverdueIsWritten) {

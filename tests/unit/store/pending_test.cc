@@ -143,6 +143,33 @@ TEST_F(PendingQueueTest, ACancelledSendWaitsForTheGroupOnItsWay) {
   EXPECT_EQ(queue_.take_passed(), consumed);
 }
 
+TEST_F(PendingQueueTest, WhatIsConsumedWhileADiskStandsStillTakesUpNothing) {
+  const Ticket underway = append(add(kOrders, 1));
+  EXPECT_EQ(sealed_batches(), 1U);
+  Ticket last{};
+  for (std::uint64_t i = 0; i < 100'000; ++i) {
+    last = append(add(kOrders, 2 + i));
+    ASSERT_TRUE(queue_.cancel(last, kOrders));
+    ASSERT_LT(queue_.undurable_bytes(), 100'000U);
+  }
+  EXPECT_EQ(queue_.durable(), core::kNoTicket);
+  const Ticket wanted = append(add(kOrders, 200'000));
+  EXPECT_TRUE(queue_.publish(underway, queue_.undurable_bytes()));
+  EXPECT_EQ(queue_.durable(), last);
+  EXPECT_EQ(sealed_batches(), 1U);
+  EXPECT_TRUE(queue_.publish(wanted, 0));
+  EXPECT_EQ(queue_.durable(), wanted);
+}
+
+TEST_F(PendingQueueTest, WhatIsConsumedBehindWhatIsNotCountsUntilThatIsWritten) {
+  append(add(kOrders, 1));
+  const std::uint64_t before = queue_.undurable_bytes();
+  for (std::uint64_t i = 0; i < 1'000; ++i) queue_.cancel(append(add(kOrders, 2 + i)), kOrders);
+  EXPECT_GE(queue_.undurable_bytes(), before + 1'000 * sizeof(StoreOp));
+  EXPECT_EQ(sealed_batches(), 1'001U);
+  EXPECT_EQ(queue_.undurable_bytes(), before);
+}
+
 TEST_F(PendingQueueTest, CancelsNothingThatIsSealed) {
   const Ticket ticket = append(add(kOrders, 1));
   EXPECT_EQ(sealed_batches(), 1U);
