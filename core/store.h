@@ -195,6 +195,7 @@ struct StoreStatus {
   std::uint64_t groups_synced = 0;
   std::uint64_t bytes_written = 0;  ///< to the journal since start
   std::uint64_t batches_cancelled = 0;
+  std::uint64_t batches_passing = 0;  ///< held back now (StoreOp::passing)
   std::uint64_t messages_relocated = 0;
   Ticket submitted = kNoTicket;
   Ticket durable = kNoTicket;

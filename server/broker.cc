@@ -106,7 +106,7 @@ store::JournalStoreOptions journal_options(const StoreSettings& settings) {
   options.index_flush_journal_bytes = settings.index_flush_journal_bytes;
   options.index_memory_bytes_max = settings.index_memory_bytes_max;
   options.acknowledgements_wait = kAcknowledgementsWait;
-  options.passing_wait_max = kPassingWaitMax;
+  if (settings.hold_passing) options.passing_wait_max = kPassingWaitMax;
   return options;
 }
 

@@ -91,6 +91,7 @@ Object::Ptr store_json(const StatusReport& report) {
   json->set("groupsSynced", number(store.groups_synced));
   json->set("bytesWritten", number(store.bytes_written));
   json->set("batchesCancelled", number(store.batches_cancelled));
+  json->set("batchesPassing", number(store.batches_passing));
   json->set("messagesRelocated", number(store.messages_relocated));
   json->set("submitted", number(core::raw(store.submitted)));
   json->set("durable", number(core::raw(store.durable)));
@@ -383,6 +384,9 @@ void store_metrics(Metrics& metrics, const StatusReport& report) {
                  store.bytes_written);
   metrics.single("pabal_store_cancelled_total", "counter", "Batches consumed before written.",
                  store.batches_cancelled);
+  metrics.single("pabal_store_passing_batches", "gauge",
+                 "Held back, because consumers will probably acknowledge them before long.",
+                 store.batches_passing);
   metrics.single("pabal_store_relocated_total", "counter", "Messages moved to free segments.",
                  store.messages_relocated);
   const auto submitted = core::raw(store.submitted);

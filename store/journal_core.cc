@@ -645,6 +645,7 @@ core::StoreStatus JournalCoreImpl::status() const {
   status.groups_synced = groups_synced_.load();
   status.bytes_written = bytes_written_.load();
   status.batches_cancelled = pending_.batches_cancelled();
+  status.batches_passing = pending_.passing();
   status.messages_relocated = reclaimer_.messages_relocated();
   status.submitted = pending_.submitted();
   status.durable = pending_.durable();

@@ -153,6 +153,7 @@ struct StoreSettings {
   std::uint64_t bytes_limit = 100ULL << 30;  ///< storeUsage; 0: the disk decides
   std::uint64_t segment_bytes = 32ULL << 20;
   std::uint64_t undurable_bytes_max = 64ULL << 20;  ///< sends wait above this
+  bool hold_passing = true;  ///< what a quick consumer will have acknowledged before long waits
   std::uint64_t group_bytes_max = 4ULL << 20;
   std::uint64_t unapplied_bytes_max = 32ULL << 20;
   std::uint64_t index_flush_journal_bytes = 64ULL << 20;

@@ -49,8 +49,13 @@ constexpr Option kOptions[] = {
           "the store has a journal and an index of its own"),
     unmet("kahaDB", "indexLFUEvictionFactor", Type::real, "0.2", Status::meaningless, "", "",
           "the store has a journal and an index of its own"),
-    unmet("kahaDB", "concurrentStoreAndDispatchQueues", Type::boolean, "true", Status::meaningless,
-          "", "", "the store has a journal and an index of its own"),
+    honoured(
+        "kahaDB", "concurrentStoreAndDispatchQueues", Type::boolean, "true", kAny, kRestart,
+        "a message of a queue whose consumers are quick waits for up to a few milliseconds to be "
+        "written, and is not if it was acknowledged by then; nobody is answered before that",
+        [](Target& t, const Value& v, const SourceLocation&) {
+          t.config.store.hold_passing = v.number != 0;
+        }),
     unmet("kahaDB", "concurrentStoreAndDispatchTopics", Type::boolean, "false", Status::meaningless,
           "", "", "the store has a journal and an index of its own"),
     unmet("kahaDB", "maxAsyncJobs", Type::integer, "10000", Status::meaningless, "", "",
@@ -88,7 +93,9 @@ constexpr Option kOptions[] = {
     unmet("kahaDB", "maxFailoverProducersToTrack", Type::integer, "64", Status::meaningless, "", "",
           "the store has a journal and an index of its own"),
     unmet("kahaDB", "purgeRecoveredXATransactionStrategy", Type::text, "never", Status::not_yet,
-          "never", "never, commit, rollback", "there are no XA transactions"),
+          "never", "never, commit, rollback",
+          "prepared branches wait for their transaction manager, or for `pabal xa commit` and "
+          "`rollback`"),
     unmet("kahaDB", "useLock", Type::boolean, "true", Status::not_yet, "true",
           "file lock = master/slave", "the directory is always locked"),
     unmet("kahaDB", "lockKeepAlivePeriod", Type::milliseconds, "0", Status::not_yet, "0", "",
@@ -185,12 +192,13 @@ constexpr Option kOptions[] = {
           "usage is counted exactly"),
     unmet("jobSchedulerUsage", "pollingTime", Type::integer, "100", Status::meaningless, "", "",
           "nothing polls"),
-    honoured("tempUsage", "limit", Type::memory, "50gb", kMemory, kRestart,
-             "disk for non-persistent messages of queues and durable subscriptions that memory has no "
-             "room for; 0: none, their producers wait",
-             [](Target& t, const Value& v, const SourceLocation&) {
-               t.config.limits.spilled_bytes_max = number(v);
-             }),
+    honoured(
+        "tempUsage", "limit", Type::memory, "50gb", kMemory, kRestart,
+        "disk for non-persistent messages of queues and durable subscriptions that memory has no "
+        "room for; 0: none, their producers wait",
+        [](Target& t, const Value& v, const SourceLocation&) {
+          t.config.limits.spilled_bytes_max = number(v);
+        }),
     unmet("tempUsage", "percentLimit", Type::integer, "0", Status::not_yet, "",
           "disk for non-persistent messages", "write limit"),
     unmet("tempUsage", "total", Type::memory, "0", Status::not_yet, "",

@@ -267,7 +267,7 @@ void PendingQueue::leave_behind(PendingGroup& sealed, std::size_t cut) {
   sealed.ops.resize(first_op);
 }
 
-std::size_t PendingQueue::passing() {
+std::size_t PendingQueue::passing() const {
   MutexLock lock(mutex_);
   return passing_;
 }

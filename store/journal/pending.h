@@ -107,7 +107,7 @@ class PendingQueue {
   void set_lingering(bool lingering) PABAL_EXCLUDES(mutex_);
   void append_internal(InternalBatch batch) PABAL_EXCLUDES(mutex_);
   /// How many batches are passing. Any thread.
-  [[nodiscard]] std::size_t passing() PABAL_EXCLUDES(mutex_);
+  [[nodiscard]] std::size_t passing() const PABAL_EXCLUDES(mutex_);
   /// Whether something is sealed and not durable yet.
   [[nodiscard]] bool sealed_outstanding() PABAL_EXCLUDES(mutex_);
 
@@ -169,7 +169,7 @@ class PendingQueue {
   bool raise_durable(std::uint64_t ticket) noexcept;
 
   const Waits waits_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   PendingGroup group_ PABAL_GUARDED_BY(mutex_);
   std::size_t passing_ PABAL_GUARDED_BY(mutex_) = 0;  // of its batches, those not cancelled
   // All behind what was sealed, up to here, was cancelled; 0: nothing ever.

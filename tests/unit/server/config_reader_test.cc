@@ -225,8 +225,8 @@ TEST_F(ConfigReaderTest, EveryLimitReachesTheConfiguration) {
       "requestTimeout='8'/>"
       "<pabalServer ioThreads='2' drainTimeout='3' acceptBacklog='4' readBufferBytes='8k'"
       " logLevel='DEBUG'/>"
-      "<persistenceAdapter><kahaDB directory='/somewhere' journalMaxFileLength='2mb'/>"
-      "</persistenceAdapter>"
+      "<persistenceAdapter><kahaDB directory='/somewhere' journalMaxFileLength='2mb'"
+      " concurrentStoreAndDispatchQueues='false'/></persistenceAdapter>"
       "<systemUsage><systemUsage sendFailIfNoSpace='true'><memoryUsage><memoryUsage limit='9mb'/>"
       "</memoryUsage><storeUsage><storeUsage limit='8mb'/></storeUsage></systemUsage></systemUsage>"
       "<destinations><queue physicalName='q.a'/><topic physicalName='t.b'/></destinations>"));
@@ -247,8 +247,8 @@ TEST_F(ConfigReaderTest, EveryLimitReachesTheConfiguration) {
   EXPECT_EQ(limits.steps_per_entry_max, 8U);
   EXPECT_EQ(limits.memory_bytes_max, 9U << 20);
   EXPECT_TRUE(limits.send_fail_if_no_space);
-  const StoreSettings store{"/somewhere", false,    8U << 20, 2U << 20, 65U << 10,
-                            66U << 10,    2U << 20, 3U << 20, 4U << 20};
+  const StoreSettings store{"/somewhere", false,     8U << 20, 2U << 20, 65U << 10,
+                            false,        66U << 10, 2U << 20, 3U << 20, 4U << 20};
   EXPECT_EQ(config.store, store);
   EXPECT_TRUE(config.http.enabled);
   EXPECT_EQ(config.http.host, "0.0.0.0");
@@ -378,9 +378,10 @@ TEST_F(ConfigReaderTest, ProtocolsThatAreNotBuiltAreReportedAndNotOpened) {
     EXPECT_EQ(loaded->config.listeners[0].name, "openwire");
     EXPECT_EQ(count(*loaded, Severity::warning), 0) << uri;
   }
-  const auto alone = load(connector("openwire://h:1?wireFormat.maxFrameSize=1000000&amp;"
-                                    "wireFormat.maxInactivityDuration=5000&amp;"
-                                    "wireFormat.maxInactivityDurationInitalDelay=700"));
+  const auto alone =
+      load(connector("openwire://h:1?wireFormat.maxFrameSize=1000000&amp;"
+                     "wireFormat.maxInactivityDuration=5000&amp;"
+                     "wireFormat.maxInactivityDurationInitalDelay=700"));
   ASSERT_TRUE(alone);
   const ListenerConfig& listener = alone->config.listeners.at(0);
   EXPECT_EQ(listener.protocol, Protocol::openwire);
