@@ -193,6 +193,7 @@ void Engine::State::hold_if_passing(Batch& batch) {
     return list.is_queue() && list.passing.expected() && list.reader().active();
   };
   if (!std::all_of(batch.placed.begin(), batch.placed.end(), passes)) return;
+  if (!passing_trial_.hold(to_millis(now))) return;
   for (const Placed& placed : batch.placed) placed.list->passing.begin();
   batch.operations.front().passing = batch.passing = true;
 }

@@ -287,6 +287,16 @@ bool Engine::State::soon(const Entry& entry) const {
          static_cast<std::uint32_t>(to_millis(now)) - entry.placed_at <= 1;
 }
 
+void Engine::State::judge_passing(MessageList& list, const Entry& entry, Passed passed) {
+  // While it is tried without, or does not pay, there is nothing to learn from how it would be.
+  if (!entry.passing && list.passing.holding() && !passing_trial_.holds()) return;
+  if (passed == Passed::no) {
+    list.passing.stayed(entry.passing);
+  } else {
+    list.passing.passed(entry.passing, passed == Passed::unwritten);
+  }
+}
+
 void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* batch,
                             bool may_wait) {
   MessageList& list = reader.list;
@@ -302,7 +312,7 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
   unhold(*entry.message);
   forget_ahead(reader, priority, entry.sequence);
   if (batch != nullptr) {
-    list.passing.stayed(entry.passing);
+    judge_passing(list, entry, Passed::no);
     auto* last = batch->operations.empty() ? nullptr : &batch->operations.back();
     if (last != nullptr && last->kind == StoreOpKind::acknowledge && last->list == list.id &&
         last->reader == reader.id && last->priority == priority &&
@@ -326,12 +336,10 @@ void Engine::State::release(Reader& reader, int priority, Entry& entry, Batch* b
       entry.stored > durable && entry.visible_after == kNoTicket && entry.deliveries == 0;
   if (plain && list.is_queue()) {
     const bool cancelled = store.cancel(entry.stored, list.id);
-    list.passing.passed(entry.passing, cancelled);
+    judge_passing(list, entry, cancelled ? Passed::unwritten : Passed::written);
     if (cancelled) return;
-  } else if (soon(entry)) {
-    list.passing.passed(entry.passing, false);
   } else {
-    list.passing.stayed(entry.passing);
+    judge_passing(list, entry, soon(entry) ? Passed::written : Passed::no);
   }
   const bool many =
       limits.late_acks_readers_min != 0 && list.readers.size() >= limits.late_acks_readers_min;

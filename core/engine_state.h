@@ -21,6 +21,7 @@
 #include "core/engine_xa.h"
 #include "core/expiry_index.h"
 #include "core/message_list.h"
+#include "core/passing_trial.h"
 #include "core/queue_walk.h"
 #include "core/retained.h"
 #include "core/ring.h"
@@ -248,6 +249,9 @@ class Engine::State {
   static void name_sender(MessageRef& message, std::string_view user);
   void hold_if_passing(Batch& batch);
   [[nodiscard]] bool soon(const Entry& entry) const;
+  /// Of a message that is acknowledged: was it soon, and so never written?
+  enum class Passed : std::uint8_t { no, written, unwritten };
+  void judge_passing(MessageList& list, const Entry& entry, Passed passed);
   /// Whether a transaction has room for one more send. Errors: quota_exceeded.
   Result<void> check_room(const Transaction& transaction, const Message& message) const;
 
@@ -1217,6 +1221,7 @@ class Engine::State {
 
   /// How much was on its way to the disk as plain sends came, of late.
   double under_way_ = 0;
+  PassingTrial passing_trial_;
 
   // Reused so that the hot path allocates nothing.
   Batch batch_;

@@ -16,6 +16,8 @@ class PassingEstimate {
   /// Asked for each send; true: hold it back. Each yes is a loan, which passed() returns.
   [[nodiscard]] bool expected() const noexcept { return holding_ && score_ >= kLoan; }
   void begin() noexcept { score_ -= kLoan; }
+  /// Its messages have been quick of late.
+  [[nodiscard]] bool holding() const noexcept { return holding_; }
 
   /// It was acknowledged in time. If it was held back, and yet written by then, that was for
   /// something else behind it, or it was late by less than a sync: which, is not known.

@@ -164,11 +164,11 @@ struct QueueExplanation {
   std::uint64_t depth = 0;
   std::uint64_t depth_bytes = 0;
   std::uint64_t in_flight = 0;
-  std::int64_t oldest_out_since = 0;  ///< ms since 1970; 0: nothing is out
-  std::uint64_t in_transactions = 0;  ///< of in_flight: acknowledged, and not committed
-  std::uint64_t sent_in_transactions = 0;           ///< not of depth: sent in transactions, and not committed
-  std::uint64_t returned = 0;         ///< came back, and goes next
-  std::uint64_t delayed = 0;          ///< wait for the time of a redelivery
+  std::int64_t oldest_out_since = 0;       ///< ms since 1970; 0: nothing is out
+  std::uint64_t in_transactions = 0;       ///< of in_flight: acknowledged, and not committed
+  std::uint64_t sent_in_transactions = 0;  ///< not of depth: sent, and not committed
+  std::uint64_t returned = 0;              ///< came back, and goes next
+  std::uint64_t delayed = 0;               ///< wait for the time of a redelivery
   std::uint64_t expired_without_room = 0;
   std::uint64_t window_bytes = 0;  ///< of stored messages also in memory
   bool paused = false;

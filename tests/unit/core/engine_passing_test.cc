@@ -18,7 +18,10 @@ class EnginePassingTest : public EngineFixture {
   /// Sends one and takes it. The consumer acknowledges it before it is durable, or so much later.
   void pass(SubscriptionId subscription, const Send& send = {}) {
     (void)publish(sender_, send);
-    for (const auto& delivery : deliveries()) (void)ack(subscription, delivery);
+    for (const auto& delivery : deliveries()) {
+      engine_->written(delivery.connection, delivery.number, now_);
+      (void)ack(subscription, delivery);
+    }
   }
   void pass_late(SubscriptionId subscription, milliseconds later, const Send& send = {}) {
     (void)publish(sender_, send);
@@ -82,6 +85,25 @@ TEST_F(EnginePassingTest, NotWhatGoesToAConsumerThatWorksForMilliseconds) {
   const auto subscription = subscribe(connect(), {});
   several_send(subscription, milliseconds(5));
   EXPECT_FALSE(held());
+}
+
+// Its senders wait for answers: with what is held back three times as long.
+TEST_F(EnginePassingTest, NotWhereMoreIsSentWithout) {
+  const auto subscription = quick_consumer();
+  int waited = 0;
+  int held_lately = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    const auto before = store_->batches_passing();
+    pass(subscription);
+    const bool held = store_->batches_passing() > before;
+    if (held && i >= 20'000) ++held_lately;
+    waited += held ? 3 : 1;
+    if (waited < 15) continue;
+    waited = 0;
+    now_ += milliseconds(1);
+  }
+  EXPECT_LT(held_lately, 8'000);
+  EXPECT_GT(held_lately, 0) << "it is tried again";
 }
 
 TEST_F(EnginePassingTest, NotWhenTheConsumerHasLeft) {
