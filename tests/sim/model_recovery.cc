@@ -130,7 +130,8 @@ Ticket Model::survived(const Found& found) const {
   Ticket survivors = durable_at_crash_;
   for (bool changed = true; changed;) {
     changed = false;
-    for (const List* list : found.lists) {
+    // Of lists that are gone, too: a queue was deleted with what had survived until then.
+    for (const auto& list : lists_) {
       for (const auto& [number, place] : list->places) {
         if (!place.stored || place.state == Place::State::parked) continue;
         Ticket proven = core::kNoTicket;
